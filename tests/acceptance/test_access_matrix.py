@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.helpers.access_rig import END, bearer
-from tests.helpers.field_documents import FieldDocument, field_documents
+from tests.helpers.field_documents import FieldDocument, error_codes, field_documents, is_unknown
 from tests.helpers.own_contexts import own_schema
 from tests.helpers.served_api import Client, Served
 from tests.helpers.token_access import serve_with
@@ -150,7 +150,7 @@ def test_without_valid_credentials_each_field_is_refused(
     token, wrong = UNAUTHENTICATED[credentials](), []
     for document in tenants.fields:
         answer = tenants.ask(transport, document, token)
-        is_right = answer.status == 401 and _codes(answer.text) == {"UNAUTHENTICATED"}
+        is_right = answer.status == 401 and error_codes(answer.text) == {"UNAUTHENTICATED"}
         if not is_right or document.field in answer.text:
             wrong.append((str(document), *answer))
     assert wrong == []
@@ -177,7 +177,7 @@ def test_without_the_role_a_field_does_not_exist(tenants: Tenants, transport: st
     shown, wrong = set(), []
     for document in tenants.fields:
         answer = tenants.ask(transport, document, token)
-        if not _is_unknown(document, answer.text):
+        if not is_unknown(document, answer.text):
             shown.add(str(document))
         elif SECRET in answer.text or "Did you mean" in answer.text:
             wrong.append((str(document), *answer))
@@ -217,7 +217,7 @@ def test_an_administrator_of_another_tenant_sees_nothing(tenants: Tenants, trans
     wrong = []
     for document in tenants.documents:
         answer = tenants.ask(transport, document, administrator("b"))
-        if SECRET in answer.text or answer.status >= 500 or "INTERNAL" in _codes(answer.text):
+        if SECRET in answer.text or answer.status >= 500 or "INTERNAL" in error_codes(answer.text):
             wrong.append((str(document), *answer))
     assert wrong == []
 
@@ -268,7 +268,7 @@ async def test_when_access_ends_every_open_field_ends(tenants: Tenants) -> None:
                 pass
         assert (await client.closed())[0] == 4403
         ended = await asyncio.gather(*streams)
-    wrong = [text for text in ended if not _codes(text) & {"FORBIDDEN", "UNAUTHENTICATED"}]
+    wrong = [text for text in ended if not error_codes(text) & {"FORBIDDEN", "UNAUTHENTICATED"}]
     assert wrong == []
 
 
@@ -296,18 +296,3 @@ async def _stream(
     async with http.stream("POST", "/graphql", json={"query": document.text}, headers=headers) as response:
         opened.release()
         return "".join([part async for part in response.aiter_text()])
-
-
-def _is_unknown(document: FieldDocument, text: str) -> bool:
-    """Return whether a response says that there is no such field, or none of its root."""
-    field = f"Cannot query field '{document.field}' on type '{document.root}'."
-    root = f"The {document.root.lower()} operation is not supported by the schema."
-    return field in text or root in text
-
-
-def _codes(text: str) -> set[str]:
-    """The codes of the errors in a response, whatever its format."""
-    codes: set[str] = set()
-    for part in text.split('"code":"')[1:]:
-        codes.add(part[: part.index('"')])
-    return codes

@@ -123,3 +123,18 @@ def _is_link(named: Any, declared: Any) -> bool:
 
 def _has_default(field: GraphQLArgument | GraphQLInputField) -> bool:
     return field.default_value is not Undefined
+
+
+def is_unknown(document: FieldDocument, text: str) -> bool:
+    """Return whether a response says that there is no such field, or none of its root."""
+    field = f"Cannot query field '{document.field}' on type '{document.root}'."
+    root = f"The {document.root.lower()} operation is not supported by the schema."
+    return field in text or root in text
+
+
+def error_codes(text: str) -> set[str]:
+    """Return the codes of the errors in a response, whatever its format."""
+    codes: set[str] = set()
+    for part in text.split('"code":"')[1:]:
+        codes.add(part[: part.index('"')])
+    return codes
