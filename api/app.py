@@ -92,9 +92,7 @@ def create_app(
             endpoint = _endpoint(runtime, admissions, limits, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
-            runtime.metrics.count_connections("socket", sockets)
-            runtime.metrics.count_connections("stream", endpoint.streams)
-            runtime.metrics.report_limits(lambda: limits.are_in_memory)
+            _measure(runtime, sockets, endpoint, limits)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
             if runtime.read_audit is not None:
@@ -108,6 +106,13 @@ def create_app(
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
+
+
+def _measure(runtime: Runtime, sockets: SocketRegistry, endpoint: Endpoint, limits: CallerLimits) -> None:
+    """Report connections and limits as metrics."""
+    runtime.metrics.count_connections("socket", sockets)
+    runtime.metrics.count_connections("stream", endpoint.streams)
+    runtime.metrics.report_limits(lambda: limits.are_in_memory)
 
 
 def _caller_limits(runtime: Runtime) -> AbstractAsyncContextManager[OpenedLimits]:
