@@ -16,8 +16,9 @@ run: .venv/embedded
 	  echo "GraphiQL could not be built, and nerve starts without it; 'make console' tries again" >&2; fi
 	@exec $(BIN)/nerve dev
 
+# With --dist loadfile, pytest-xdist 3.8 waits for ever once it has replaced a worker that died.
 test: .venv/dev
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
 
 lint: .venv/dev
 	$(BIN)/ruff format --check
