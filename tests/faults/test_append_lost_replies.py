@@ -96,7 +96,8 @@ async def test_an_append_that_cannot_be_settled_in_time_is_unavailable(proxy, da
         new = commit("note-a", 0, command_id="cmd-1")
         with pytest.raises(Unavailable):
             await store.log.append(new)
-        proxy.lose_replies = 0
+    proxy.lose_replies = 0
+    async with open_store(proxy.url, database) as store:
         receipt = await store.log.append(commit("note-a", 0, command_id="cmd-1"))
         assert (receipt.version, receipt.replayed) == (1, True)
         assert await store.documents.count_documents({"command.id": "cmd-1"}) == 1
