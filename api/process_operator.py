@@ -28,7 +28,7 @@ OPERABLE: Mapping[type[InstanceCommand], Sequence[ProcessStatus]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class InstanceOperation:
     """What a person does to instances: the class of the command, and how that for one instance is made.
 
     `source` is the interface that it came through, such as ``graphql``. `permission` is that of the person,
@@ -72,7 +72,7 @@ class ProcessOperator:
         self._reader = reader
 
     async def operate(
-        self, operation: Operation, ids: Sequence[str], *, has_more: bool = False
+        self, operation: InstanceOperation, ids: Sequence[str], *, has_more: bool = False
     ) -> BulkResult:
         """Send the command to each of these instances."""
         outcomes = await asyncio.gather(*(self._send(operation, each) for each in ids))
@@ -84,7 +84,9 @@ class ProcessOperator:
             has_more=has_more,
         )
 
-    async def operate_all(self, operation: Operation, filter: Mapping[str, Any], limit: int) -> BulkResult:
+    async def operate_all(
+        self, operation: InstanceOperation, filter: Mapping[str, Any], limit: int
+    ) -> BulkResult:
         """Send the command to each matching instance, at most `limit`, the longest unchanged first.
 
         Instances in a state in which they would refuse the command are left out. Raises ValidationFailed,
@@ -98,7 +100,7 @@ class ProcessOperator:
         page = await self._reader.page(RowScope(operation.scope.tenant), query)
         return await self.operate(operation, [row["id"] for row in page.rows], has_more=bool(page.has_next))
 
-    async def _send(self, operation: Operation, id: str) -> Receipt | Refusal:
+    async def _send(self, operation: InstanceOperation, id: str) -> Receipt | Refusal:
         envelope = Envelope(
             operation.make(id), operation.scope, source=operation.source, permission=operation.permission
         )

@@ -14,7 +14,7 @@ from api.cli.process_output import print_json, print_process, print_processes, r
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
 from api.cli.terminal import say, warn
 from api.graphql.fields.command_inputs import read_input
-from api.process_operator import BulkResult, Operation, ProcessOperator
+from api.process_operator import BulkResult, InstanceOperation, ProcessOperator
 from api.runtime import Runtime
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.process.commands import CancelProcess, InstanceCommand, ResumeProcess, RetryProcess
@@ -173,7 +173,7 @@ def _run(
     def make(id: str) -> InstanceCommand:
         return read_input(command, {"id": id, **fields})
 
-    result = asyncio.run(_operate(Operation(command, make, cli_scope(tenant), "cli"), choice))
+    result = asyncio.run(_operate(InstanceOperation(command, make, cli_scope(tenant), "cli"), choice))
     if as_json:
         refused = [asdict(refusal) for refusal in result.refused]
         print_json({"changed": result.changed, "refused": refused, "hasMore": result.has_more})
@@ -188,7 +188,7 @@ def _run(
         raise typer.Exit(1)
 
 
-async def _operate(operation: Operation, choice: Choice) -> BulkResult:
+async def _operate(operation: InstanceOperation, choice: Choice) -> BulkResult:
     async with connect_runtime(appends_events=True) as runtime:
         operator = _operator(runtime)
         if choice.ids:

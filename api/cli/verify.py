@@ -25,14 +25,14 @@ from eventstore.archiving.archive import Archive
 from eventstore.integrity.blocks import Block, block_of, first_of
 from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.integrity.log_compatibility import schemas_of_log
-from eventstore.integrity.report import Finding, VerificationReport
+from eventstore.integrity.report import Defect, VerificationReport
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.driver import open_client, refused_if_forbidden
 from eventstore.mongo.log_collections import LogCollections
 from subscriptions.consumers.checkpoints import Checkpoints
 
-MAX_FINDINGS = 1_000
-"""Findings that are printed; the table counts the others too."""
+MAX_DEFECTS = 1_000
+"""Defects that are printed; the table counts the others too."""
 
 PROGRESS_INTERVAL = 10.0
 """Seconds between two lines of progress if stderr is not a terminal."""
@@ -80,26 +80,26 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
                 Archive(collections.segments, open_archive(settings)),
                 schema_check=schemas.violation,
                 clock=now,
-                on_finding=FindingPrinter(),
+                on_defect=DefectPrinter(),
                 on_progress=show,
             )
             return await verifier.run(start, consumers, expected)
 
 
-class FindingPrinter:
-    """Prints findings as they are found, at most `limit` of them."""
+class DefectPrinter:
+    """Prints defects as they are found, at most `limit` of them."""
 
-    def __init__(self, limit: int = MAX_FINDINGS) -> None:
+    def __init__(self, limit: int = MAX_DEFECTS) -> None:
         self._limit = limit
         self._count = 0
 
-    def __call__(self, finding: Finding) -> None:
+    def __call__(self, defect: Defect) -> None:
         self._count += 1
         if self._count <= self._limit:
-            line = Text.assemble((finding.where, "bold red"), f": {finding.what}")
+            line = Text.assemble((defect.where, "bold red"), f": {defect.what}")
             output.print(line, soft_wrap=True)
         elif self._count == self._limit + 1:
-            say("more findings are counted in the table below")
+            say("more defects are counted in the table below")
 
 
 @contextmanager

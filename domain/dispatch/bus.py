@@ -12,9 +12,9 @@ from typing import Protocol
 
 from domain.dispatch.conditions import ConditionHandlers
 from domain.dispatch.deciding import REFUSALS, Decider
-from domain.dispatch.dispatching import Dispatch
 from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.dispatch.ports import AggregateStore, Clock, CommandLog, IdSource, StoredCommand
+from domain.dispatch.queued_command import QueuedCommand
 from domain.dispatch.queues import StreamQueues
 from domain.dispatch.stream_checks import forbidden
 from domain.kernel.catalog import Catalog
@@ -93,12 +93,12 @@ class CommandBus:
     async def _run(self, envelope: Envelope) -> Receipt:
         target = self._decider.target(envelope)
         with self._queues.entered((target.tenant, target.stream)) as queue:
-            dispatch = Dispatch(self._decider, self._log, self._aggregates, envelope, target, queue)
+            queued = QueuedCommand(self._decider, self._log, self._aggregates, envelope, target, queue)
             try:
-                return await dispatch.run()
+                return await queued.run()
             except REFUSALS:
                 # A command that was sent twice may be refused in the state that its first run led to.
-                first = await dispatch.first_receipt()
+                first = await queued.first_receipt()
                 if first is None:
                     raise
                 return first

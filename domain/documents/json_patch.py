@@ -28,7 +28,7 @@ _BAD_ESCAPE = re.compile(r"~(?![01])")
 _UNESCAPED = {"~0": "~", "~1": "/"}
 
 
-class Step(NamedTuple):
+class PatchStep(NamedTuple):
     """One operation of a patch. `source` is the `from` of move and copy; `number` counts from 1."""
 
     number: int
@@ -43,7 +43,7 @@ class Step(NamedTuple):
         return InvariantViolated(f"step {self.number} of the patch, {self.operation} {pointer!r}: {reason}")
 
 
-def read_steps(patch: Sequence[JsonValue]) -> list[Step]:
+def read_steps(patch: Sequence[JsonValue]) -> list[PatchStep]:
     """The steps of a patch; raises ValueError where it is none.
 
     A step is an operation of RFC 6902, or a `Change` as the query `diff` returns it: `operation` and `after`
@@ -54,7 +54,7 @@ def read_steps(patch: Sequence[JsonValue]) -> list[Step]:
     return [_read(number, step) for number, step in enumerate(patch, 1)]
 
 
-def apply_steps(content: JsonValue, steps: Sequence[Step]) -> JsonValue:
+def apply_steps(content: JsonValue, steps: Sequence[PatchStep]) -> JsonValue:
     """The content after the steps; raises InvariantViolated where one of them cannot be done."""
     holder: dict[str, Any] = {"": _Copier().copy(content, 0)}
     copier = _Copier(MAX_COPIED)
@@ -64,7 +64,7 @@ def apply_steps(content: JsonValue, steps: Sequence[Step]) -> JsonValue:
     return result
 
 
-def changed_paths(steps: Sequence[Step]) -> Iterator[Path]:
+def changed_paths(steps: Sequence[PatchStep]) -> Iterator[Path]:
     """The places of the content that the steps change."""
     for step in steps:
         if step.operation != "test":
@@ -73,7 +73,7 @@ def changed_paths(steps: Sequence[Step]) -> Iterator[Path]:
             yield step.source
 
 
-def _read(number: int, step: JsonValue) -> Step:
+def _read(number: int, step: JsonValue) -> PatchStep:
     if not isinstance(step, dict):
         raise ValueError(
             f'must have steps such as {{"op": "remove", "path": "/name"}}; step {number} is none'
@@ -93,7 +93,7 @@ def _read(number: int, step: JsonValue) -> Step:
         if given not in step:
             raise ValueError(f"must have a value for each {name}; step {number} has none")
         value = step[given]
-    return Step(number, name, _read_pointer(step.get("path"), "path", number), source, value)
+    return PatchStep(number, name, _read_pointer(step.get("path"), "path", number), source, value)
 
 
 def _read_pointer(text: JsonValue, name: str, number: int) -> Path:
@@ -135,14 +135,14 @@ class _TooMuch(Exception):
     pass
 
 
-def _place(step: Step, copier: _Copier, value: JsonValue) -> Any:
+def _place(step: PatchStep, copier: _Copier, value: JsonValue) -> Any:
     try:
         return copier.copy(value, len(step.path))
     except _TooMuch as error:
         raise step.fail(str(error)) from None
 
 
-def _parent(holder: dict[str, Any], path: Path, step: Step) -> tuple[Any, str]:
+def _parent(holder: dict[str, Any], path: Path, step: PatchStep) -> tuple[Any, str]:
     """What holds the value at the path, and its name there; the whole content is named ''."""
     if not path:
         return holder, ""
@@ -152,7 +152,7 @@ def _parent(holder: dict[str, Any], path: Path, step: Step) -> tuple[Any, str]:
     return parent, path[-1]
 
 
-def _get(parent: Any, name: str, step: Step) -> Any:
+def _get(parent: Any, name: str, step: PatchStep) -> Any:
     if isinstance(parent, dict) and name in parent:
         return parent[name]
     if isinstance(parent, list):
@@ -160,7 +160,7 @@ def _get(parent: Any, name: str, step: Step) -> Any:
     raise step.fail(f"the content has no {name!r} there")
 
 
-def _index(name: str, last: int, step: Step) -> int:
+def _index(name: str, last: int, step: PatchStep) -> int:
     if not _INDEX.fullmatch(name):
         raise step.fail(f"{name!r} is no index of a list")
     if len(name) > 9 or int(name) > last:
@@ -168,7 +168,7 @@ def _index(name: str, last: int, step: Step) -> int:
     return int(name)
 
 
-def _add_value(holder: dict[str, Any], step: Step, value: Any) -> None:
+def _add_value(holder: dict[str, Any], step: PatchStep, value: Any) -> None:
     parent, name = _parent(holder, step.path, step)
     if isinstance(parent, dict):
         parent[name] = value
@@ -178,7 +178,7 @@ def _add_value(holder: dict[str, Any], step: Step, value: Any) -> None:
         raise step.fail("neither an object nor a list is there")
 
 
-def _take(holder: dict[str, Any], path: Path, step: Step) -> Any:
+def _take(holder: dict[str, Any], path: Path, step: PatchStep) -> Any:
     if not path:
         raise step.fail("the whole content cannot be taken away")
     parent, name = _parent(holder, path, step)
@@ -187,22 +187,22 @@ def _take(holder: dict[str, Any], path: Path, step: Step) -> Any:
     return value
 
 
-def _add(holder: dict[str, Any], step: Step, _copier: _Copier) -> None:
+def _add(holder: dict[str, Any], step: PatchStep, _copier: _Copier) -> None:
     # The values of a patch are as many as it has: they count for no bound.
     _add_value(holder, step, _place(step, _Copier(), step.value))
 
 
-def _remove(holder: dict[str, Any], step: Step, _copier: _Copier) -> None:
+def _remove(holder: dict[str, Any], step: PatchStep, _copier: _Copier) -> None:
     _take(holder, step.path, step)
 
 
-def _replace(holder: dict[str, Any], step: Step, _copier: _Copier) -> None:
+def _replace(holder: dict[str, Any], step: PatchStep, _copier: _Copier) -> None:
     parent, name = _parent(holder, step.path, step)
     _get(parent, name, step)
     parent[int(name) if isinstance(parent, list) else name] = _place(step, _Copier(), step.value)
 
 
-def _move(holder: dict[str, Any], step: Step, copier: _Copier) -> None:
+def _move(holder: dict[str, Any], step: PatchStep, copier: _Copier) -> None:
     if step.path[: len(step.source)] == step.source and step.path != step.source:
         raise step.fail("a value cannot be moved into itself")
     if step.path == step.source:
@@ -211,17 +211,17 @@ def _move(holder: dict[str, Any], step: Step, copier: _Copier) -> None:
     _add_value(holder, step, _place(step, copier, _take(holder, step.source, step)))
 
 
-def _copy(holder: dict[str, Any], step: Step, copier: _Copier) -> None:
+def _copy(holder: dict[str, Any], step: PatchStep, copier: _Copier) -> None:
     value = _get(*_parent(holder, step.source, step), step)
     _add_value(holder, step, _place(step, copier, value))
 
 
-def _test(holder: dict[str, Any], step: Step, _copier: _Copier) -> None:
+def _test(holder: dict[str, Any], step: PatchStep, _copier: _Copier) -> None:
     if not is_same_json(_get(*_parent(holder, step.path, step), step), step.value):
         raise step.fail("the content has another value there")
 
 
-_OPERATIONS: dict[str, Callable[[dict[str, Any], Step, _Copier], None]] = {
+_OPERATIONS: dict[str, Callable[[dict[str, Any], PatchStep, _Copier], None]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

@@ -29,7 +29,7 @@ LONGEST = timedelta(days=36_500)
 """The most distant time of a deadline, and the longest time limit."""
 
 
-class _Field(NamedTuple):
+class _EffectField(NamedTuple):
     """What a field of an effect must be: one of these classes, for which `fits` is true."""
 
     classes: tuple[type[Any], ...]
@@ -46,32 +46,34 @@ def _has_port(request: Request[Any]) -> bool:
     return hasattr(request, "port")
 
 
-_COMMAND = _Field((Command,), "a command, as in Dispatch(ReserveStock(...))")
-_REQUEST = _Field(
+_COMMAND = _EffectField((Command,), "a command, as in Dispatch(ReserveStock(...))")
+_REQUEST = _EffectField(
     (Request,),
     'a request with a reply and a port, as in class Authorise(Request[Authorised], port="payments")',
     _has_port,
 )
-_COMPENSATION = _Field(
+_COMPENSATION = _EffectField(
     (Command, Request, NoneType),
     "a command, a request with a reply and a port, or None",
     lambda value: not isinstance(value, Request) or _has_port(value),
 )
-_NAME = _Field(
+_NAME = _EffectField(
     (str,),
     f"a text of at most {MAX_NAME} characters; without it the effect is named after its command, request or "
     "process",
     lambda name: len(name) <= MAX_NAME,
 )
-_DEADLINE = _Field((str,), f"a text of 1 to {MAX_NAME} characters", lambda name: 0 < len(name) <= MAX_NAME)
-_REASON = _Field((str,), "a text that says why", lambda reason: bool(reason.strip()))
+_DEADLINE = _EffectField(
+    (str,), f"a text of 1 to {MAX_NAME} characters", lambda name: 0 < len(name) <= MAX_NAME
+)
+_REASON = _EffectField((str,), "a text that says why", lambda reason: bool(reason.strip()))
 
-_FIELDS: Mapping[type[Any], Mapping[str, _Field]] = {
+_FIELDS: Mapping[type[Any], Mapping[str, _EffectField]] = {
     Dispatch: {"command": _COMMAND, "name": _NAME, "compensation": _COMPENSATION},
     Call: {
         "request": _REQUEST,
         "name": _NAME,
-        "timeout": _Field(
+        "timeout": _EffectField(
             (timedelta,),
             f"a timedelta above 0, of at most {LONGEST.days} days, as in timedelta(minutes=5)",
             _is_time_limit,
@@ -79,12 +81,15 @@ _FIELDS: Mapping[type[Any], Mapping[str, _Field]] = {
         "compensation": _COMPENSATION,
     },
     StartProcess: {
-        "process": _Field((str,), 'the category of the process, as in StartProcess("visit", ...)'),
-        "key": _Field((str,), "a text"),
-        "input": _Field((Event,), "an event, which the process receives as ProcessRequested.input"),
+        "process": _EffectField((str,), 'the category of the process, as in StartProcess("visit", ...)'),
+        "key": _EffectField((str,), "a text"),
+        "input": _EffectField((Event,), "an event, which the process receives as ProcessRequested.input"),
         "name": _NAME,
     },
-    SetDeadline: {"name": _DEADLINE, "due": _Field((datetime,), "a time, as in facts.now + timedelta(...)")},
+    SetDeadline: {
+        "name": _DEADLINE,
+        "due": _EffectField((datetime,), "a time, as in facts.now + timedelta(...)"),
+    },
     CancelDeadline: {"name": _DEADLINE},
     Fail: {"reason": _REASON},
     Compensate: {"reason": _REASON},

@@ -24,7 +24,7 @@ class Check(StrEnum):
     ENDS = "consumers"
 
 
-class Finding(NamedTuple):
+class Defect(NamedTuple):
     """A defect: the check that found it, where it is, and what is wrong."""
 
     check: Check

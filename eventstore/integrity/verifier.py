@@ -20,7 +20,7 @@ from eventstore.archiving.archive import Archive
 from eventstore.integrity.block_verifier import BlockVerifier
 from eventstore.integrity.blocks import first_of
 from eventstore.integrity.commit_schema import commit_defect, with_empty_data, without_data
-from eventstore.integrity.report import Check, Finding, VerificationReport
+from eventstore.integrity.report import Check, Defect, VerificationReport
 from eventstore.integrity.stream_versions import StreamVersions
 from eventstore.integrity.time_order import TimeOrder
 from eventstore.mongo.driver import CODEC, Document, unavailable_if_down
@@ -40,7 +40,7 @@ SchemaCheck = Callable[[str, int, Mapping[str, Any], Collection[str]], str | Non
 class Verifier:
     """Verifies one log.
 
-    `on_finding` gets each finding at once, `on_progress` the number of positions done and of all. The head is
+    `on_defect` gets each defect at once, `on_progress` the number of positions done and of all. The head is
     read again for `head_lag` seconds while positions near it are open.
     """
 
@@ -51,7 +51,7 @@ class Verifier:
         *,
         schema_check: SchemaCheck,
         clock: Clock,
-        on_finding: Callable[[Finding], None],
+        on_defect: Callable[[Defect], None],
         on_progress: Callable[[int, int], None],
         head_lag: float = HEAD_LAG,
     ) -> None:
@@ -59,7 +59,7 @@ class Verifier:
         self._archive = archive
         self._schema_check = schema_check
         self._clock = clock
-        self._on_finding = on_finding
+        self._on_defect = on_defect
         self._on_progress = on_progress
         self._head_lag = head_lag
         self._report = VerificationReport(1, 0)
@@ -99,7 +99,7 @@ class Verifier:
 
     def _add(self, check: Check, where: str, what: str, count: int = 1) -> None:
         self._report.defects[check] += count
-        self._on_finding(Finding(check, where, what))
+        self._on_defect(Defect(check, where, what))
 
     def _add_block_defect(self, number: int, what: str) -> None:
         self._add(Check.BLOCKS, f"block {number}", what)

@@ -9,7 +9,7 @@ from math import ceil
 from time import monotonic
 
 
-class Deadline:
+class RequestDeadline:
     """A time on the monotonic clock. After its request has ended it limits nothing.
 
     A task that is started during a request keeps the request's context, and may serve others afterwards.
@@ -31,13 +31,13 @@ class Deadline:
         return None if self._is_over else max(1, ceil((self._at - monotonic()) * 1000))
 
 
-_current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+_current: ContextVar[RequestDeadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """Let MongoDB end reads that begin within the block when the seconds are over."""
-    limit = Deadline(seconds)
+    limit = RequestDeadline(seconds)
     token = _current.set(limit)
     try:
         yield

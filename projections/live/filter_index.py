@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from projections.querying.filters import AllOf, AnyOf, Condition, Filter
+from projections.querying.filters import AllOf, AnyOf, FieldCondition, Filter
 from projections.querying.values import comparable
 from projections.storage.rows import Row
 
@@ -111,11 +111,11 @@ class _TenantIndex(Generic[K]):
         Of several possible sets, it is the one whose terms lead to the fewest other keys.
         """
         match filter:
-            case Condition(field, "eq" | "element", value):
+            case FieldCondition(field, "eq" | "element", value):
                 return frozenset((IndexTerm(field, comparable(value)),))
-            case Condition(field, "in" | "elementIn", values):
+            case FieldCondition(field, "in" | "elementIn", values):
                 return frozenset(IndexTerm(field, comparable(value)) for value in values)
-            case Condition(field, "isNull", True):
+            case FieldCondition(field, "isNull", True):
                 return frozenset((IndexTerm(field, None),))
             case AllOf(parts):
                 options = [terms for part in parts if (terms := self._needed(part)) is not None]
@@ -133,9 +133,9 @@ class _TenantIndex(Generic[K]):
 def named_ids(filter: Filter) -> list[str] | None:
     """Return the ids of the rows that can meet the filter, None if the filter does not name them."""
     match filter:
-        case Condition("id", "eq", value):
+        case FieldCondition("id", "eq", value):
             return [value]
-        case Condition("id", "in", values):
+        case FieldCondition("id", "in", values):
             return list(values)
         case AllOf(parts):
             return next((ids for part in parts if (ids := named_ids(part)) is not None), None)

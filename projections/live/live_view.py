@@ -12,7 +12,7 @@ from projections.live.latest_changes import LatestChanges
 from projections.live.messages import ChangeKind, LiveMessage, RowChange, RowDelta, Snapshot
 from projections.live.view_source import ViewSource
 from projections.live.view_tail import ViewTail
-from projections.querying.filters import Condition, Filter, parse_filter
+from projections.querying.filters import FieldCondition, Filter, parse_filter
 from projections.querying.queries import ViewReader
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
@@ -60,7 +60,7 @@ class LiveView:
 
     def id_filter(self, id: str) -> Filter:
         """Return the filter for the row of this id, whether it exists yet or not."""
-        return Condition("id", "eq", id)
+        return FieldCondition("id", "eq", id)
 
     def parse_filter(self, filter: Mapping[str, Any] | None) -> Filter:
         """Return the filter that a client wrote. Raises ValidationFailed at ``filter``."""

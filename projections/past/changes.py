@@ -11,7 +11,7 @@ from projections.past.folds import FoldStep
 from projections.storage.rows import Row, changed_fields
 
 
-class Change(NamedTuple):
+class PastChange(NamedTuple):
     """A change of a row by one commit: the row before and after it, None if it does not exist.
 
     `events` are the events of the commit that touched the row.
@@ -39,27 +39,27 @@ class Change(NamedTuple):
 class Changes(NamedTuple):
     """A page of changes in the order of the log, and whether there are more on either side."""
 
-    changes: Sequence[Change]
+    changes: Sequence[PastChange]
     has_next: bool
     has_previous: bool
 
 
-async def by_commit(steps: AsyncIterator[FoldStep]) -> AsyncGenerator[Change, None]:
+async def by_commit(steps: AsyncIterator[FoldStep]) -> AsyncGenerator[PastChange, None]:
     """Yield the changes that the steps of a row add up to; a commit that undoes its own change has none."""
-    change: Change | None = None
+    change: PastChange | None = None
     async for event, before, after in steps:
         if change is not None and change.commit.position == event.position:
-            change = Change((*change.events, event), change.before, after)
+            change = PastChange((*change.events, event), change.before, after)
             continue
         if change is not None and change.is_visible:
             yield change
-        change = Change((event,), before, after)
+        change = PastChange((event,), before, after)
     if change is not None and change.is_visible:
         yield change
 
 
 async def page_of(
-    changes: AsyncIterator[Change],
+    changes: AsyncIterator[PastChange],
     *,
     first: int | None,
     after: int | None,
@@ -67,7 +67,7 @@ async def page_of(
     before: int | None,
 ) -> Changes:
     """Return the `first` or the `last` changes between two positions; reads no further than necessary."""
-    page: deque[Change] = deque(maxlen=last)
+    page: deque[PastChange] = deque(maxlen=last)
     has_previous = False
     async for change in changes:
         position = change.commit.position

@@ -31,7 +31,7 @@ Predicate = Callable[[Row], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class FieldCondition:
     """A comparison of one field with one value."""
 
     field: str
@@ -60,7 +60,7 @@ class Not:
     part: Filter
 
 
-Filter = Condition | AllOf | AnyOf | Not
+Filter = FieldCondition | AllOf | AnyOf | Not
 
 EVERYTHING = AllOf(())
 
@@ -156,7 +156,7 @@ def _parts(view: View[Any], data: Any, path: Path, depth: int) -> Iterator[Filte
             yield from _conditions(view, name, value, here)
 
 
-def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[Condition]:
+def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[FieldCondition]:
     if field not in view.filters and field != "id":
         raise ValidationFailed(f"{client_name(view.name)} cannot be filtered by {client_name(field)!r}", path)
     if data is None:
@@ -172,13 +172,13 @@ def _conditions(view: View[Any], field: str, data: Any, path: Path) -> Iterator[
         if value is None and name not in COMPARED_WITH_NULL:
             continue
         operator_name = "element" if kind.is_list and name == "contains" else name
-        yield Condition(field, operator_name, checked(kind.kind, operator_name, value, (*path, name)))
+        yield FieldCondition(field, operator_name, checked(kind.kind, operator_name, value, (*path, name)))
 
 
 def fields_of(filter: Filter) -> frozenset[str]:
     """Return the fields that the filter compares."""
     match filter:
-        case Condition(field):
+        case FieldCondition(field):
             return frozenset((field,))
         case Not(part):
             return fields_of(part)
@@ -188,7 +188,7 @@ def fields_of(filter: Filter) -> frozenset[str]:
 
 def _size(filter: Filter) -> int:
     match filter:
-        case Condition():
+        case FieldCondition():
             return 1
         case Not(part):
             return 1 + _size(part)
@@ -202,13 +202,13 @@ def negation(filter: Filter) -> Filter:
     The negation is moved as far inside as possible, so that MongoDB can use an index.
     """
     match filter:
-        case Condition(field, "eq", value):
-            return Condition(field, "ne", value)
-        case Condition(field, "ne", value):
-            return Condition(field, "eq", value)
-        case Condition(field, "isNull", value):
-            return Condition(field, "isNull", not value)
-        case Condition():
+        case FieldCondition(field, "eq", value):
+            return FieldCondition(field, "ne", value)
+        case FieldCondition(field, "ne", value):
+            return FieldCondition(field, "eq", value)
+        case FieldCondition(field, "isNull", value):
+            return FieldCondition(field, "isNull", not value)
+        case FieldCondition():
             return Not(filter)
         case Not(part):
             return part
@@ -221,9 +221,9 @@ def negation(filter: Filter) -> Filter:
 def to_mongo(filter: Filter) -> dict[str, Any]:
     """Return the MongoDB filter for the rows that `filter` matches."""
     match filter:
-        case Condition(field, name, value):
+        case FieldCondition(field, name, value):
             return {field: _OPERATORS[name].mongo(value)}
-        case Not(Condition() as part):
+        case Not(FieldCondition() as part):
             return {"$nor": [to_mongo(part)]}
         case Not(part):
             return to_mongo(negation(part))
@@ -236,7 +236,7 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
 def to_predicate(filter: Filter) -> Predicate:
     """Return the predicate for stored rows that `filter` matches; it agrees with `to_mongo` on every row."""
     match filter:
-        case Condition(field, name, value):
+        case FieldCondition(field, name, value):
             test = _OPERATORS[name].test
             if has_decimals(value):
                 number = comparable(value)

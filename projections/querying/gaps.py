@@ -22,7 +22,7 @@ from projections.querying.filters import (
     NOTHING,
     AllOf,
     AnyOf,
-    Condition,
+    FieldCondition,
     Filter,
     Not,
     to_predicate,
@@ -64,11 +64,11 @@ class RowGaps:
     def adapt(self, filter: Filter) -> Filter:
         """Return the filter, adapted to rows that lack the fields. Raises ViewRebuilding."""
         match filter:
-            case Condition(field, _, _) if field in self.refused:
+            case FieldCondition(field, _, _) if field in self.refused:
                 raise self.refuse(field)
-            case Condition(field, _, _) if field in self.defaults:
+            case FieldCondition(field, _, _) if field in self.defaults:
                 return EVERYTHING if to_predicate(filter)(self.defaults) else NOTHING
-            case Condition():
+            case FieldCondition():
                 return filter
             case Not(part):
                 return Not(self.adapt(part))

@@ -13,7 +13,7 @@ from eventstore.mongo.reads import count
 from projections.kernel.view import View
 from projections.querying.filters import Filter, to_mongo
 from projections.querying.marks import mark
-from projections.querying.ordering import Order
+from projections.querying.ordering import RowOrder
 from projections.querying.row_scope import RowScope
 from projections.querying.serving import missing_index, served_parts, shape_of
 from projections.storage.rows import LIVE
@@ -45,7 +45,7 @@ class ScanGuard:
         self._warned: LruCache[str, bool] = LruCache(CACHED_WARNINGS)
 
     async def check(
-        self, rows: Collection, scope: RowScope, filter: Filter, order: Order | None = None
+        self, rows: Collection, scope: RowScope, filter: Filter, order: RowOrder | None = None
     ) -> None:
         """Raise NotIndexed if a query of these rows is refused. Without `order` it counts rows.
 

@@ -11,7 +11,7 @@ import orjson
 from bson.decimal128 import Decimal128
 
 from domain.kernel.types.text_forms import write_bytes
-from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not
+from projections.querying.filters import AllOf, AnyOf, FieldCondition, Filter, Not
 
 MARK_BYTES = 8
 
@@ -28,9 +28,9 @@ def mark(filter: Filter, *rest: str | None) -> str:
 def filter_text(filter: Filter) -> str:
     """Return a text that is equal for filters that differ only in arrangement, and for no others."""
     match filter:
-        case Condition(field, "in" | "elementIn" as name, values):
+        case FieldCondition(field, "in" | "elementIn" as name, values):
             return _json([field, name, *_distinct(map(_json, values))])
-        case Condition(field, name, value):
+        case FieldCondition(field, name, value):
             return _json([field, name, value])
         case Not(part):
             return _json(["not", filter_text(part)])

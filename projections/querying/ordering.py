@@ -65,7 +65,7 @@ def _rank(value: Any) -> tuple[bool, Any]:
 
 
 @dataclass(frozen=True)
-class Order:
+class RowOrder:
     """The order of a list: fields with their kinds and whether they descend; the last one is the id.
 
     `view`, `filter` and `search` identify the list in which the cursors are valid.
@@ -153,7 +153,7 @@ class Order:
 class Window:
     """The part of a list between two keys; None is an open end."""
 
-    order: Order
+    order: RowOrder
     low: Key | None
     high: Key | None
 
@@ -177,7 +177,7 @@ def parse_order(
     *,
     filter: Filter = EVERYTHING,
     search: str | None = None,
-) -> Order:
+) -> RowOrder:
     """Return the order by these fields, then by id, of the list with this filter and search.
 
     Raises ValidationFailed below `path` for a field that the view does not sort by, a field that is named
@@ -196,7 +196,7 @@ def parse_order(
         directions.append(("id", directions[-1][1] if directions else "asc"))
     by_name = kinds(view)
     fields = tuple((name, by_name[name].kind, direction == "desc") for name, direction in directions)
-    return Order(fields, view.name, filter, search)
+    return RowOrder(fields, view.name, filter, search)
 
 
 def _further(value: Any, descends: bool) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.querying.fields import Fields
-from projections.querying.ordering import Order, OrderBy
+from projections.querying.ordering import OrderBy, RowOrder
 from projections.storage.rows import Row
 
 Side = bool | Callable[[], Awaitable[bool]]
@@ -50,7 +50,7 @@ class Page:
     rows: Sequence[Row]
     has_next: Side
     has_previous: Side
-    order: Order
+    order: RowOrder
 
     def cursor(self, row: Row) -> str:
         """Return the cursor of one of the rows."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.mongo.reads import aggregate, find
 from projections.querying.fields import Fields, projection
-from projections.querying.filters import AllOf, Condition, parse_filter, to_mongo
+from projections.querying.filters import AllOf, FieldCondition, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
-from projections.querying.ordering import Order, parse_order
+from projections.querying.ordering import RowOrder, parse_order
 from projections.querying.pages import ListQuery, Page, PageQuery
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, row_key
@@ -98,13 +98,13 @@ class RelatedRows:
 
     async def _listed(
         self, scope: RowScope, owners: Sequence[str], query: RelatedQuery
-    ) -> tuple[Collection, Order, list[Document]]:
+    ) -> tuple[Collection, RowOrder, list[Document]]:
         """Return the collection, the order of each owner's list, and the MongoDB filters of the list."""
         parsed = parse_filter(self._view, query.filter)
         order = parse_order(self._view, query.order, filter=parsed)
         collection = await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed, (query.by, *order.names))
-        of_owners = AllOf((Condition(query.by, "in", list(owners)), parsed))
+        of_owners = AllOf((FieldCondition(query.by, "in", list(owners)), parsed))
         await self._guard.check(collection, scope, of_owners, order)
         order = replace(order, view=f"{self._view.name} by {query.by}")
         return collection, order, [to_mongo(self._locator.restricted(collection, scope, parsed))]
@@ -128,7 +128,7 @@ class RelatedRows:
         return [(result["owner"], result["row"]) for result in results]
 
 
-def _page(rows: Sequence[Row], query: RelatedQuery, by: Order) -> Page:
+def _page(rows: Sequence[Row], query: RelatedQuery, by: RowOrder) -> Page:
     has_more, rows = len(rows) > query.size, rows[: query.size]
     return Page(rows[::-1], False, has_more, by) if query.backward else Page(rows, has_more, False, by)
 

@@ -13,7 +13,7 @@ from domain.kernel.types.annotations import Kind
 from domain.kernel.types.text_forms import read_uuid
 from projections.kernel.field_kinds import NAMES, FieldKind, kinds
 from projections.kernel.view import View
-from projections.querying.filters import EVERYTHING, NOTHING, AllOf, AnyOf, Condition, Filter
+from projections.querying.filters import EVERYTHING, NOTHING, AllOf, AnyOf, FieldCondition, Filter
 from projections.querying.marks import filter_text
 from projections.querying.values import stored_value
 
@@ -75,8 +75,8 @@ def _has_value(kind: FieldKind, condition: FieldIn) -> Filter:
         return NOTHING
     several, single = ("elementIn", "element") if kind.is_list else ("in", "eq")
     if len(values) == 1:
-        return Condition(condition.field, single, values[0])
-    return Condition(condition.field, several, values)
+        return FieldCondition(condition.field, single, values[0])
+    return FieldCondition(condition.field, several, values)
 
 
 def _stored_values(kind: Kind, condition: FieldIn) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from projections.kernel.field_kinds import kinds
 from projections.kernel.view import View
-from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, negation
+from projections.querying.filters import AllOf, AnyOf, FieldCondition, Filter, Not, negation
 from projections.storage.indexes import RowIndex, row_indexes
 
 MAX_WAYS = 64
@@ -70,11 +70,11 @@ _SCANS: Mapping[str, tuple[IndexScan, IndexScan]] = {
 def shape_of(filter: Filter) -> Shape:
     """Return the shape of a filter."""
     match filter:
-        case Condition(field, "isNull", value):
+        case FieldCondition(field, "isNull", value):
             return ("is", field, "null" if value else "some")
-        case Condition(field, name, _):
+        case FieldCondition(field, name, _):
             return ("is", field, name)
-        case Not(Condition(field, name, _)):
+        case Not(FieldCondition(field, name, _)):
             return ("not", field, name)
         case Not(part):
             return shape_of(negation(part))
@@ -111,9 +111,9 @@ def served_parts(view: View[Any], filter: Filter) -> list[Filter]:
     ]
 
 
-def _required(filter: Filter) -> Iterator[Condition]:
+def _required(filter: Filter) -> Iterator[FieldCondition]:
     match filter:
-        case Condition():
+        case FieldCondition():
             yield filter
         case AllOf(parts):
             for part in parts:

@@ -42,7 +42,7 @@ class CommandAccepted(NamedTuple):
     actor: str | None = None
 
 
-class CommandRefused(NamedTuple):
+class CommandRefusal(NamedTuple):
     """A run of the command stored nothing, because of an error with this code and message."""
 
     code: str
@@ -57,7 +57,7 @@ class CommandUnchanged(NamedTuple):
     actor: str | None = None
 
 
-CommandHint = CommandAccepted | CommandRefused | CommandUnchanged
+CommandHint = CommandAccepted | CommandRefusal | CommandUnchanged
 HintListener = Callable[[CommandHint], None]
 
 
@@ -85,7 +85,7 @@ class CommandHints:
                 # The command may be stored. If it is, the log will show it.
                 raise
             except NerveError as error:
-                self._end(key, CommandRefused(error.code, str(error), actor))
+                self._end(key, CommandRefusal(error.code, str(error), actor))
                 raise
         if not receipt.changed:
             self._end(key, CommandUnchanged(receipt, actor))
@@ -141,7 +141,7 @@ class CommandHints:
         match hint:
             case CommandAccepted(actor):
                 self._send(key, "accepted", actor=actor)
-            case CommandRefused(code, message, actor):
+            case CommandRefusal(code, message, actor):
                 self._send(key, "refused", code=code, message=message, actor=actor)
             case CommandUnchanged(receipt, actor):
                 self._send(
@@ -190,7 +190,7 @@ def _read(text: str) -> tuple[CommandKey, CommandHint | None] | None:
             "code": str(code),
             "message": str(reason),
         }:
-            return CommandKey(tenant, id), CommandRefused(code, reason, actor)
+            return CommandKey(tenant, id), CommandRefusal(code, reason, actor)
         case {
             "tenant": str(tenant), "id": str(id), "is": "unchanged",
             "stream": str(stream), "version": int(version), "position": int(position),

@@ -15,7 +15,7 @@ from subscriptions.live.command_hints import (
     CommandHint,
     CommandHints,
     CommandKey,
-    CommandRefused,
+    CommandRefusal,
     CommandUnchanged,
 )
 from subscriptions.live.dispatcher import Dispatcher
@@ -31,7 +31,7 @@ class CommandStored(NamedTuple):
 Sender = Callable[[str | None], bool]
 """Returns whether the status of commands of this actor is shown."""
 
-CommandOutcome = CommandAccepted | CommandStored | CommandRefused
+CommandOutcome = CommandAccepted | CommandStored | CommandRefusal
 
 Inbox = asyncio.Queue[CommandHint | Commit]
 
@@ -48,7 +48,7 @@ class CommandWatch:
     async def watch(
         self, tenant: str, id: str, is_shown: Sender = lambda _actor: True
     ) -> AsyncGenerator[CommandOutcome, None]:
-        """Yield `CommandAccepted`, if that is known, and end with `CommandStored` or `CommandRefused`.
+        """Yield `CommandAccepted`, if that is known, and end with `CommandStored` or `CommandRefusal`.
 
         A command of an actor that is not shown is unknown, as one that was never sent.
 
@@ -69,7 +69,7 @@ class CommandWatch:
                     case CommandAccepted() if not is_accepted:
                         is_accepted = True
                         yield message
-                    case CommandRefused():
+                    case CommandRefusal():
                         # An earlier run, or a later one, may have been stored.
                         stored = await self._read(key, is_shown)
                         if stored is None:

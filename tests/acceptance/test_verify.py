@@ -14,13 +14,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from api.cli.verify import FindingPrinter, ProgressLines
+from api.cli.verify import DefectPrinter, ProgressLines
 from api.lifecycle import open_runtime
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope
 from eventstore.integrity import blocks
-from eventstore.integrity.report import Check, Finding
+from eventstore.integrity.report import Check, Defect
 from tests.helpers.command_line import CLI
 from tests.helpers.drivers import chosen_driver
 
@@ -109,12 +109,12 @@ def test_faults_are_printed_and_the_exit_code_is_1(
     assert _checked(later.output)["positions"] == (15, 0)
 
 
-def test_findings_are_printed_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
-    show = FindingPrinter(limit=2)
+def test_defects_are_printed_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    show = DefectPrinter(limit=2)
     for position in range(4):
-        show(Finding(Check.SCHEMAS, f"position {position}", "it is wrong"))
+        show(Defect(Check.SCHEMAS, f"position {position}", "it is wrong"))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2:] == ["more findings are counted in the table below"]
+    assert lines[2:] == ["more defects are counted in the table below"]
     assert lines[0] == "position 0: it is wrong"
 
 

@@ -12,7 +12,7 @@ from domain.kernel.errors import InvariantViolated
 from eventstore.integrity import blocks
 from eventstore.integrity.block_sealer import BlockSealer
 from eventstore.integrity.event_schemas import EventSchemas
-from eventstore.integrity.report import Finding, VerificationReport
+from eventstore.integrity.report import Defect, VerificationReport
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.personal.sealing import MasterKeys
@@ -55,17 +55,17 @@ def eraser(store: Store) -> TenantEraser:
     return TenantEraser(store.database, store.log.archive)
 
 
-async def verify(store: Store, **expected: Any) -> tuple[VerificationReport, list[Finding]]:
-    findings: list[Finding] = []
+async def verify(store: Store, **expected: Any) -> tuple[VerificationReport, list[Defect]]:
+    defects: list[Defect] = []
     verifier = Verifier(
         LogCollections.of(store.database),
         store.log.archive,
         schema_check=EventSchemas(CATALOG).violation,
         clock=now,
-        on_finding=findings.append,
+        on_defect=defects.append,
         on_progress=lambda done, total: None,
     )
-    return await verifier.run(1, {}, expected.get("expected", {})), findings
+    return await verifier.run(1, {}, expected.get("expected", {})), defects
 
 
 async def test_what_each_tenant_has_is_counted(store: Store) -> None:
@@ -102,16 +102,16 @@ async def test_a_log_with_an_erased_tenant_is_sound_and_earlier_seals_hold(store
     report, _ = await verify(store)
     assert report.seal is not None
     await eraser(store).run("red")
-    after, findings = await verify(store, expected={report.seal.number: report.seal.digest})
-    assert findings == []
+    after, defects = await verify(store, expected={report.seal.number: report.seal.digest})
+    assert defects == []
     assert f"{BLOCK // 2 + 1} commits were erased with their tenants" in after.notes
 
 
 async def test_a_change_after_an_erasure_is_found(store: Store) -> None:
     await eraser(store).run("red")
     await store.documents.update_one({"tenant": "blue"}, {"$set": {"actor": "eve"}})
-    _, findings = await verify(store)
-    assert [finding.where for finding in findings] == ["block 1"]
+    _, defects = await verify(store)
+    assert [defect.where for defect in defects] == ["block 1"]
 
 
 async def test_a_change_before_an_erasure_is_not_covered_up_by_it(store: Store) -> None:

@@ -15,7 +15,7 @@ from domain.kernel import Catalog
 from eventstore.integrity import blocks
 from eventstore.integrity.blocks import Block
 from eventstore.integrity.event_schemas import EventSchemas
-from eventstore.integrity.report import Check, Finding, VerificationReport
+from eventstore.integrity.report import Check, Defect, VerificationReport
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import COMMAND_GUARD, VERSION_GUARD, LogCollections
 from tests.contract.conftest import OpenStore
@@ -48,14 +48,14 @@ async def open_another(mongo_url: str, database: str) -> AsyncIterator[OpenStore
 
 @dataclass
 class Verified:
-    """The report and the findings of a verification."""
+    """The report and the defects of a verification."""
 
     report: VerificationReport
-    findings: list[Finding] = field(default_factory=list)
+    defects: list[Defect] = field(default_factory=list)
 
     def __iter__(self):
         """What is wrong with what, and where."""
-        return iter([(finding.check, finding.where) for finding in self.findings])
+        return iter([(defect.check, defect.where) for defect in self.defects])
 
 
 @pytest.fixture
@@ -63,18 +63,18 @@ def verified() -> Callable[..., Any]:
     async def run(
         store: Store, start: int = 1, consumers: Mapping[str, int] | None = None, **expected: Block
     ) -> Verified:
-        findings: list[Finding] = []
+        defects: list[Defect] = []
         verifier = Verifier(
             LogCollections.of(store.database),
             store.log.archive,
             schema_check=EventSchemas(Catalog([context])).violation,
             clock=now,
             head_lag=0.0,
-            on_finding=findings.append,
+            on_defect=defects.append,
             on_progress=lambda done, total: None,
         )
         digests = {block.number: block.digest for block in expected.values()}
-        return Verified(await verifier.run(start, consumers or {}, digests), findings)
+        return Verified(await verifier.run(start, consumers or {}, digests), defects)
 
     return run
 
@@ -98,7 +98,7 @@ async def sealed(store: Store) -> Store:
 
 async def test_an_untouched_log_is_sound(sealed, verified) -> None:
     verification = await verified(sealed, consumers={"view.notes": COMMITS})
-    assert verification.findings == []
+    assert verification.defects == []
     assert verification.report.is_sound
     looked = {check: verification.report.checked[check] for check in Check}
     assert looked == {
@@ -128,7 +128,7 @@ def verify_nothing() -> Any:
 
 async def test_a_walk_can_begin_at_any_block(sealed, verified) -> None:
     verification = await verified(sealed, BLOCK + 1)
-    assert verification.findings == []
+    assert verification.defects == []
     assert verification.report.checked[Check.POSITIONS] == COMMITS - BLOCK
     assert verification.report.checked[Check.BLOCKS] == 1
 
@@ -149,7 +149,7 @@ async def test_a_deleted_commit_is_found(sealed, verified) -> None:
 async def test_deleted_ranges_are_reported_as_ranges(sealed, verified) -> None:
     await sealed.documents.delete_many({"_id": {"$gte": 10, "$lte": 29}})
     verification = await verified(sealed)
-    assert verification.findings[0][:2] == (Check.POSITIONS, "positions 10 to 29")
+    assert verification.defects[0][:2] == (Check.POSITIONS, "positions 10 to 29")
     assert verification.report.defects[Check.POSITIONS] == 20
 
 
@@ -158,7 +158,7 @@ async def test_a_changed_byte_in_a_sealed_block_is_found(sealed, verified) -> No
     await sealed.documents.update_one({"_id": 123}, {"$set": {"events.1.data.by": 3}})
     verification = await verified(sealed)
     assert list(verification) == [(Check.BLOCKS, "block 2")]
-    assert "a document at positions 101 to 200 was changed" in verification.findings[0].what
+    assert "a document at positions 101 to 200 was changed" in verification.defects[0].what
 
 
 async def test_a_changed_order_of_fields_in_a_sealed_block_is_found(sealed, verified) -> None:
@@ -179,7 +179,7 @@ async def test_a_doubled_version_is_found(sealed, verified) -> None:
         (Check.INDEXES, f"index {VERSION_GUARD}"),
         (Check.VERSIONS, f"position {COMMITS + 1}, {first['stream']}"),
     ]
-    assert "is duplicate or out of order" in verification.findings[1].what
+    assert "is duplicate or out of order" in verification.defects[1].what
 
 
 async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified) -> None:
@@ -190,7 +190,7 @@ async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified)
     await sealed.documents.delete_many({"_id": {"$in": [one["_id"], other["_id"]]}})
     await sealed.documents.insert_many([{**one, "_id": other["_id"]}, {**other, "_id": one["_id"]}])
     verification = await verified(sealed)
-    assert [finding for finding in verification if finding[0] is Check.VERSIONS] == [
+    assert [defect for defect in verification if defect[0] is Check.VERSIONS] == [
         (Check.VERSIONS, f"position {other['_id']}, note-7"),
         (Check.VERSIONS, f"position {one['_id']}, note-7"),
     ]
@@ -199,15 +199,15 @@ async def test_versions_that_came_in_the_wrong_order_are_found(sealed, verified)
 async def test_a_broken_schema_is_found(sealed, verified) -> None:
     await sealed.documents.update_one({"_id": COMMITS}, {"$set": {"events.0.data.by": "secret"}})
     verification = await verified(sealed)
-    assert [finding[0] for finding in verification] == [Check.SCHEMAS]
-    assert "note.scored" in verification.findings[0].what
-    assert "secret" not in verification.findings[0].what
+    assert [defect[0] for defect in verification] == [Check.SCHEMAS]
+    assert "note.scored" in verification.defects[0].what
+    assert "secret" not in verification.defects[0].what
 
 
 async def test_a_document_that_is_no_commit_is_found(store, verified) -> None:
     await store.log.append(commit("note-a", 0, *scores(2)))
     await store.documents.update_one({"_id": 1}, {"$unset": {"tenant": 1}})
-    assert (await verified(store)).findings == [(Check.COMMITS, "position 1", "tenant: missing")]
+    assert (await verified(store)).defects == [(Check.COMMITS, "position 1", "tenant: missing")]
 
 
 async def test_a_document_whose_id_is_no_position_is_found(store, verified) -> None:
@@ -231,7 +231,7 @@ async def test_a_cut_off_end_is_found(sealed, verified) -> None:
     await sealed.documents.delete_many({"_id": {"$gt": 2 * BLOCK - 5}})
     verification = await verified(sealed)
     assert list(verification) == [(Check.BLOCKS, "block 2")]
-    assert "but the log ends at 195" in verification.findings[0].what
+    assert "but the log ends at 195" in verification.defects[0].what
     await sealed.documents.delete_many({"_id": {"$gt": 5}})
     assert list(await verified(sealed)) == [(Check.BLOCKS, "block 1"), (Check.BLOCKS, "block 2")]
 
@@ -284,7 +284,7 @@ async def test_an_archived_log_is_verified_as_it_was(
     await store.log.block_sealer().seal_next()
     await archiver(store, blobs, commits=BLOCK // 2).run(BLOCK)
     verification = await verified(store)
-    assert verification.findings == []
+    assert verification.defects == []
     assert verification.report.checked[Check.ARCHIVE] == BLOCK
     assert verification.report.checked[Check.SCHEMAS] == 2 * COMMITS
 

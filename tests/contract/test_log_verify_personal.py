@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from eventstore.integrity.event_schemas import EventSchemas
-from eventstore.integrity.report import Check, Finding
+from eventstore.integrity.report import Check, Defect
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.personal.keys import SubjectKeys, owner_of
@@ -20,7 +20,7 @@ from tests.helpers.people import PersonRegistered, Remarked
 MASTERS = MasterKeys(b"m" * 32)
 SECRET = "Zaphod"
 
-Verify = Callable[[], Awaitable[list[Finding]]]
+Verify = Callable[[], Awaitable[list[Defect]]]
 
 
 @pytest.fixture
@@ -36,19 +36,19 @@ async def verify(store: Store) -> Verify:
     for number, event in enumerate(events, 1):
         await store.log.append(commit(f"person-{number}", 0, event, category="person"))
 
-    async def run() -> list[Finding]:
-        findings: list[Finding] = []
+    async def run() -> list[Defect]:
+        defects: list[Defect] = []
         verifier = Verifier(
             LogCollections.of(store.database),
             store.log.archive,
             schema_check=EventSchemas(CATALOG).violation,
             clock=now,
-            on_finding=findings.append,
+            on_defect=defects.append,
             on_progress=lambda done, total: None,
         )
         report = await verifier.run(1, {}, {})
         assert report.checked[Check.COMMITS] == 2
-        return findings
+        return defects
 
     return run
 
@@ -68,5 +68,5 @@ async def test_sealed_fields_without_names_or_under_another_name_are_found(
     await store.documents.update_one({"_id": 1}, {"$unset": {"events.0.sealed.0.fields": 1}})
     await store.documents.update_one({"_id": 2}, {"$set": {"events.0.sealed.0.fields": ["nobody"]}})
     found = await verify()
-    assert [finding.check for finding in found] == [Check.COMMITS, Check.SCHEMAS]
+    assert [defect.check for defect in found] == [Check.COMMITS, Check.SCHEMAS]
     assert SECRET not in str(found)

@@ -18,7 +18,7 @@ from domain.kernel.errors import InvariantViolated, NerveError
 from domain.tasks.commands import CancelTask, CompleteTask, CreateTask, StartTask
 from subscriptions.feed.feed import LOG_TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
-from subscriptions.live.command_hints import CommandAccepted, CommandHints, CommandRefused
+from subscriptions.live.command_hints import CommandAccepted, CommandHints, CommandRefusal
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
 from subscriptions.live.dispatcher import Dispatcher
 from tests.helpers.wired_bus import Wired, wired
@@ -138,7 +138,7 @@ async def test_a_refusal_is_received_before_and_afterwards(processes: Sequence[P
     before = asyncio.create_task(watches.outcomes("c-1"))
     with pytest.raises(InvariantViolated) as refused:
         await runs.parts.send(CompleteTask(id=task), command_id="c-1")
-    outcome = CommandRefused("INVARIANT_VIOLATED", str(refused.value))
+    outcome = CommandRefusal("INVARIANT_VIOLATED", str(refused.value))
     assert (await before)[-1] == outcome
     for one in processes:
         assert await one.outcomes("c-1") == [outcome]

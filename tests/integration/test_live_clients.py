@@ -12,7 +12,7 @@ from eventstore.place import Place
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.projecting.worker import drop_view
-from projections.querying.filters import AnyOf, Condition, to_predicate
+from projections.querying.filters import AnyOf, FieldCondition, to_predicate
 from projections.querying.pages import ListQuery
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, changed_fields, fields
@@ -147,7 +147,7 @@ async def test_subscribers_that_resume_learn_of_no_row_that_their_rule_hid_from_
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     """They have the rows of their rule; no removal names a row that they could not see where they left."""
-    rule = AnyOf((Condition("text", "in", ("x", "y")), Condition("id", "eq", END)))
+    rule = AnyOf((FieldCondition("text", "in", ("x", "y")), FieldCondition("id", "eq", END)))
     scope = RowScope("default", rule)
     async with (
         open_rig(mongo_url, redis_url, database, work=True) as one,

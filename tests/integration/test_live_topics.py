@@ -12,7 +12,7 @@ from eventstore.place import Place
 from projections.live.aligned_reader import ReadLimits, RowQuery
 from projections.live.live_view import LiveView
 from projections.live.shared_rows import SharedRows
-from projections.querying.filters import Condition
+from projections.querying.filters import FieldCondition
 from projections.querying.pages import ListQuery
 from projections.storage.rows import fields
 from subscriptions.live.renderer import SharedRenderer
@@ -263,7 +263,7 @@ async def test_a_filter_that_cannot_compare_a_row_ends_its_own_streams_and_no_ot
     """A client cannot write such a filter, but the code of a view may put any value into a field."""
     topic, _, client = await settled_topic(rig, {}, 5)
     broken = RowClient()
-    wanted = Condition("text", "lt", 5)
+    wanted = FieldCondition("text", "lt", 5)
     broken.subscription = rig.live.open(
         ALL_ROWS,
         wanted,

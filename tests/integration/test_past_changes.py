@@ -15,7 +15,7 @@ from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope, Scope
 from domain.tasks.commands import AssignTask, CreateTask, StartTask
 from eventstore.reading.event_query import EventQuery
-from projections.past.changes import Change
+from projections.past.changes import PastChange
 from projections.past.reader import PastReader
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Erased, Linked, Scored, Written
@@ -62,8 +62,8 @@ async def test_pages_of_a_history_join_in_both_directions(rig: Rig) -> None:
     assert [event.type for event in whole[0].events] == ["note.written", "note.scored", "note.scored"]
     assert whole[0].before is None
     assert set(whole[1].fields) == {"links", "folded"}
-    forth: list[Change] = []
-    back: list[Change] = []
+    forth: list[PastChange] = []
+    back: list[PastChange] = []
     page = await now.history(ALL_ROWS, "note-a", first=3)
     while page.changes:
         forth += page.changes

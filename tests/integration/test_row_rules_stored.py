@@ -13,7 +13,7 @@ from domain.kernel.access import owner, where
 from domain.kernel.errors import DeclarationError, NotIndexed, ViewRebuilding
 from projections.kernel.field_kinds import kinds
 from projections.kernel.view import View
-from projections.querying.filters import EVERYTHING, Condition
+from projections.querying.filters import EVERYTHING, FieldCondition
 from projections.querying.pages import ListQuery
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedQuery, RelatedRows
@@ -33,9 +33,9 @@ class DataRow(NoteRow):
 
 
 OWNED = replace(view, filters=("links", "score"), orders=("score",), access=owner("text"))
-ANN = RowScope("default", Condition("text", "eq", "ann"))
-BOB = RowScope("default", Condition("text", "eq", "bob"))
-COLD = RowScope("default", Condition("hot", "eq", False))
+ANN = RowScope("default", FieldCondition("text", "eq", "ann"))
+BOB = RowScope("default", FieldCondition("text", "eq", "bob"))
+COLD = RowScope("default", FieldCondition("hot", "eq", False))
 OWN_ROWS, OTHER_ROWS, LIMIT = 6, 60, 10
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from domain.kernel.errors import ValidationFailed
 from projections.querying.filters import parse_filter
-from projections.querying.ordering import Order, OrderBy, parse_order
+from projections.querying.ordering import OrderBy, RowOrder, parse_order
 from tests.helpers.notes import view
 
 ROW = {"id": "note-1", "text": "ä", "score": 3, "written_at": datetime(2024, 1, 1, 0, 0, 0, 1_000, UTC)}
@@ -30,7 +30,7 @@ def test_a_cursor_carries_the_sort_key_and_the_id() -> None:
     }
 
 
-def mark(order: Order) -> str:
+def mark(order: RowOrder) -> str:
     """What this list's cursors say of it."""
     cursor = order.cursor(ROW)
     said: str = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[0]

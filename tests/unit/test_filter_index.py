@@ -8,14 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.live.filter_index import FilterIndex
-from projections.querying.filters import AllOf, AnyOf, Condition, Filter, Not, to_predicate
+from projections.querying.filters import AllOf, AnyOf, FieldCondition, Filter, Not, to_predicate
 
 VALUES = st.sampled_from(["a", "b", None])
 CONDITIONS: st.SearchStrategy[Filter] = st.one_of(
-    st.builds(Condition, st.sampled_from(["id", "text", "owner"]), st.sampled_from(["eq", "ne"]), VALUES),
-    st.builds(Condition, st.sampled_from(["text", "owner"]), st.just("in"), st.lists(VALUES, max_size=2)),
-    st.builds(Condition, st.just("owner"), st.just("isNull"), st.booleans()),
-    st.builds(Condition, st.just("tags"), st.just("element"), st.sampled_from(["a", "b"])),
+    st.builds(
+        FieldCondition, st.sampled_from(["id", "text", "owner"]), st.sampled_from(["eq", "ne"]), VALUES
+    ),
+    st.builds(
+        FieldCondition, st.sampled_from(["text", "owner"]), st.just("in"), st.lists(VALUES, max_size=2)
+    ),
+    st.builds(FieldCondition, st.just("owner"), st.just("isNull"), st.booleans()),
+    st.builds(FieldCondition, st.just("tags"), st.just("element"), st.sampled_from(["a", "b"])),
 )
 FILTERS = st.recursive(
     CONDITIONS,
@@ -62,8 +66,8 @@ def test_every_key_that_a_row_concerns_is_found(
 def test_a_change_finds_one_of_ten_thousand_keys_for_as_many_rows() -> None:
     index: FilterIndex[int] = FilterIndex()
     for key in range(10_000):
-        index.add(key, "one", AllOf((Condition("owner", "eq", f"owner-{key}"),)))
-        index.add(-key - 1, "one", Condition("id", "eq", f"row-{key}"))
+        index.add(key, "one", AllOf((FieldCondition("owner", "eq", f"owner-{key}"),)))
+        index.add(-key - 1, "one", FieldCondition("id", "eq", f"row-{key}"))
     assert set(index.concerned(row(id="row-77", owner="owner-99"))) == {99, -78}
     assert set(index.concerned(row(id="other"))) == set()
 
@@ -71,14 +75,14 @@ def test_a_change_finds_one_of_ten_thousand_keys_for_as_many_rows() -> None:
 def test_a_key_is_indexed_by_its_most_selective_condition() -> None:
     index: FilterIndex[int] = FilterIndex()
     for key in range(100):
-        parts = Condition("text", "eq", "open"), Condition("owner", "eq", f"owner-{key}")
+        parts = FieldCondition("text", "eq", "open"), FieldCondition("owner", "eq", f"owner-{key}")
         index.add(key, "one", AllOf(parts))
     assert len(set(index.concerned(row(text="open", owner="nobody")))) <= 1
 
 
 def test_a_key_that_holds_a_row_is_found_until_it_lets_it_go() -> None:
     index: FilterIndex[int] = FilterIndex()
-    index.add(1, "one", Condition("owner", "eq", "a"))
+    index.add(1, "one", FieldCondition("owner", "eq", "a"))
     index.hold(1, "one", "x")
     assert set(index.concerned(row(owner="b"))) == {1}
     index.let_go(1, "one", "x")
@@ -87,7 +91,9 @@ def test_a_key_that_holds_a_row_is_found_until_it_lets_it_go() -> None:
 
 def test_nothing_is_kept_of_a_removed_key() -> None:
     index: FilterIndex[int] = FilterIndex()
-    index.add(1, "one", AnyOf((Condition("owner", "in", ["a", "b"]), Condition("text", "isNull", True))))
+    index.add(
+        1, "one", AnyOf((FieldCondition("owner", "in", ["a", "b"]), FieldCondition("text", "isNull", True)))
+    )
     index.hold(1, "one", "x")
     index.remove(1, "one")
     assert not vars(index)["_tenants"]
@@ -95,5 +101,5 @@ def test_nothing_is_kept_of_a_removed_key() -> None:
 
 def test_a_value_that_no_filter_can_require_is_ignored() -> None:
     index: FilterIndex[int] = FilterIndex()
-    index.add(1, "one", Condition("owner", "eq", "a"))
+    index.add(1, "one", FieldCondition("owner", "eq", "a"))
     assert set(index.concerned(row(owner={"a": 1}))) == set()

@@ -6,11 +6,11 @@ from eventstore.place import Place
 from projections.live.messages import ChangeKind
 from projections.live.result_set import ResultSet
 from projections.live.resume_state import ResumeState
-from projections.querying.filters import EVERYTHING, Condition
+from projections.querying.filters import EVERYTHING, FieldCondition
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
 
-OF_ANN = RowScope("default", Condition("owner", "eq", "ann"))
+OF_ANN = RowScope("default", FieldCondition("owner", "eq", "ann"))
 AWAY, NOW = Place(4), Place(9)
 
 

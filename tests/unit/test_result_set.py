@@ -13,11 +13,11 @@ from eventstore.place import Place
 from projections.live.messages import ChangeKind, RowChange, RowDelta
 from projections.live.result_set import MatchingRow, ResultSet
 from projections.live.resume_state import ResumeState
-from projections.querying.filters import Condition
+from projections.querying.filters import FieldCondition
 from projections.storage.rows import Row, changed_fields, place
 from tests.helpers.row_scopes import ALL_ROWS
 
-POSITIVE = Condition("score", "gt", 0)
+POSITIVE = FieldCondition("score", "gt", 0)
 AWAY = Place(4)
 
 

@@ -21,7 +21,7 @@ from domain.kernel.names import client_name
 from domain.process.events import ProcessStatus
 from projections.live.command_status import CommandMessage, CommandProjected, StatusScope
 from projections.live.started_processes import InstanceEnd
-from subscriptions.live.command_hints import CommandAccepted, CommandRefused
+from subscriptions.live.command_hints import CommandAccepted, CommandRefusal
 from subscriptions.live.command_watch import CommandStored
 
 
@@ -147,7 +147,7 @@ async def _sources(
                     yield {"__typename": kind, **fields, "dead_letters": parked}
                 case InstanceEnd():
                     yield _instance_end(message, context)
-                case CommandRefused(code, text):
+                case CommandRefusal(code, text):
                     yield {"__typename": "CommandRefused", "command_id": id, "code": code, "message": text}
 
 

@@ -16,7 +16,7 @@ from api.graphql.identity import read_filter
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.limits.weights import COMMANDS, DEFAULT_PAGE
-from api.process_operator import OPERABLE, Operation
+from api.process_operator import OPERABLE, InstanceOperation
 from domain.kernel import Command
 from domain.kernel.errors import ValidationFailed
 from domain.process.commands import CancelProcess, InstanceCommand
@@ -96,7 +96,9 @@ def _resolver(command: type[InstanceCommand], view: View[Any]) -> Resolver:
         def make(id: str) -> InstanceCommand:
             return read_input(command, {"id": id, **fields})
 
-        operation = Operation(command, make, context.command_scope, "graphql", context.permission(command))
+        operation = InstanceOperation(
+            command, make, context.command_scope, "graphql", context.permission(command)
+        )
         plain_filter = read_filter(view, filter, context) or {}
         result = await operator.operate_all(operation, plain_filter, size)
         return {

@@ -23,7 +23,7 @@ from domain.kernel.names import client_name
 from domain.kernel.types.annotations import OptionalOf
 from domain.kernel.types.json_values import json_writer
 from projections.kernel.view import View
-from projections.past.changes import Change
+from projections.past.changes import PastChange
 from projections.past.reader import PastView
 
 
@@ -133,7 +133,7 @@ async def _history(
     }
 
 
-def _entry_source(view: View[Any], change: Change, context: RequestContext) -> dict[str, Any]:
+def _entry_source(view: View[Any], change: PastChange, context: RequestContext) -> dict[str, Any]:
     commit = change.commit
     return {
         **commit_row(commit, context),

@@ -24,7 +24,7 @@ class _Turn:
     append: tuple[NewCommit, SpeculativeState] | None = None
 
 
-class Dispatch:
+class QueuedCommand:
     """One command in the queue of its stream."""
 
     __slots__ = ("_aggregates", "_decider", "_envelope", "_log", "_queue", "_reload", "_target", "_ticket")
