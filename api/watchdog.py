@@ -6,6 +6,7 @@ It does not notice a call that keeps Python's interpreter lock the whole time, a
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -135,7 +136,7 @@ class CallWatchdog:
 
     def _run(self, watched: int) -> None:
         while not self._stopped.wait(self._look_every):
-            self.look(sys._current_frames().get(watched))
+            self.look(_frame_of(watched))
 
     def look(self, frame: FrameType | None) -> None:
         """Look at the frame that a thread is running, and report its call of user code if it is too long."""
@@ -165,3 +166,18 @@ class CallWatchdog:
             self._on_blocked(call)
         except Unavailable as error:
             logger.warning("the blocking call is not recorded: %s", error)
+
+
+def _frame_of(thread: int) -> FrameType | None:
+    """Return the frame that a thread is running.
+
+    In Python 3.11 a garbage collection that begins inside this call of `sys` can stop the whole process
+    for ever (https://github.com/python/cpython/issues/106883), so none may begin there.
+    """
+    is_collected = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)
+    finally:
+        if is_collected:
+            gc.enable()

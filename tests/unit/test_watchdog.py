@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -101,3 +102,36 @@ def test_short_calls_one_after_the_other_do_not_add_up(caplog: pytest.LogCapture
     assert caplog.records == []
     decide(look_twice)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+COLLECTING = """
+import gc, threading, time
+from api.watchdog import CallWatchdog
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        time.sleep(0.0001)  # lets other threads run during the collection
+
+def start_threads():
+    while time.monotonic() < end:
+        thread = threading.Thread(target=Cycle)
+        thread.start()
+        thread.join()
+
+gc.set_threshold(1, 1, 1)
+end = time.monotonic() + 2.5
+with CallWatchdog(look_every=0.0):
+    threads = [threading.Thread(target=start_threads) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_looking_during_collections_and_starts_of_threads_stops_nothing() -> None:
+    """Otherwise Python 3.11 deadlocks: the interpreter's list of threads against its lock."""
+    subprocess.run([sys.executable, "-c", COLLECTING], check=True, timeout=60)
