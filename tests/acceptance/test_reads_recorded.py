@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from api.access.background_writer import MAX_WAITING
 from api.access.callers import Caller
-from api.access.read_audit import AUDIT_READS, MAX_WAITING, ReadAudit, recorded_reads
+from api.access.read_audit import AUDIT_READS, ReadAudit, recorded_reads
 from api.ids import now
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
