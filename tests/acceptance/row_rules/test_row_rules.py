@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.helpers.paper_api import PaperApi, Reader, serve_papers
-from tests.helpers.served_api import Served
-from tests.helpers.token_access import Tokens
+from tests.helpers.paper_api import PaperApi, Reader
 
 TITLES = "papers(orderBy: {field: TITLE}) { totalCount nodes { title } }"
 HISTORY = """query ($id: ID!, $first: Int, $last: Int) { paperHistory(id: $id, first: $first, last: $last) {
   pageInfo { hasNextPage hasPreviousPage }
   nodes { changedFields before { title owner } after { title owner } } } }"""
 WHY = "query ($id: ID!) { paperWhy(id: $id, field: TITLE) { value before event { type } } }"
-
-
-@pytest.fixture(scope="module")
-def running(mongo_url: str, redis_url: str) -> Iterator[tuple[Served, Tokens]]:
-    with serve_papers(mongo_url, redis_url) as running:
-        yield running
-
-
-@pytest.fixture
-def api(running: tuple[Served, Tokens]) -> PaperApi:
-    return PaperApi(*running)
-
-
-@pytest.fixture
-def ann(api: PaperApi) -> Reader:
-    return api.reader("ann")
-
-
-@pytest.fixture
-def bob(api: PaperApi) -> Reader:
-    return api.reader("bob")
 
 
 def titles(reader: Reader, arguments: str = "", **variables: Any) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
-from tests.helpers.paper_api import PaperApi, Reader, serve_papers
+from tests.helpers.paper_api import PaperApi, Reader
 from tests.helpers.served_api import Client, Served
 from tests.helpers.token_access import Tokens, scraper
 
@@ -21,27 +20,6 @@ PAPER = f"""subscription ($id: ID!) {{
   paper(id: $id) {{ {CHANGED} ... on PaperSnapshot {{ paper {{ title }} }} }} }}"""
 FOLDERS = """subscription { papers { ... on PapersSnapshot { papers { title folder { title } } }
   ... on PaperChanged { paper { folder { title } } } } }"""
-
-
-@pytest.fixture(scope="module")
-def running(mongo_url: str, redis_url: str) -> Iterator[tuple[Served, Tokens]]:
-    with serve_papers(mongo_url, redis_url) as running:
-        yield running
-
-
-@pytest.fixture
-def api(running: tuple[Served, Tokens]) -> PaperApi:
-    return PaperApi(*running)
-
-
-@pytest.fixture
-def ann(api: PaperApi) -> Reader:
-    return api.reader("ann")
-
-
-@pytest.fixture
-def bob(api: PaperApi) -> Reader:
-    return api.reader("bob")
 
 
 async def snapshot(client: Client, query: str = PAPERS, **variables: Any) -> dict[str, Any]:
