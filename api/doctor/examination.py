@@ -1,4 +1,4 @@
-"""Runs all checks; servers that do not answer are findings too."""
+"""Runs all checks. A server that does not answer is a finding too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check of a deployment finds."""
+"""The results of checks of a deployment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Sign(StrEnum):
-    """OK: nothing to do. WARN: works, but should be mended. FAIL: does not work, or is open to others."""
+    """OK: nothing to do. WARN: works, but should be corrected. FAIL: does not work, or is open to others."""
 
     OK = "ok"
     WARN = "warn"
@@ -15,7 +15,7 @@ class Sign(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What one check found; `text` also says what to do. It contains no secret."""
+    """The result of one check; `text` also says what to do. It contains no secret."""
 
     check: str
     sign: Sign
@@ -23,15 +23,15 @@ class Finding(NamedTuple):
 
 
 def ok(check: str, text: str) -> Finding:
-    """Return a finding without anything to do."""
+    """Return a finding that needs no action."""
     return Finding(check, Sign.OK, text)
 
 
 def warn(check: str, text: str) -> Finding:
-    """Return a finding that should be mended."""
+    """Return a finding that should be corrected."""
     return Finding(check, Sign.WARN, text)
 
 
 def fail(check: str, text: str) -> Finding:
-    """Return a finding that must be mended."""
+    """Return a finding that must be corrected."""
     return Finding(check, Sign.FAIL, text)

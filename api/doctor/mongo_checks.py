@@ -70,7 +70,7 @@ def check_replica_set(hello: Mapping[str, Any]) -> Finding:
     """Check that what is acknowledged survives the loss of a member."""
     check, members = "replica set", len(hello.get("hosts", ()))
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        return fail(check, "MongoDB is no replica set; start mongod with --replSet, and initiate the set")
+        return fail(check, "MongoDB is not a replica set; start mongod with --replSet, and initiate the set")
     if members in (1, 2):
         return warn(check, f"{members} member(s): the loss of one stops nerve, or loses data; use three")
     return ok(check, f"{members} members" if members else "behind mongos")
@@ -123,7 +123,7 @@ def check_view(name: str, state: ConsumerState, head: int) -> Finding:
         return fail(check, "was never built; start a worker")
     failing = state.generations[state.active].failing
     if failing is not None:
-        return fail(check, f"fails for {failing.tries} attempts; see `nerve views`")
+        return fail(check, f"failed {failing.tries} times in a row; see `nerve views`")
     if state.of_state(GenerationState.HELD) is not None:
         return warn(check, "a rebuild waits for a decision; see `nerve views`")
     lag = max(0, head - state.position)

@@ -27,14 +27,14 @@ async def check_redis(url: SecretStr, *, is_cluster: bool) -> Finding:
             version = (await client.info("server"))["redis_version"]
             is_open = (await _default_user(client)).get("flags", ())
     except (ValueError, AuthenticationError):
-        return fail(check, "refuses the password of redis_url, or that is no Redis URL")
+        return fail(check, "refuses the password in redis_url, or redis_url is not a Redis URL; correct it")
     except (RedisError, OSError) as error:
         return fail(check, f"does not answer ({type(error).__name__}); start it, or correct redis_url")
     return judge_redis(version, is_open="nopass" in is_open, is_cluster=is_cluster)
 
 
 def judge_redis(version: str, *, is_open: bool, is_cluster: bool) -> Finding:
-    """Judge what a server that answers is."""
+    """Return the finding for a server that answers."""
     check = "Redis"
     if is_cluster and int(version.partition(".")[0]) < OLDEST_CLUSTER:
         return fail(check, f"version {version}; a cluster needs 7.0 or later")
@@ -46,7 +46,7 @@ def judge_redis(version: str, *, is_open: bool, is_cluster: bool) -> Finding:
 
 
 async def _default_user(client: Any) -> Mapping[str, Any]:
-    """Return the rules of the user that needs no name; empty where this user may not ask for them."""
+    """Return the ACL of the user `default`; empty if the user of redis_url may not read it."""
     try:
         user: Mapping[str, Any] = await client.acl_getuser("default")
         return user

@@ -121,7 +121,7 @@ def check_ports(settings: Settings) -> Iterable[Finding]:
     for name, port in settings.ports.items():
         check = f"port {name}"
         if not isinstance(port, HttpPortSettings):
-            yield warn(check, "is simulated: its replies are made up")
+            yield warn(check, "is simulated, so its replies are made up; set the url of the service")
         elif port.secret is None:
             yield warn(check, f"requests to {port.host} are not signed; set its secret")
         elif port.url.get_secret_value().startswith("http://"):

@@ -74,7 +74,10 @@ def test_servers_that_refuse_the_password_are_findings(environment: dict[str, st
     code, found = _signs({**environment, **wrong})
     assert code == 1
     assert found["MongoDB"] == ("fail", "MongoDB refuses the user and password of mongo_url")
-    assert found["Redis"] == ("fail", "refuses the password of redis_url, or that is no Redis URL")
+    assert found["Redis"] == (
+        "fail",
+        "refuses the password in redis_url, or redis_url is not a Redis URL; correct it",
+    )
 
 
 def test_without_servers_the_rest_is_checked() -> None:
