@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from api.access.declaration_checks import check_access_rules
+from api.access.access_rule_checks import check_access_rules
 from api.context_checks import (
     check_cases,
     check_commands,

@@ -21,7 +21,7 @@ from domain.kernel.errors import ConfigurationError
 from eventstore.integrity.log_compatibility import LogCompatibility
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden
-from projections.projecting.worker import ViewWorker
+from projections.projecting.view_worker import ViewWorker
 from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
 from subscriptions.consumers.blocking_call_recorder import BlockingCallRecorder

@@ -42,7 +42,7 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.sealed_state import StateSeal
-from eventstore.tenants.conditions import TenantConditions
+from eventstore.tenants.tenant_conditions import TenantConditions
 from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 from projections.live.command_status import CommandStatus
@@ -50,7 +50,7 @@ from projections.live.live_view import LiveView
 from projections.live.started_processes import StartedProcesses
 from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
-from projections.querying.dead_letters import DeadLetterReader
+from projections.querying.dead_letter_reader import DeadLetterReader
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows

@@ -22,8 +22,8 @@ from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.options import DEFAULT_OPTIONS, LogOptions
 from eventstore.personal.client_addresses import open_clients
-from eventstore.personal.keys import SubjectKeys
 from eventstore.personal.sealing import MasterKeys, seal_placeholder
+from eventstore.personal.subject_keys import SubjectKeys
 from eventstore.personal.vault import Vault
 from eventstore.reading.as_of import AsOf, PointResolver
 from eventstore.reading.event_query import EVERYTHING, EventQuery

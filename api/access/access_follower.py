@@ -9,9 +9,9 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
 
+from api.access.api_keys import ApiKeys
 from api.access.callers import AccessRevocation, ScheduledRevocation
 from api.access.key_uses import KeyUses
-from api.access.keys import ApiKeys
 from api.access.revocations import Revocations
 from domain.builtin import apikeys, revocations
 from domain.dispatch.bus import Handler

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from pymongo import UpdateOne
 
+from api.access.api_keys import KeyId
 from api.access.background_writer import BackgroundWriter
-from api.access.keys import KeyId
 from eventstore.mongo.driver import Database, unavailable_if_down
 
 KEY_USES = "key_uses"

@@ -11,7 +11,7 @@ from api.cli.connection import connect_runtime
 from api.cli.terminal import say
 from api.runtime import Runtime
 from eventstore.mongo.driver import refused_if_forbidden
-from projections.projecting.worker import drop_view
+from projections.projecting.view_worker import drop_view
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.log_shortfall import Shortfall, find_shortfall
 

@@ -20,7 +20,7 @@ from domain.kernel import Envelope
 from domain.kernel.errors import NotFound, StaleRead, ValidationFailed
 from domain.kernel.names import declared_name
 from eventstore.mongo.driver import Document
-from projections.querying.dead_letters import cursor
+from projections.querying.dead_letter_reader import cursor
 
 app = typer.Typer(help="List events that views could not fold, and retry or drop them.", no_args_is_help=True)
 

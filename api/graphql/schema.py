@@ -23,7 +23,7 @@ from api.graphql.fields.node_query import node
 from api.graphql.fields.process_mutations import bulk_mutations
 from api.graphql.fields.row_history import past_fields
 from api.graphql.fields.row_metadata import meta_field
-from api.graphql.fields.trace import trace_fields
+from api.graphql.fields.trace_fields import trace_fields
 from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions

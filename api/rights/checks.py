@@ -12,7 +12,7 @@ from api.devserver.embedded import USER as EMBEDDED_USER
 from api.rights.grants import CollectionRights, UserPrivileges, collection_rights
 from domain.kernel.errors import ConfigurationError
 from eventstore.mongo.driver import Database, unavailable_if_down
-from projections.folding.dead_letters import DEAD_LETTERS
+from projections.folding.dead_letter_documents import DEAD_LETTERS
 from projections.kernel.view import View
 from projections.storage.rows import slots
 from subscriptions.consumers.state import CONSUMERS

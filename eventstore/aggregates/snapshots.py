@@ -17,7 +17,7 @@ from domain.kernel import Aggregate, Catalog
 from domain.kernel.errors import UnfitValue
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.stored_values import decoder, encoder
-from eventstore.aggregates.fingerprint import state_fingerprint
+from eventstore.aggregates.state_fingerprint import state_fingerprint
 from eventstore.mongo.driver import CODEC, Database, Document, unavailable_if_down
 from eventstore.personal.sealed_state import StateSeal
 

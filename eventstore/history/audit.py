@@ -14,7 +14,7 @@ from domain.kernel import CommitInfo
 from eventstore.commit_documents import to_info
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
 from eventstore.personal.client_addresses import open_clients
-from eventstore.personal.keys import SubjectKeys
+from eventstore.personal.subject_keys import SubjectKeys
 
 PAGE = 500
 """Commits that are read at once."""

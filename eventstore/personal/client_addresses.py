@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from domain.dispatch.ports import NewCommit
 from domain.kernel import CommitInfo
 from domain.kernel.personal import actor_subject
-from eventstore.personal.keys import SubjectKey, SubjectKeys, owner_of
 from eventstore.personal.sealing import binding, seal, unseal
+from eventstore.personal.subject_keys import SubjectKey, SubjectKeys, owner_of
 
 
 def client_to_seal(commit: NewCommit) -> str | None:

@@ -7,7 +7,7 @@ from domain.builtin.subjects.commands import EraseSubject
 from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import Commit
 from domain.kernel.errors import NotFound
-from eventstore.personal.keys import SubjectKeys, owner_of
+from eventstore.personal.subject_keys import SubjectKeys, owner_of
 
 
 class Erasure:

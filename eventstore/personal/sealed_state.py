@@ -7,8 +7,8 @@ from collections.abc import Collection
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from eventstore.personal.keys import SubjectKeys, owner_of
 from eventstore.personal.sealing import seal_all, unseal_all
+from eventstore.personal.subject_keys import SubjectKeys, owner_of
 
 
 class StateSeal:

@@ -17,7 +17,6 @@ from domain.kernel.personal import personal_fields, split_personal
 from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Document
 from eventstore.personal.client_addresses import client_owner, client_to_seal, seal_client
-from eventstore.personal.keys import ERASED_KEY, ErasedKey, LockedKey, SubjectKey, SubjectKeys, owner_of
 from eventstore.personal.sealing import (
     NO_UNSEALED_PARTS,
     SealedEvent,
@@ -32,6 +31,14 @@ from eventstore.personal.sealing import (
     subjects_of,
     unseal,
     unseal_all,
+)
+from eventstore.personal.subject_keys import (
+    ERASED_KEY,
+    ErasedKey,
+    LockedKey,
+    SubjectKey,
+    SubjectKeys,
+    owner_of,
 )
 
 CACHED_ERASURES = 50_000

@@ -10,7 +10,7 @@ from domain.kernel import Commit, RecordedEvent
 from domain.kernel.user_exceptions import CALL_FAULTS
 from eventstore.mongo.driver import Document
 from eventstore.place import Place
-from projections.folding.dead_letters import Letter
+from projections.folding.dead_letter_documents import Letter
 from projections.folding.parking import (
     UNSTORABLE,
     EventName,

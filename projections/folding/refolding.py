@@ -14,7 +14,7 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Collection, Document, Write, unavailable_if_down
 from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
-from projections.folding.dead_letters import DeadLetters, Letter
+from projections.folding.dead_letter_documents import DeadLetters, Letter
 from projections.folding.folding import RowFold
 from projections.folding.parking import EventName, row_ids
 from projections.kernel.view import View

@@ -17,7 +17,7 @@ from projections.folding.parking import EventName
 from projections.folding.retrying import decisions_in
 from projections.kernel.view import View
 from projections.live.started_processes import InstanceEnd, StartedProcesses
-from projections.querying.dead_letters import DeadLetterReader, id_of
+from projections.querying.dead_letter_reader import DeadLetterReader, id_of
 from projections.querying.queries import ViewReader
 from subscriptions.live.command_watch import CommandOutcome, CommandStored, CommandWatch
 

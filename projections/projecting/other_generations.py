@@ -10,14 +10,14 @@ from typing import Any
 
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
-from projections.folding.dead_letters import DeadLetters
+from projections.folding.dead_letter_documents import DeadLetters
 from projections.folding.refolding import Refolder
 from projections.folding.scrubbing import Scrubber
 from projections.kernel.view import View
 from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name
-from projections.storage.fingerprint import view_fingerprint
 from projections.storage.rows import collection
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.state import WHOLE

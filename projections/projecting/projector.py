@@ -13,7 +13,7 @@ from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.personal.erasure import erased_subjects
-from projections.folding.dead_letters import DeadLetters
+from projections.folding.dead_letter_documents import DeadLetters
 from projections.folding.folding import Fold, touches
 from projections.folding.refolding import Refolder
 from projections.folding.retrying import Retrier, decisions_in

@@ -14,8 +14,8 @@ from projections.kernel.view import View
 from projections.querying.filters import EVERYTHING, Filter, fields_of
 from projections.querying.gaps import RowGaps, row_gaps
 from projections.querying.row_scope import RowScope
-from projections.storage.fingerprint import view_fingerprint
 from projections.storage.rows import Row, collection
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.state import ConsumerState, GenerationState
 from subscriptions.feed.polled_position import PolledPosition

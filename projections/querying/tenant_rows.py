@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventstore.mongo.driver import Database, unavailable_if_down
-from projections.folding.dead_letters import DEAD_LETTERS
+from projections.folding.dead_letter_documents import DEAD_LETTERS
 from projections.kernel.view import View
 from projections.querying.locator import ViewLocator
 from projections.storage.rows import slots

@@ -12,7 +12,7 @@ from domain.kernel import Command, Receipt
 from domain.kernel.errors import RowParked
 from projections.folding.parking import EventName, letter_id
 from projections.kernel.view import View
-from projections.querying.dead_letters import DeadLetterReader
+from projections.querying.dead_letter_reader import DeadLetterReader
 from projections.querying.queries import ViewReader
 
 

@@ -17,9 +17,9 @@ from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name
 from projections.rebuilding.rebuild import LeaseLost, Rebuild
 from projections.rebuilding.rebuild_context import RebuildContext
-from projections.storage.fingerprint import view_fingerprint
 from projections.storage.indexes import update_query_indexes
 from projections.storage.rows import collection
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.group import CONSUMERS_TOPIC
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.consumers.state import ConsumerState, GenerationState

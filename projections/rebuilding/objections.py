@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eventstore.mongo.driver import Collection, Database, Document, unavailable_if_down
-from projections.folding.dead_letters import DEAD_LETTERS
+from projections.folding.dead_letter_documents import DEAD_LETTERS
 from projections.folding.parking import EventName, parked_in, parking_row
 from projections.kernel.view import View
 from projections.rebuilding.comparison import Comparison

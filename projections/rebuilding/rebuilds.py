@@ -14,9 +14,9 @@ from projections.querying.locator import consumer_name
 from projections.rebuilding.leader import RebuildLeader
 from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.status import ViewStatus, to_status
-from projections.storage.fingerprint import view_fingerprint
 from projections.storage.indexes import BUILD_LIMIT
 from projections.storage.rows import collection
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.group import CONSUMERS_TOPIC
 from subscriptions.consumers.state import CANDIDATE_STATES, Generation, GenerationState
 

@@ -14,8 +14,8 @@ from domain.kernel.errors import ConcurrencyConflict, SegmentUnreadable, Unavail
 from eventstore.archiving.blobs import BlobStore
 from eventstore.archiving.segments import Segment
 from eventstore.archiving.zstd import decompress
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from eventstore.reading.event_query import EventQuery
 from tests.contract.conftest import OpenStore
 from tests.helpers import people

@@ -6,8 +6,8 @@ import pytest
 
 from domain.kernel.errors import Unavailable
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from tests.helpers.commits import commit, scores
 from tests.helpers.notes import Scored
 from tests.helpers.people import Person, PersonRegistered

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from domain.kernel.errors import ConfigurationError
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from tests.helpers.commits import Store, commit
 from tests.helpers.people import PersonRegistered
 

@@ -17,8 +17,8 @@ from domain.kernel.errors import (
     ValidationFailed,
 )
 from eventstore.mongo.driver import Document
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from eventstore.reading.event_query import EventQuery
 from tests.helpers.commits import Store, commit, scores
 from tests.helpers.people import PersonRegistered, PersonRenamed, Remarked

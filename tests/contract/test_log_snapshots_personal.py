@@ -7,8 +7,8 @@ import pytest
 
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from tests.helpers.commits import CATALOG, commit
 from tests.helpers.people import Person, PersonRegistered, PersonRenamed, Remarked
 from tests.helpers.totals import EVERY, Process, idle

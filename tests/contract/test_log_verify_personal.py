@@ -10,8 +10,8 @@ from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.integrity.report import Check, Defect
 from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import LogCollections
-from eventstore.personal.keys import SubjectKeys, owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import SubjectKeys, owner_of
 from tests.contract.conftest import OpenStore
 from tests.helpers.commits import CATALOG, Store, commit
 from tests.helpers.notes import now

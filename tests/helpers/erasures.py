@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import Event
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from tests.helpers.note_rig import Rig
 from tests.helpers.people import PersonRegistered, PersonRenamed, Remarked
 

@@ -28,7 +28,7 @@ from projections.kernel.view import View
 from projections.live.live_view import LiveView
 from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
-from projections.projecting.worker import ViewWorker
+from projections.projecting.view_worker import ViewWorker
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.rebuilding.rebuild_context import RebuildContext

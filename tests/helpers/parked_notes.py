@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.kernel import Commit, Event, RecordedEvent
 from eventstore.mongo.driver import Document
-from projections.folding.dead_letters import Letter
+from projections.folding.dead_letter_documents import Letter
 from projections.folding.folding import Fold, touches
 from projections.folding.parking import EventName
 from projections.kernel.view import View

@@ -12,7 +12,7 @@ import pytest
 from eventstore.archiving.archiver import Archiver
 from eventstore.archiving.blobs import BlobStore
 from eventstore.mongo.lease import NamedLease
-from projections.projecting.worker import drop_view
+from projections.projecting.view_worker import drop_view
 from subscriptions.consumers.archive_retention import Retention
 from tests.helpers.archives import folder
 from tests.helpers.commits import Store, commit, open_store

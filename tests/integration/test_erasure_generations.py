@@ -8,7 +8,7 @@ import pytest
 
 from projections.projecting.projector import Projector
 from projections.querying.locator import consumer_name
-from projections.storage.fingerprint import view_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.generations import Generations
 from tests.helpers import people

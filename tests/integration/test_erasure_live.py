@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from domain.builtin.subjects.events import SubjectErased
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from projections.live.messages import RowChange

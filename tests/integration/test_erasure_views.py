@@ -18,7 +18,7 @@ from domain.kernel.errors import PersonalDataRefused
 from projections.kernel.view import View
 from projections.live.messages import RowChange, Snapshot
 from projections.projecting.projector import Projector
-from projections.projecting.worker import drop_view
+from projections.projecting.view_worker import drop_view
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.live.messages import CaughtUp
 from tests.helpers import mentions_view as mentions

@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from api.access.api_keys import KeyId
 from api.access.key_uses import KEY_USES, KeyUses
-from api.access.keys import KeyId
 from domain.testing import NOON
 from eventstore.mongo.driver import open_client
 from tests.helpers.drivers import chosen_driver

@@ -11,7 +11,7 @@ from typing import Any
 from eventstore.place import Place
 from projections.live.live_view import LiveView, ViewMessage
 from projections.live.messages import ChangeKind, RowChange, Snapshot
-from projections.projecting.worker import drop_view
+from projections.projecting.view_worker import drop_view
 from projections.querying.filters import AnyOf, FieldCondition, to_predicate
 from projections.querying.pages import ListQuery
 from projections.querying.row_scope import RowScope

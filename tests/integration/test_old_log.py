@@ -9,7 +9,7 @@ from eventstore.integrity.event_schemas import EventSchemas
 from eventstore.log import EventLog
 from eventstore.mongo.driver import open_client
 from projections.kernel import by_stream
-from projections.projecting.worker import ViewWorker
+from projections.projecting.view_worker import ViewWorker
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from subscriptions.consumers.checkpoints import Checkpoints

@@ -11,8 +11,8 @@ from domain.builtin.subjects.events import SubjectErased
 from domain.kernel.errors import StaleRead
 from domain.kernel.limit_errors import TooComplex
 from eventstore.options import DEFAULT_OPTIONS, LogOptions
-from eventstore.personal.keys import owner_of
 from eventstore.personal.sealing import MasterKeys
+from eventstore.personal.subject_keys import owner_of
 from projections.kernel.view import View
 from projections.past.reader import PastReader
 from projections.querying.pages import ListQuery

@@ -16,7 +16,7 @@ from pymongo import ReplaceOne
 from domain.kernel import Commit, Event
 from projections.kernel import by_stream
 from projections.projecting.projector import Projector
-from projections.projecting.worker import drop_view
+from projections.projecting.view_worker import drop_view
 from projections.storage.rows import key_filter
 from subscriptions.consumers.checkpoints import Checkpoint
 from tests.helpers.consumer_states import opened

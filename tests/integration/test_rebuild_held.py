@@ -14,7 +14,7 @@ from eventstore.fingerprint import same_fold
 from projections.kernel.view import View
 from projections.rebuilding.rebuild import Rebuild
 from projections.rebuilding.status import GenerationStatus
-from projections.storage.fingerprint import view_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.state import GenerationState
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Erased, NoteRow, Scored, Written, folded, view

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 import pytest
 
-from api.access.declaration_checks import check_access_rules
+from api.access.access_rule_checks import check_access_rules
 from api.contexts import load_contexts
 from api.settings import Settings
 from domain.kernel import Aggregate, ChangeCommand, Command, Context, CreateCommand, Event, Facts, PutCommand

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from domain.kernel import Context
-from eventstore.aggregates.fingerprint import state_fingerprint
+from eventstore.aggregates.state_fingerprint import state_fingerprint
 from eventstore.counted_code import counted_code
-from projections.storage.fingerprint import view_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 
 SOURCES = {
     "__init__.py": "",

@@ -22,7 +22,7 @@ import pytest
 from eventstore.counted_code import KERNEL, WITHOUT_VALUES, counted_code
 from eventstore.fingerprint import code_fingerprint
 from projections.kernel import View
-from projections.storage.fingerprint import QUERY_SIDE
+from projections.storage.view_fingerprint import QUERY_SIDE
 
 ROOT = Path(__file__).parents[2]
 
@@ -244,8 +244,8 @@ FINGERPRINTS = """
 import pkgutil
 from importlib import import_module
 import projections.views
-from eventstore.aggregates.fingerprint import state_fingerprint
-from projections.storage.fingerprint import view_fingerprint
+from eventstore.aggregates.state_fingerprint import state_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 
 for module in pkgutil.iter_modules(projections.views.__path__, "projections.views."):
     view = import_module(module.name).view

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from eventstore import sources
-from eventstore.aggregates.fingerprint import state_fingerprint
+from eventstore.aggregates.state_fingerprint import state_fingerprint
 from eventstore.counted_code import counted_code
-from projections.storage.fingerprint import view_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 
 CONTEXT = """
 from dataclasses import dataclass

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.access.api_keys import ApiKeys, KeyId
 from api.access.callers import Caller
 from api.access.credentials import InvalidCredentials
 from api.access.key_format import format_key, new_secret
-from api.access.keys import ApiKeys, KeyId
 from api.access.revocations import Revocations
 from domain.builtin.apikeys.events import ApiKeyIssued, ApiKeyRevoked, ApiKeyRotated
 from domain.builtin.revocations.commands import AccessKind

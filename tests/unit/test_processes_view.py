@@ -44,7 +44,7 @@ from domain.testing import NOON
 from projections.builtin.process_effects import MAX_EFFECTS, OPEN, may_be_undone
 from projections.builtin.process_rows import EffectState, ProcessRow
 from projections.builtin.processes import process_view
-from projections.storage.fingerprint import view_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 from projections.testing import History
 from tests.helpers.parcel_delivery import deliveries
 from tests.helpers.parcel_delivery.deliveries import DeliveryPlanned

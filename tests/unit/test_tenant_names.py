@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.tenants import check_tenant, is_tenant
-from eventstore.personal.keys import owner_of
+from eventstore.personal.subject_keys import owner_of
 from projections.storage.rows import row_key
 
 

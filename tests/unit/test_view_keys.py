@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.kernel import RecordedEvent
-from projections.folding.dead_letters import Letter
+from projections.folding.dead_letter_documents import Letter
 from projections.folding.parking import MAX_ID_LENGTH
 from tests.helpers import notes
 from tests.helpers.notes import Scored, Written

@@ -17,7 +17,7 @@ from api.graphql.type_map import TypeMap
 from api.limits.weights import ROW, ROWS
 from domain.kernel.names import client_name
 from eventstore.place import Place
-from projections.querying.dead_letters import cursor, id_of
+from projections.querying.dead_letter_reader import cursor, id_of
 
 
 def dead_letter_fields(types: TypeMap, node: Any) -> tuple[Field, Field]:

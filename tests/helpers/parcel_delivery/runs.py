@@ -17,7 +17,7 @@ from domain.process.instance import instance_class
 from domain.process.instance_state import PendingEffect
 from domain.process.outcomes import CallFailed, CallReplied, CommandDone
 from domain.process.reacting import react_to_event, react_to_outcome
-from projections.projecting.worker import ViewWorker
+from projections.projecting.view_worker import ViewWorker
 from tests.helpers.parcel_delivery.deliveries import Announced, Delivery
 from tests.helpers.parcel_delivery.parcels import BookParcel, LoadParcel, UnloadParcel
 

@@ -12,7 +12,7 @@ from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.names import client_name, declared_name
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
 from eventstore.mongo.reads import find
-from projections.folding.dead_letters import DEAD_LETTERS
+from projections.folding.dead_letter_documents import DEAD_LETTERS
 from projections.folding.parking import EventName, letter_id
 from projections.kernel.view import View
 from projections.querying.locator import consumer_name

@@ -13,7 +13,7 @@ from projections.kernel.view import View
 from projections.projecting.projector import Projector
 from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name, rows_topic
-from projections.storage.fingerprint import view_fingerprint
+from projections.storage.view_fingerprint import view_fingerprint
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.consumer import CommitHandler
 from subscriptions.consumers.generations import Generations
