@@ -19,7 +19,7 @@ from math import inf
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import Unavailable
 from subscriptions.feed.background import BackgroundLoop, Backoff
-from subscriptions.processes.held_work import HeldWork, Perform, Request, WorkKey
+from subscriptions.processes.held_work import EffectRequest, HeldWork, Perform, WorkKey
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import OpenWork, Work
 
@@ -104,7 +104,7 @@ class Agenda:
         key = (instance, id)
         return key in self._held or key in self._later or any(key in queue for queue in self._queues.values())
 
-    def add(self, work: Work, request: Request | None = None) -> None:
+    def add(self, work: Work, request: EffectRequest | None = None) -> None:
         """Do the work, at once if there is room and it is due; nothing if it is in memory already."""
         if not self.has(work.instance, work.id):
             self._add(HeldWork(work, request))

@@ -25,7 +25,7 @@ from domain.process.outcomes import CommandRefused, ProcessEnded, ProcessRequest
 from domain.process.reacting import react_to_outcome, react_to_request
 from eventstore.log import EventLog
 from subscriptions.processes.held_work import HeldWork
-from subscriptions.processes.instances import Cause, InstanceKey, Instances
+from subscriptions.processes.instances import CommitCause, InstanceKey, Instances
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 
 Refusal = NotFound | ValidationFailed | AlreadyExists
@@ -66,7 +66,7 @@ class ChildEffects:
         def react(instance: Any) -> Advance:
             return react_to_request(instance, requested, work.id, child.stream, self._clock())
 
-        cause = Cause(work.id, "StartProcess", work.correlation, request_id)
+        cause = CommitCause(work.id, "StartProcess", work.correlation, request_id)
         change = await self._instances.change(child, react, cause)
         kept = change.after
         if (kept.parent, kept.parent_effect) != (work.instance.stream, work.id):
@@ -92,7 +92,7 @@ class ChildEffects:
 
         parent = InstanceKey(child.tenant, kept.parent)
         if parent.category in self._processes:
-            cause = Cause(f"{effect}:outcome", "RecordOutcome", correlation, causation)
+            cause = CommitCause(f"{effect}:outcome", "RecordOutcome", correlation, causation)
             await self._instances.change(parent, react, cause)
 
     def _read(self, parent: str, event: ChildRequested) -> ProcessRequested:

@@ -25,7 +25,7 @@ from domain.process.process import Process, trigger_classes
 from subscriptions.feed.background import Backoff
 from subscriptions.feed.position_waiters import PositionWaiters
 from subscriptions.processes.held_work import HeldWork
-from subscriptions.processes.instances import CommandStored, Instances
+from subscriptions.processes.instances import CommandAlreadyStored, Instances
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.ports import ProcessMeter
 
@@ -81,7 +81,7 @@ class CommandEffects:
             try:
                 await self._refuse(held, event.name, refusal)
                 return
-            except CommandStored as stored:
+            except CommandAlreadyStored as stored:
                 receipt = stored.receipt
         self._recorder.measure(held, "command")
         if event.command in self._with_reaction and self._handled.highest < receipt.position:
@@ -122,7 +122,7 @@ class CommandEffects:
     ) -> None:
         """Record a refusal under the command's id, so that no attempt under way can still succeed.
 
-        Raises CommandStored if one has succeeded.
+        Raises CommandAlreadyStored if one has succeeded.
         """
         code, message = refusal.code, str(refusal)
         refused = CommandWasRefused(effect=held.work.id, code=code, message=message)

@@ -13,7 +13,7 @@ from eventstore.log import EventLog
 from subscriptions.processes.call_effects import CallEffects
 from subscriptions.processes.child_effects import ChildEffects
 from subscriptions.processes.command_effects import CommandEffects
-from subscriptions.processes.held_work import HeldWork, Request
+from subscriptions.processes.held_work import EffectRequest, HeldWork
 from subscriptions.processes.instances import Instances
 from subscriptions.processes.open_work import Work
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
@@ -57,7 +57,7 @@ class EffectRunner:
                     self._recorder.measure(held, "deadline")
         return None
 
-    async def _read_request(self, work: Work) -> Request | None:
+    async def _read_request(self, work: Work) -> EffectRequest | None:
         """Return the event that asks for the work; None if it is not to be done any more."""
         state = await self._instances.state(work.instance, work.version)
         if not _is_open(state, work.id):
@@ -66,7 +66,7 @@ class EffectRunner:
         return open_request(state, work.id, event)
 
 
-def open_request(state: InstanceState, effect: str, event: RecordedEvent) -> Request | None:
+def open_request(state: InstanceState, effect: str, event: RecordedEvent) -> EffectRequest | None:
     """Return the event that asks for an effect or a deadline; None if that is not to be done now.
 
     A call has the time limit that it has in this state: after a retry it has none.
@@ -77,7 +77,7 @@ def open_request(state: InstanceState, effect: str, event: RecordedEvent) -> Req
     assert payload is not None, "the state could be built from the event"
     if isinstance(payload, CallRequested):
         payload = payload.model_copy(update={"due": state.pending[effect].due})
-    return Request(event.id, payload)
+    return EffectRequest(event.id, payload)
 
 
 def _is_open(state: InstanceState, effect: str) -> bool:

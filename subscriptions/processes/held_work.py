@@ -16,7 +16,7 @@ WorkKey = tuple[InstanceKey, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class EffectRequest:
     """The event that asks for an effect, and its id."""
 
     id: str
@@ -28,7 +28,7 @@ class HeldWork:
     """Work that is being done, or is due soon. `since` is a monotonic time; see `Agenda` for the rest."""
 
     work: Work
-    request: Request | None
+    request: EffectRequest | None
     since: float = field(default_factory=time.monotonic)
     is_written: bool = False
     timer: asyncio.TimerHandle | None = None

@@ -35,8 +35,8 @@ class InstanceKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """What leads to a commit of an instance: the ids that the commit carries.
+class CommitCause:
+    """The cause of a commit of an instance: the ids that the commit carries.
 
     `name` stands in the commit in the place of a command's name.
     """
@@ -48,8 +48,8 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What a reaction has stored: the states before and after it, and its events; nothing without events."""
+class InstanceChange:
+    """The change of an instance by a reaction: the states before and after it, and the stored events."""
 
     instance: InstanceKey
     before: InstanceState
@@ -63,8 +63,8 @@ class Change:
         return list(enumerate(self.events, self.before.version + 1))
 
 
-class CommandStored(Exception):
-    """The id of a commit of an instance is that of a command which is stored in another stream."""
+class CommandAlreadyStored(Exception):
+    """The command id of a commit of an instance is that of a commit of another stream."""
 
     def __init__(self, receipt: Receipt) -> None:
         super().__init__(receipt.command_id)
@@ -114,18 +114,17 @@ class Instances:
         self,
         instance: InstanceKey,
         react: React,
-        cause: Cause,
+        cause: CommitCause,
         *,
         trust_cache: bool = False,
         is_probably_new: bool = False,
         stuck: Callable[[ContextFault], ProcessStuck] = _stuck,
-    ) -> Change:
+    ) -> InstanceChange:
         """Append the events that `react` returns in the latest state of the instance, as one commit.
 
-        If they cannot be stored, the event that `stuck` returns is appended instead.
-        With `trust_cache` no events in a cached state means that there is nothing to do. For
-        `is_probably_new` see `AggregateRepository.load`. Raises CommandStored if the cause's command id is
-        that of another stream's commit, Unavailable or Overloaded.
+        If they cannot be stored, the event that `stuck` returns is appended instead. With `trust_cache` no
+        events in a cached state means that there is nothing to do. For `is_probably_new` see
+        `AggregateRepository.load`. Raises CommandAlreadyStored, Unavailable or Overloaded.
         """
         lock = self._locks.get(instance)
         if lock is None:
@@ -141,7 +140,7 @@ class Instances:
                         pass
                 elif loaded.fresh or trust_cache:
                     kept = loaded.state.kept
-                    return Change(instance, kept, kept, cause.correlation)
+                    return InstanceChange(instance, kept, kept, cause.correlation)
                 loaded = await self._load(instance, fresh=True)
 
     async def _load(
@@ -157,9 +156,9 @@ class Instances:
         instance: InstanceKey,
         state: Instance,
         reaction: Advance,
-        cause: Cause,
+        cause: CommitCause,
         stuck: Callable[[ContextFault], ProcessStuck],
-    ) -> Change:
+    ) -> InstanceChange:
         try:
             return await self._append(instance, state.kept, reaction, cause)
         except (ValidationFailed, UnfitValue) as error:
@@ -173,8 +172,8 @@ class Instances:
         instance: InstanceKey,
         before: InstanceState,
         reaction: Advance,
-        cause: Cause,
-    ) -> Change:
+        cause: CommitCause,
+    ) -> InstanceChange:
         events, after = reaction
         commit = NewCommit(
             tenant=instance.tenant,
@@ -197,11 +196,13 @@ class Instances:
             if receipt.stream == instance.stream:
                 if receipt.version <= before.version:
                     # The state has it, though it does not show: it was restored from another log.
-                    return Change(instance, before, before, cause.correlation)
+                    return InstanceChange(instance, before, before, cause.correlation)
                 raise ConcurrencyConflict(instance.stream, before.version, receipt.version)
-            raise CommandStored(receipt)
+            raise CommandAlreadyStored(receipt)
         self._aggregates.remember(instance.tenant, instance.stream, after, receipt.version)
-        return Change(instance, before, after.kept, cause.correlation, commit.events, receipt.position)
+        return InstanceChange(
+            instance, before, after.kept, cause.correlation, commit.events, receipt.position
+        )
 
 
 def _failed(state: Instance, events: Sequence[Event], stuck: ProcessStuck) -> Advance:
@@ -210,7 +211,7 @@ def _failed(state: Instance, events: Sequence[Event], stuck: ProcessStuck) -> Ad
     return advance(state, *start, stuck)
 
 
-def _command_id(cause: Cause, events: Sequence[Event], version: int) -> str:
+def _command_id(cause: CommitCause, events: Sequence[Event], version: int) -> str:
     """Return the id of the commit; after a retry the same cause may make the instance stuck once more."""
     if any(isinstance(event, ProcessStuck) for event in events):
         return bounded_id(f"{cause.command_id}:{version}")

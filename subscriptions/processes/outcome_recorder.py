@@ -13,7 +13,7 @@ from domain.process.events import DeadlinePassed
 from domain.process.outcomes import Outcome
 from domain.process.reacting import react_to_deadline, react_to_outcome
 from subscriptions.processes.held_work import HeldWork
-from subscriptions.processes.instances import Cause, Change, Instances, React
+from subscriptions.processes.instances import CommitCause, InstanceChange, Instances, React
 from subscriptions.processes.ports import ProcessMeter
 
 
@@ -21,7 +21,11 @@ class OutcomeRecorder:
     """Records outcomes; `follow` is called with each change that was stored."""
 
     def __init__(
-        self, instances: Instances, clock: Clock, meter: ProcessMeter, follow: Callable[[Change], None]
+        self,
+        instances: Instances,
+        clock: Clock,
+        meter: ProcessMeter,
+        follow: Callable[[InstanceChange], None],
     ) -> None:
         self._instances = instances
         self._clock = clock
@@ -30,7 +34,7 @@ class OutcomeRecorder:
 
     async def record(
         self, held: HeldWork, settlement: Event, outcome: Outcome, *, shares_id: bool = False
-    ) -> Change:
+    ) -> InstanceChange:
         """Record an outcome, and the reaction to it, while the effect is pending.
 
         With `shares_id` the commit has the effect's id as its command id, so that a command with this id can
@@ -42,19 +46,19 @@ class OutcomeRecorder:
         def react(instance: Any) -> Advance:
             return react_to_outcome(instance, effect, settlement, outcome, self._clock())
 
-        return await self._record(held, react, Cause(command_id, "RecordOutcome", *_origin(held)))
+        return await self._record(held, react, CommitCause(command_id, "RecordOutcome", *_origin(held)))
 
-    async def record_deadline(self, held: HeldWork, name: str) -> Change:
+    async def record_deadline(self, held: HeldWork, name: str) -> InstanceChange:
         """Record that a deadline has come, and the reaction to it, while the deadline is set."""
         passed = DeadlinePassed(effect=held.work.id, name=name)
 
         def react(instance: Any) -> Advance:
             return react_to_deadline(instance, passed, self._clock())
 
-        cause = Cause(f"{held.work.id}:due", "ReachDeadline", *_origin(held))
+        cause = CommitCause(f"{held.work.id}:due", "ReachDeadline", *_origin(held))
         return await self._record(held, react, cause)
 
-    async def _record(self, held: HeldWork, react: React, cause: Cause) -> Change:
+    async def _record(self, held: HeldWork, react: React, cause: CommitCause) -> InstanceChange:
         change = await self._instances.change(held.work.instance, react, cause, trust_cache=True)
         if change.events:
             self._follow(change)

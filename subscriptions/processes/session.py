@@ -34,8 +34,8 @@ from subscriptions.processes.channels import REQUESTS, Channels, parked_trigger
 from subscriptions.processes.child_effects import ChildEffects
 from subscriptions.processes.command_effects import CommandEffects
 from subscriptions.processes.effect_runner import EffectRunner, open_request
-from subscriptions.processes.held_work import Request
-from subscriptions.processes.instances import Cause, Change, InstanceKey
+from subscriptions.processes.held_work import EffectRequest
+from subscriptions.processes.instances import CommitCause, InstanceChange, InstanceKey
 from subscriptions.processes.open_work import OpenWork, share_key
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 from subscriptions.processes.process_parts import ProcessParts
@@ -208,7 +208,9 @@ class ProcessSession:
         last = await self._parts.log.stream(instance.tenant, instance.stream, state.version - 1, 1)
         return bool(last) and last[0].position < event.position
 
-    async def _change(self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False) -> Change:
+    async def _change(
+        self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False
+    ) -> InstanceChange:
         def react(state: Any) -> Advance:
             return react_to_event(state, event, instance.stream, self._parts.clock(), late=late)
 
@@ -223,7 +225,7 @@ class ProcessSession:
             )
 
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
-        cause = Cause(command_id, "ReactToEvent", event.commit.correlation, event.id)
+        cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id)
         # The event that starts a stream is most often the one that starts an instance.
         return await self._instances.change(
             instance, react, cause, is_probably_new=event.version == 1, stuck=stuck
@@ -277,7 +279,7 @@ class ProcessSession:
                 if request is not None:
                     self._agenda.add(work, request)
 
-    def _follow(self, change: Change) -> None:
+    def _follow(self, change: InstanceChange) -> None:
         """Begin what a change of an instance asks for, and end what it settles."""
         self._parts.meter.step(self._category)
         opened, closed = _open_effects(change.after), _open_effects(change.before)
@@ -291,7 +293,7 @@ class ProcessSession:
                     change.instance, new.event, version, change.position, change.correlation
                 )
                 if work.id in opened:
-                    self._agenda.add(work, Request(new.id, new.event))
+                    self._agenda.add(work, EffectRequest(new.id, new.event))
 
 
 def _open_effects(state: InstanceState) -> set[str]:

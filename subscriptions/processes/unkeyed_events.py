@@ -12,7 +12,7 @@ from domain.process.events import ProcessStatus
 from domain.process.keys import instance_of
 from domain.process.process import Process
 from domain.process.unkeyed import react_to_key, react_to_key_fault, unkeyed_instance
-from subscriptions.processes.instances import Cause, InstanceKey, Instances, React
+from subscriptions.processes.instances import CommitCause, InstanceKey, Instances, React
 
 Deliver = Callable[[InstanceKey, RecordedEvent], Awaitable[None]]
 """Lets an instance react to an event that is delivered after later ones."""
@@ -55,5 +55,5 @@ class UnkeyedEvents:
 
     async def _change(self, instance: InstanceKey, react: React, event: RecordedEvent) -> None:
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
-        cause = Cause(command_id, "ReactToEvent", event.commit.correlation, event.id)
+        cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id)
         await self._instances.change(instance, react, cause)

@@ -17,7 +17,7 @@ from domain.process.events import (
     ProcessStatus,
     ProcessStuck,
 )
-from subscriptions.processes.instances import Cause, InstanceKey
+from subscriptions.processes.instances import CommitCause, InstanceKey
 from tests.helpers.chore_process.chores import BeginChore, StepDone, Taken
 from tests.helpers.process_rig import ProcessRig, open_process_rig
 
@@ -100,7 +100,7 @@ async def test_a_reaction_that_cannot_be_stored_makes_the_instance_stuck(rig: Pr
     chore = InstanceKey("default", "chore-large")
     events = (ProcessStarted(instance=chore.stream), Taken(steps=("x" * 16_000_000,)))
     change = await rig.instances.change(
-        chore, lambda state: advance(state, *events), Cause("c", "C", "c", None)
+        chore, lambda state: advance(state, *events), CommitCause("c", "C", "c", None)
     )
     assert change.after.status is ProcessStatus.STUCK
     started, stuck = await rig.payloads(chore)
