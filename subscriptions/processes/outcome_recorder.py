@@ -38,7 +38,7 @@ class OutcomeRecorder:
         """Record an outcome, and the reaction to it, while the effect is pending.
 
         With `shares_id` the commit has the effect's id as its command id, so that a command with this id can
-        be stored no more. Raises CommandStored if one was stored before, Unavailable or Overloaded.
+        be stored no more. Raises CommandAlreadyStored if one was stored before, Unavailable or Overloaded.
         """
         effect = held.work.id
         command_id = effect if shares_id else f"{effect}:outcome"
