@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from api.cli.connection import connect_runtime
-from api.cli.points import parse_as_of
+from api.cli.points import At, parse_as_of
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output
 from api.encoding import encode
@@ -40,10 +40,7 @@ Streams = Annotated[list[str] | None, typer.Option(help="Only events of this str
 @app.command()
 def show(
     stream: Stream,
-    at: Annotated[
-        str | None,
-        typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
-    ] = None,
+    at: At = None,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show all events of a stream. With --at, show the stream and its state as of that point."""

@@ -22,6 +22,10 @@ OccurredUntil = Annotated[
     str | None,
     typer.Option(help="Only events that occurred before this moment, whenever they were recorded."),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
+]
 
 
 def parse_point(text: str) -> Point:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from api.cli.connection import connect_runtime
 from api.cli.events import print_event_line
-from api.cli.points import parse_as_of
+from api.cli.points import At, parse_as_of
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output, say
 from api.runtime import Runtime
@@ -28,10 +28,7 @@ def why(
     view: Annotated[
         str | None, typer.Option(help="The view; default: the view of the id's category.")
     ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(help="As of this position or time of recording, such as 2026-01-31T12:00:00Z."),
-    ] = None,
+    at: At = None,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show why a field of a row has its value: the event that set it, and the events that caused it."""

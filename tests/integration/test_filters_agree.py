@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum, StrEnum
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -17,20 +15,12 @@ from pymongo.collection import Collection
 
 from domain.kernel import Int64
 from domain.kernel.types.stored_values import encoder
+from eventstore.mongo.driver import CODEC
 from projections.kernel import View, by_stream
 from projections.live.filter_index import FilterIndex
 from projections.querying.filters import parse_filter, to_mongo, to_predicate
+from tests.helpers.field_samples import SAMPLES, Colour, Grade
 from tests.helpers.notes import context
-
-
-class Colour(StrEnum):
-    RED = "RED"
-    BLUE = "BLUE"
-
-
-class Grade(IntEnum):
-    GOOD = 1
-    BAD = -2
 
 
 class Row(TypedDict):
@@ -74,27 +64,16 @@ moments = st.builds(
     st.sampled_from([0, 0.4, 1, 1_000]),
     st.sampled_from([UTC, timezone(timedelta(hours=5))]),
 )
-# Equal ones with other exponents, and some that no binary number is.
-decimals = st.sampled_from(
-    [Decimal(text) for text in ("0", "-0.0", "1", "1.0", "1.00", "0.1", "1E+3", "1000", "-1E-30", "9" * 34)]
-)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "text": texts,
     "whole": wholes,
     "real": reals,
-    "flag": st.booleans(),
     "moment": moments,
-    "colour": st.sampled_from(Colour),
-    "price": decimals,
-    "day": st.sampled_from([date(1, 1, 1), date(2024, 2, 29), date(9999, 12, 31)]),
-    "of_day": st.sampled_from([time(0), time(0, 0, 0, 1), time(12, 30), time(23, 59, 59, 999_999)]),
-    "lasts": st.sampled_from([timedelta(0), timedelta(microseconds=-1), timedelta(1), timedelta(10**8)]),
-    "serial": st.sampled_from([UUID(int=0), UUID(int=10), UUID(int=2**127)]),
     "blob": st.sampled_from([b"", b"\0", b"a", b"\xff\xff"]),
-    "grade": st.sampled_from(Grade),
     "wide": wholes,
+    **SAMPLES,
 }
-LISTS: dict[str, st.SearchStrategy[Any]] = {"tags": texts, "prices": decimals, "days": VALUES["day"]}
+LISTS: dict[str, st.SearchStrategy[Any]] = {"tags": texts, "prices": VALUES["price"], "days": VALUES["day"]}
 NEW = ("price", "day", "of_day", "lasts", "serial", "blob", "grade", "wide", "prices", "days")
 """Fields whose rows are encoded here as the projector does it; those of the others may hold wrong values."""
 
@@ -137,7 +116,7 @@ rows = st.fixed_dictionaries(
     optional={field: st.none() | values for field, values in VALUES.items()}
     | {
         "tags": st.none() | st.lists(texts, max_size=2),
-        "prices": st.none() | st.frozensets(decimals, max_size=2),
+        "prices": st.none() | st.frozensets(VALUES["price"], max_size=2),
         "days": st.none() | st.lists(VALUES["day"], max_size=2).map(tuple),
     },
 )
@@ -148,9 +127,8 @@ def as_stored(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def stored(mongo_url: str, database: str) -> Iterator[Collection[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True, tzinfo=UTC) as client:
-        yield client[database]["rows"]
+def stored(mongo_client: MongoClient[dict[str, Any]], database: str) -> Collection[dict[str, Any]]:
+    return mongo_client[database].get_collection("rows", CODEC)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from functools import reduce
 from operator import and_, or_
 from typing import Any, TypedDict
@@ -30,17 +29,14 @@ from domain.kernel.access import (
     where,
 )
 from domain.kernel.types.stored_values import encoder
+from eventstore.mongo.driver import CODEC
 from projections.kernel import View, by_stream
 from projections.live.filter_index import FilterIndex
 from projections.live.result_set import ResultSet
 from projections.querying.filters import EVERYTHING, to_mongo, to_predicate
 from projections.querying.row_scope import RowScope, row_scope
+from tests.helpers.field_samples import Colour, decimals
 from tests.helpers.notes import context
-
-
-class Colour(StrEnum):
-    RED = "RED"
-    BLUE = "BLUE"
 
 
 class Row(TypedDict):
@@ -84,7 +80,7 @@ UNSTORABLE = ["\ud800", 2**63, -(2**70), 10**40]
 
 texts = st.sampled_from([*HOSTILE, "ann", "bob"])
 wholes = st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, 2**63 - 1])
-decimals = st.sampled_from([Decimal(text) for text in ("0", "-0.0", "1", "1.00", "0.1", "9007199254740993")])
+prices = decimals("0", "-0.0", "1", "1.00", "0.1", "9007199254740993")
 single_claims = texts | wholes | st.booleans() | st.sampled_from([*map(str, SERIALS), *UNSTORABLE])
 claim_values = single_claims | st.lists(single_claims, max_size=4).map(tuple)
 
@@ -95,10 +91,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "real": wholes.map(float) | st.sampled_from([0.5, -0.0, 1e300]),
     "flag": st.booleans(),
     "colour": st.sampled_from(Colour),
-    "price": decimals,
+    "price": prices,
     "serial": st.sampled_from(SERIALS),
     "tags": st.lists(texts, max_size=3),
-    "prices": st.lists(decimals, max_size=2).map(tuple),
+    "prices": st.lists(prices, max_size=2).map(tuple),
 }
 rows = st.fixed_dictionaries(
     {"id": texts}, optional={name: st.none() | values for name, values in VALUES.items() if name != "id"}
@@ -159,9 +155,8 @@ def as_stored(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def stored(mongo_url: str, database: str) -> Iterator[Collection[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](mongo_url) as client:
-        yield client[database]["rows"]
+def stored(mongo_client: MongoClient[dict[str, Any]], database: str) -> Collection[dict[str, Any]]:
+    return mongo_client[database].get_collection("rows", CODEC)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
