@@ -14,7 +14,7 @@ from api.transfer.import_files import open_file
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.zstd import compress
 
-SIZE = 300_000_000
+SIZE = 150_000_000
 BOUND = 120_000_000
 """Bytes of memory that reading one may take: some copies of the longest line, in the buffers of readers."""
 
