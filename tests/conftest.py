@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from eventstore.mongo.driver import Driver
-from tests.helpers.drivers import DRIVER
+from tests.helpers.drivers import DRIVER, chosen_driver
 from tests.helpers.servers import Servers
 
 GARBAGE_THRESHOLD = 50_000
@@ -102,8 +102,8 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "driver" in metafunc.fixturenames:
-        chosen = metafunc.config.option.driver
-        metafunc.parametrize("driver", [chosen] if chosen else get_args(Driver), indirect=True)
+        is_alone = metafunc.config.option.driver or metafunc.definition.get_closest_marker("one_driver")
+        metafunc.parametrize("driver", [chosen_driver()] if is_alone else get_args(Driver), indirect=True)
 
 
 @pytest.fixture

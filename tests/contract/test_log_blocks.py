@@ -113,6 +113,7 @@ async def test_archived_commits_are_sealed_as_they_were(open_another, tmp_path) 
     assert block.digest == plain.value()
 
 
+@pytest.mark.one_driver
 @pytest.mark.parametrize("large", [False, True])
 async def test_the_bytes_of_a_document_are_those_that_were_sent_whichever_driver_reads_it(
     large: bool, store, mongo_url, database

@@ -81,6 +81,19 @@ class Store:
         assert counter is not None
         return int(counter["head"]) - count + 1
 
+    async def reopen(self) -> Store:
+        """Return the log as a new process has it, with the client of this one; close it after appends."""
+        log = EventLog(
+            self.database,
+            CATALOG,
+            clock=now,
+            announce=lambda position: None,
+            fence_after=NEVER,
+            options=RESERVING,
+        )
+        await log.open()
+        return Store(log, self.database)
+
     async def everything(self) -> list[Commit]:
         """What a new reader sees now, up to the first open position."""
         reader = self.log.reader()
