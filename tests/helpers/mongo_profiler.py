@@ -31,3 +31,4 @@ async def documents_read(store: Store) -> AsyncIterator[list[int]]:
     await store.database.command({"profile": 0})
     queries = store.database["system.profile"].find({"op": "query", "ns": f"{store.database.name}.log"})
     counts += [query["docsExamined"] for query in await queries.to_list(None)]
+    await store.database["system.profile"].drop()
