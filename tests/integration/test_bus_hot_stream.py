@@ -14,7 +14,6 @@ from domain.kernel.errors import ConcurrencyConflict
 from tests.helpers.tallies import CATALOG, LIMIT, Add, Moved, Open, Reset
 from tests.helpers.wired_bus import Wired, wired
 
-pytestmark = pytest.mark.usefixtures("driver")
 TALLY = "tally-hot"
 
 

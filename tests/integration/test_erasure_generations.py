@@ -16,8 +16,6 @@ from tests.helpers.consumer_states import hold, opened, switch
 from tests.helpers.erasures import MASTERS, erase, happened, plain
 from tests.helpers.note_rig import Rig, open_rig
 
-pytestmark = pytest.mark.usefixtures("driver")
-
 NAME = consumer_name(people.view)
 
 

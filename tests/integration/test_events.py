@@ -17,8 +17,6 @@ from subscriptions.live.ring import RingLimits
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
 
-pytestmark = pytest.mark.usefixtures("driver")
-
 DEADLINE = 20
 EVERYTHING = EventQuery()
 

@@ -23,8 +23,6 @@ from projections.views import agents, tasks, workflows
 from tests.helpers.memory_world import CATALOG, fold
 from tests.helpers.wired_bus import Wired, wired
 
-pytestmark = pytest.mark.usefixtures("driver")
-
 COLUMNS = (
     "case:concept:name",
     "case:enddate",

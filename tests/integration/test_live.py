@@ -25,8 +25,6 @@ from tests.helpers.notes import Erased, Linked, Scored, Written, view
 from tests.helpers.row_scopes import ALL_ROWS
 from tests.helpers.servers import Servers
 
-pytestmark = pytest.mark.usefixtures("driver")
-
 DEADLINE = 30
 
 

@@ -20,8 +20,6 @@ from tests.helpers.notes import Erased, Linked, Written, view
 from tests.helpers.poison_notes import NOWHERE, Dose, poisoned
 from tests.helpers.row_scopes import ALL_ROWS
 
-pytestmark = pytest.mark.usefixtures("driver")
-
 LONG = 20
 
 

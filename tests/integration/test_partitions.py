@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +15,6 @@ from tests.helpers.consumer_states import opened
 from tests.helpers.note_histories import append_all, histories, some_history
 from tests.helpers.note_rig import open_rig
 from tests.helpers.notes import folded, view
-
-pytestmark = pytest.mark.usefixtures("driver")
-
 
 steps = st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 4)), max_size=14)
 
