@@ -75,9 +75,7 @@ async def open_runtime(
         stack.push_async_callback(runtime.rebuilder.close)
         stack.push_async_callback(runtime.log.close)
         if worker:
-            view_worker = await _start_worker(runtime, stack)
-            url = settings.mongo_url.get_secret_value()
-            recorder = BlockingCallRecorder(url, settings.database, lambda: view_worker.leases)
+            recorder = await _start_worker(runtime, stack)
             stack.enter_context(CallWatchdog(recorder.record))
         else:
             stack.enter_context(CallWatchdog())
@@ -145,8 +143,10 @@ async def _check_compatibility(runtime: Runtime) -> None:
     await compatibility.store_schemas()
 
 
-async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
+async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCallRecorder:
+    """Start what a worker runs; return the recorder of calls that block it."""
     settings = runtime.settings
+    assert settings.mongo_url is not None
     gc.set_threshold(GARBAGE_THRESHOLD)
     views = _view_worker(runtime)
     runtime.metrics.count_partitions(lambda: views.partition_count)
@@ -169,7 +169,9 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> ViewWorker:
             settings.host, settings.metrics_port, settings.origin_policy, settings.metrics_token
         )
         stack.callback(stop)
-    return views
+    return BlockingCallRecorder(
+        settings.mongo_url.get_secret_value(), settings.database, lambda: views.leases
+    )
 
 
 def _view_worker(runtime: Runtime) -> ViewWorker:

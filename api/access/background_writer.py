@@ -17,10 +17,10 @@ MAX_WAITING = 10_000
 
 
 class BackgroundWriter:
-    """Writes to a collection every `interval` seconds what was added, and the rest at the end.
+    """Writes what was added to a collection: every `interval` seconds, and at the end.
 
-    What was added since the last write is lost if the process is killed. A failed write is repeated, so each
-    must have the same effect twice. `name` says in the log what is written.
+    What was added since the last write is lost if the process is killed. A failed write is repeated, so a
+    second one must change nothing. `name` is that of the records in messages of the log.
     """
 
     def __init__(self, collection: Collection, name: str, interval: float) -> None:

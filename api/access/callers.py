@@ -40,7 +40,7 @@ class Caller:
 
     @property
     def own_tenant(self) -> str:
-        """The tenant that its credentials are of."""
+        """The tenant of its credentials."""
         return self.home_tenant or self.scope.tenant
 
     @property

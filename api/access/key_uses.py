@@ -1,4 +1,4 @@
-"""When API keys were used last, recorded now and then: not in the log, because it changes nothing."""
+"""The last use of each API key. It is recorded beside the log: a use changes nothing."""
 
 from __future__ import annotations
 

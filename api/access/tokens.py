@@ -46,7 +46,7 @@ class InvalidToken(InvalidCredentials):
     """A token was sent that is not accepted. The message says nothing that helps to make one."""
 
 
-class _Refused(Exception):
+class _TokenRefusal(Exception):
     """A token is not accepted for this reason, which only the log gets."""
 
 
@@ -83,7 +83,7 @@ class TokenVerifier:
             return caller
         try:
             key_id, algorithm = self._read_header(token)
-        except _Refused as refused:
+        except _TokenRefusal as refused:
             raise self._invalid(str(refused)) from None
         key = self._keys.find(key_id, algorithm)
         if isinstance(key, Awaitable):
@@ -96,7 +96,7 @@ class TokenVerifier:
     def _verify(self, token: str, digest: bytes, key: TokenKey | None) -> Caller:
         try:
             if key is None:
-                raise _Refused("its issuer has no key with this id for this algorithm")
+                raise _TokenRefusal("its issuer has no key with this id for this algorithm")
             claims = self._read_claims(token, key)
             self._claims.validate(claims)
             caller = self._reader.read(claims, _credential(claims, digest), self._expiry(claims))
@@ -106,7 +106,7 @@ class TokenVerifier:
             raise self._invalid(f"its claim {error.claim} is missing, or has a wrong value") from None
         except JoseError as error:
             raise self._invalid(error.error.replace("_", " ")) from None
-        except (_Refused, InvalidClaim) as refused:
+        except (_TokenRefusal, InvalidClaim) as refused:
             raise self._invalid(str(refused)) from None
         self._verified[digest] = (caller, key)
         if len(self._verified) > MAX_CACHED:
@@ -127,20 +127,20 @@ class TokenVerifier:
         """Return the id of the token's key and its algorithm, which is one of the accepted ones."""
         match = _COMPACT.fullmatch(token)
         if match is None or len(match[1]) > MAX_HEADER:
-            raise _Refused("it does not consist of header, claims and signature in base64url")
+            raise _TokenRefusal("it does not consist of header, claims and signature in base64url")
         try:
             header = read_object(urlsafe_b64decode(match[1].encode()))
         except ValueError:
-            raise _Refused("its header is not a JSON object with distinct names") from None
+            raise _TokenRefusal("its header is not a JSON object with distinct names") from None
         key_id, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ", "JWT")
         if not isinstance(algorithm, str) or algorithm not in self._algorithms:
-            raise _Refused("it is signed by an algorithm that the settings do not accept")
+            raise _TokenRefusal("it is signed by an algorithm that the settings do not accept")
         if "crit" in header or "b64" in header:
-            raise _Refused("it needs extensions, and nerve knows none")
+            raise _TokenRefusal("it needs extensions, and nerve knows none")
         if not isinstance(kind, str) or kind.lower() not in _TYPES:
-            raise _Refused("its type (typ) is not JWT or at+jwt")
+            raise _TokenRefusal("its type (typ) is not JWT or at+jwt")
         if not isinstance(key_id, str | None):
-            raise _Refused("the id of its key is no text")
+            raise _TokenRefusal("the id of its key is no text")
         return key_id, algorithm
 
     def _read_claims(self, token: str, key: TokenKey) -> dict[str, Any]:
@@ -148,14 +148,14 @@ class TokenVerifier:
         try:
             return read_object(signed.payload)
         except ValueError:
-            raise _Refused("its claims are not a JSON object with distinct names") from None
+            raise _TokenRefusal("its claims are not a JSON object with distinct names") from None
 
     def _expiry(self, claims: dict[str, Any]) -> datetime:
         """Return when access by the token ends."""
         try:
             return datetime.fromtimestamp(claims["exp"], UTC) + self._leeway
         except (OverflowError, ValueError, OSError):
-            raise _Refused("its claim exp is beyond the year 9999") from None
+            raise _TokenRefusal("its claim exp is beyond the year 9999") from None
 
     def _invalid(self, reason: str) -> InvalidToken:
         """Return the error for the client, which is the same for all reasons; the log gets the reason."""
