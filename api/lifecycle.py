@@ -107,8 +107,8 @@ async def _connect(
         database=database,
         wakeups=wakeups,
         log=log,
-        digest_key=await log.digest_key(),
-        position_key=await log.secret(),
+        digest_key=await log.secrets.digest_key(),
+        position_key=await log.secrets.position_key(),
     )
     runtime.make_parts()
     return runtime

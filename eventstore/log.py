@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
@@ -20,6 +19,7 @@ from eventstore.decoder import CommitDecoder
 from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.mongo.log_collections import LogCollections
+from eventstore.mongo.log_secrets import LogSecrets
 from eventstore.options import DEFAULT_OPTIONS, LogOptions
 from eventstore.personal.client_addresses import open_clients
 from eventstore.personal.sealing import MasterKeys, seal_placeholder
@@ -35,8 +35,6 @@ from eventstore.reading.replay import Replay, replay_range
 from eventstore.reading.search import Search
 from eventstore.reading.stream_reader import StreamReader
 
-SECRET_BYTES = 32
-
 
 class EventLog:
     """All commits of one database in one order, append-only; everything else is derived from it.
@@ -44,7 +42,7 @@ class EventLog:
     `announce` receives the highest position of each inserted group, and must not block. `fence_after` is the
     number of seconds after which a reader closes an open position. `archive` holds the segments of archived
     commits, which cannot be read without it. Personal data is sealed under `masters`, and refused without
-    them; `keys` are the keys of its subjects.
+    them; `keys` are the keys of its subjects, and `secrets` those of the log itself.
 
     Every method that reads or writes raises Unavailable where MongoDB does not answer in time.
     """
@@ -67,6 +65,7 @@ class EventLog:
         self._options = options
         self.archive = Archive(self._collections.segments, archive)
         self.keys = SubjectKeys(database, masters, clock)
+        self.secrets = LogSecrets(self._collections)
         self._vault = Vault(self.keys)
         self._decoder = CommitDecoder(catalog, self.archive, self._vault)
         self._streams = StreamReader(self._collections.log, self._decoder, options)
@@ -267,24 +266,6 @@ class EventLog:
         first, last = await replay_range(self._points, tenant, since, until)
         return Replay(self._search, tenant, query, first, last, self._options.replay_page)
 
-    async def secret(self) -> bytes:
-        """Return 32 random bytes of this log, which `adopt_end` replaces."""
-        return await self._secret("secret")
-
-    async def digest_key(self) -> bytes:
-        """Return the 32 bytes that key the digests of this log's commands; they never change."""
-        return await self._secret("digest_key")
-
-    async def _secret(self, name: str) -> bytes:
-        """Return random bytes, which the first call makes."""
-        fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
-        with unavailable_if_down():
-            await self._collections.meta.update_one({"_id": name}, {"$setOnInsert": fresh}, upsert=True)
-            stored = await self._collections.meta.find_one({"_id": name})
-        assert stored is not None
-        value: bytes = stored["value"]
-        return value
-
     async def sealed_upto(self) -> int:
         """Return the position up to which the log is sealed."""
         with unavailable_if_down():
@@ -296,11 +277,10 @@ class EventLog:
         return BlockSealer(self._collections, self.archive)
 
     async def adopt_end(self) -> None:
-        """Delete the blocks that were sealed beyond the log's end, and make a new secret.
+        """Delete the blocks that were sealed beyond the log's end, and make another key for positions.
 
-        Running processes keep the secret that they have.
+        Running processes keep the key that they have.
         """
-        fresh = {"value": secrets.token_bytes(SECRET_BYTES)}
+        await self.secrets.renew_position_key()
         with unavailable_if_down():
-            await self._collections.meta.update_one({"_id": "secret"}, {"$set": fresh}, upsert=True)
             await self._collections.blocks.delete_many({"last": {"$gt": await self._collections.head()}})

@@ -146,4 +146,4 @@ async def test_many_processes_may_open_one_log_at_once(open_another):
         *(store.log.append(commit("note-a", 0)) for store in stores), return_exceptions=True
     )
     assert sum(1 for outcome in found if isinstance(outcome, ConcurrencyConflict)) == 5
-    assert len(set(await asyncio.gather(*(store.log.secret() for store in stores)))) == 1
+    assert len(set(await asyncio.gather(*(store.log.secrets.position_key() for store in stores)))) == 1

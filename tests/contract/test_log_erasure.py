@@ -93,7 +93,7 @@ async def test_a_bus_without_a_handler_of_a_declared_condition_is_refused(store)
 
 async def test_a_digest_of_personal_data_is_sealed_and_ends_with_its_subject(store):
     """Else a reader of the log and its keys could try which name it was."""
-    key = await store.log.digest_key()
+    key = await store.log.secrets.digest_key()
     dispatch = bus(store, key).dispatch
     register, other = (RegisterPerson(id="person-1", city="Graz", name=name) for name in ("Ada", "Eve"))
     first = await dispatch(Envelope(register, command_id="cmd-1"))
@@ -109,7 +109,7 @@ async def test_a_digest_of_personal_data_is_sealed_and_ends_with_its_subject(sto
 
 
 async def test_no_unsealed_digest_is_stored_of_possibly_personal_data(store):
-    dispatch = bus(store, await store.log.digest_key()).dispatch
+    dispatch = bus(store, await store.log.secrets.digest_key()).dispatch
     await dispatch(Envelope(RegisterPerson(id="person-1", city="Graz"), command_id="cmd-1"))
     assert "digest" not in (await store.documents.find_one({}))["command"]
 
