@@ -29,6 +29,9 @@ from projections.querying.searching import parse_search
 from projections.storage.indexes import check_indexes
 from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
 
+BY_KEY = "_id_"
+"""The index of the keys of rows."""
+
 PROMPT = 0.02
 """Seconds within which an up-to-date view usually contains a new event, on an idle machine."""
 
@@ -118,8 +121,10 @@ class ViewReader:
     async def _row(self, scope: RowScope, id: str, fields: Fields | None, *needed: str) -> Row | None:
         collection = await self._locator.rows()
         query = {"_id": row_key(scope.tenant, id), **to_mongo(self._locator.restricted(collection, scope))}
+        # With a rule, the planner would try the indexes of the rule's fields too.
+        hint = None if scope.is_whole_tenant else BY_KEY
         with unavailable_if_down():
-            row = await collection.find_one(query, projection(fields, "_gone", *needed))
+            row = await collection.find_one(query, projection(fields, "_gone", *needed), hint=hint)
         gaps = self._locator.gaps(collection)
         return row if row is None or gaps is None else gaps.fill(row)
 

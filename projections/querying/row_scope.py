@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -40,7 +40,9 @@ class RowScope:
 
     def restrict(self, filter: Filter) -> Filter:
         """Return the filter for the rows of the scope that meet `filter`."""
-        return filter if self.is_whole_tenant else AllOf((self.rule, filter))
+        if self.is_whole_tenant:
+            return filter
+        return self.rule if filter == EVERYTHING else AllOf((self.rule, filter))
 
 
 def row_scope(view: View[Any], tenant: str, permission: Permission) -> RowScope:
@@ -49,10 +51,10 @@ def row_scope(view: View[Any], tenant: str, permission: Permission) -> RowScope:
         return RowScope(tenant)
     by_name = kinds(view)
     alternatives = [
-        AllOf(tuple([_has_value(by_name[condition.field], condition) for condition in conditions]))
+        _combine(AllOf, [_has_value(by_name[condition.field], condition) for condition in conditions])
         for conditions in permission.alternatives
     ]
-    return RowScope(tenant, AnyOf(tuple(alternatives)))
+    return RowScope(tenant, _combine(AnyOf, alternatives))
 
 
 def check_rule(view: View[Any]) -> None:
@@ -66,6 +68,11 @@ def check_rule(view: View[Any]) -> None:
                 f"access of view {view.name!r}: where({match.field!r}, {match.value!r}) can never be met, "
                 f"because the field has {NAMES[kind.kind]}"
             )
+
+
+def _combine(kind: type[AllOf | AnyOf], parts: Sequence[Filter]) -> Filter:
+    """Return the combined filter; of a single part that part, which MongoDB reads and plans faster."""
+    return parts[0] if len(parts) == 1 else kind(tuple(parts))
 
 
 def _has_value(kind: FieldKind, condition: FieldIn) -> Filter:
