@@ -29,6 +29,7 @@ from api.console.development_callers import development_token_route
 from api.graphql.execution.audited_reads import AuditedReads, audited_types
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.parsed_documents import document_cache
+from api.graphql.execution.parsing_turns import ParsingTurns
 from api.graphql.execution.persisted import PersistedDocuments, read_documents
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.graphql.schema import build_schema
@@ -148,7 +149,7 @@ def _endpoint(runtime: Runtime, admissions: Admissions, limits: CallerLimits, *,
 def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
     settings, full = runtime.settings, runtime.visibilities.full
     documents, limits = _documents(settings), _operation_limits(settings)
-    cache = document_cache()
+    cache, turns = document_cache(), ParsingTurns()
 
     def make(visibility: Visibility) -> VisibleApi:
         schema = build_schema(runtime.catalog, runtime.views, visibility)
@@ -156,7 +157,7 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
         executor = Executor(schema, documents, explain=explain, suggest=suggest, limits=limits, cache=cache)
         audit = runtime.read_audit
         reads = None if audit is None else AuditedReads(schema, audited_types(runtime.views), audit)
-        return VisibleApi.of(executor, reads)
+        return VisibleApi.of(executor, turns, reads)
 
     return VisibleApis(runtime.visibilities, make)
 

@@ -36,7 +36,7 @@ async def _run(
 ) -> Result:
     try:
         with await permit():
-            prepared = api.prepare(read_operation(sent), context.caller)
+            prepared = await api.prepare_in_turn(read_operation(sent), context.caller)
             if prepared.kind is OperationType.SUBSCRIPTION:
                 raise ValidationFailed("a batch cannot contain a subscription; send it by itself", ("query",))
             return await api.executor.execute(prepared, context)

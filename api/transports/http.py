@@ -103,16 +103,14 @@ async def _operate(
         api = finding if isinstance(finding, VisibleApi) else await finding
     address = client_address(request, endpoint.addresses)
     context = endpoint.context(request.headers, caller, address)
-    with await endpoint.permit(caller, address) as permit:
-        prepared = api.prepare(operation, caller)
+    with await endpoint.permit(caller, address) as permit, ended_on_disconnect(request.scope):
+        prepared = await api.prepare_in_turn(operation, caller)
         _check_method(request.method, prepared.kind)
         if shared is not None:
             return _start(prepared, context, endpoint, api, shared)
         if prepared.kind is OperationType.SUBSCRIPTION:
             return _stream(prepared, context, endpoint, admitted, permit)
-        with ended_on_disconnect(request.scope):
-            result = await api.executor.execute(prepared, context)
-        return _respond(result, media)
+        return _respond(await api.executor.execute(prepared, context), media)
 
 
 def _check_method(method: str, kind: OperationType) -> None:

@@ -20,6 +20,7 @@ from api.access.origins import OriginPolicy
 from api.access.visibility import Visibilities
 from api.devserver.address import listen
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
+from api.graphql.execution.parsing_turns import ParsingTurns
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
@@ -112,7 +113,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()
     nothing = cast(Any, None)
-    apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened))
+    apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened, ParsingTurns()))
     endpoint = Endpoint(
         apis,
         runtime=cast(Any, SimpleNamespace(settings=Settings())),

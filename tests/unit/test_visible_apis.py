@@ -13,6 +13,7 @@ from api.access.visibility import Visibilities, Visibility
 from api.graphql.execution import visible_apis
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.parsing_turns import ParsingTurns
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog
@@ -38,7 +39,8 @@ class Builds:
         self.visibilities.append(visibility)
         self.threads.add(threading.get_ident())
         schema = build_schema(CATALOG, VIEWS, visibility)
-        return VisibleApi.of(Executor(schema, suggest=visibility == self.visible.full))
+        executor = Executor(schema, suggest=visibility == self.visible.full)
+        return VisibleApi.of(executor, ParsingTurns())
 
 
 @pytest.fixture

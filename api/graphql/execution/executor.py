@@ -138,6 +138,10 @@ class Executor:
         name = operation.name.value if operation.name else None
         return PreparedOperation(request, text, document, operation.operation, name)
 
+    def needs_parsing(self, request: OperationRequest) -> bool:
+        """Return whether the text of the request would have to be parsed: that takes long for large ones."""
+        return request.query is not None and self._documents.get((self.schema, request.query)) is None
+
     async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
         """Return the result of a query or mutation."""
         try:

@@ -12,6 +12,7 @@ from api.access.callers import Caller
 from api.access.policy import command_permission, rows_for
 from api.access.visibility import Visibility
 from api.graphql.execution.batched_reads import BatchedReads
+from api.graphql.execution.execution_turns import ExecutionTurns
 from api.graphql.execution.row_selections import RowSelections
 from api.runtime import Runtime
 from domain.kernel import Command, RecordedEvent, Scope
@@ -96,12 +97,13 @@ class RequestContext:
 class ExecutionContext(RequestContext):
     """One execution of a document for a request.
 
-    `selections` are those of the document, `reads` what the execution reads. `errors` are reported in
-    addition to those of its fields.
+    `selections` are those of the document, `reads` what the execution reads, and `turns` those in which rows
+    are written. `errors` are reported in addition to those of its fields.
     """
 
     selections: RowSelections
     reads: BatchedReads = field(default_factory=BatchedReads)
+    turns: ExecutionTurns = field(default_factory=ExecutionTurns)
     errors: list[GraphQLError] = field(default_factory=list)
 
     @classmethod
@@ -128,6 +130,14 @@ class ExecutionContext(RequestContext):
     def count_rows(self, rows: int) -> None:
         """Count rows that the response returns; raises TooManyRows where it may not have so many."""
         self.reads.count_returned(rows, self.runtime.settings.max_rows)
+
+    async def return_rows(self, rows: int) -> None:
+        """Do what `count_rows` does, and wait until it is time to write the rows.
+
+        Fields that get their rows at the same time would otherwise block the event loop for all of them.
+        """
+        self.count_rows(rows)
+        await self.turns.take()
 
     def report(self, error: Exception, info: Info) -> None:
         """Add an error to the response with the path of the field at `info`, whose value stays."""

@@ -11,6 +11,7 @@ from api.access.visibility import Visibilities, Visibility
 from api.graphql.execution.audited_reads import AuditedReads
 from api.graphql.execution.executor import Executor, OperationRefused, PreparedOperation
 from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.parsing_turns import ParsingTurns
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from domain.kernel.errors import Unauthenticated
 from eventstore.lru import LruCache
@@ -23,16 +24,27 @@ CREDENTIALS_NEEDED = "this needs credentials: send a token, as in the header Aut
 
 @dataclass(frozen=True, slots=True)
 class VisibleApi:
-    """The operations and subscriptions that exist with one visibility; `reads` records some of them."""
+    """The operations and subscriptions that exist with one visibility; `reads` records some of them.
+
+    `turns` are those of all APIs of a process.
+    """
 
     executor: Executor
     subscriptions: SubscriptionOpener
+    turns: ParsingTurns
     reads: AuditedReads | None = None
 
     @classmethod
-    def of(cls, executor: Executor, reads: AuditedReads | None = None) -> VisibleApi:
+    def of(cls, executor: Executor, turns: ParsingTurns, reads: AuditedReads | None = None) -> VisibleApi:
         """Return the API that this executor runs."""
-        return cls(executor, SubscriptionOpener(executor), reads)
+        return cls(executor, SubscriptionOpener(executor), turns, reads)
+
+    async def prepare_in_turn(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
+        """Return what `prepare` does. A text that has to be parsed waits for its turn."""
+        if not self.executor.needs_parsing(request):
+            return self.prepare(request, caller)
+        async with self.turns.turn():
+            return self.prepare(request, caller)
 
     def prepare(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
         """Parse and validate the operation; raises OperationRefused.

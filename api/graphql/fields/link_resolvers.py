@@ -32,7 +32,7 @@ class ToOneResolver(LinkResolver):
         fields = context.selections.fields(info, self.view)
         load = partial(_rows, context, self.view, fields, as_of)
         row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
-        context.count_rows(1)
+        await context.return_rows(1)
         return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
 
 
@@ -77,7 +77,7 @@ class ToManyResolver(LinkResolver):
         pages = context.reads.loader(("pages", *place), partial(_pages, context, view, query))
         counts = context.reads.loader(("counts", *place), partial(_counts, context, view, query))
         page: Page = await pages.load(owner)
-        context.count_rows(len(page.rows))
+        await context.return_rows(len(page.rows))
         if query.beginning is not None:
             beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, query))
             side = partial(_load, beyond, owner)
@@ -94,7 +94,7 @@ async def _past_page(
     async with context.reads.batch(max_rows):
         page = await past_view.page(scope, of_owner)
         context.reads.count_read(len(page.rows), max_rows)
-    context.count_rows(len(page.rows))
+    await context.return_rows(len(page.rows))
     return past_connection(view, page, as_of, partial(past_view.count, scope, of_owner.filter), context)
 
 

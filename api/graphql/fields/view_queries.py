@@ -147,7 +147,7 @@ def _list(view: View[Any]) -> Resolver:
         )
         scope = context.rows(view)
         page = await reader.page(scope, query)
-        context.count_rows(len(page.rows))
+        await context.return_rows(len(page.rows))
         count = partial(reader.count, scope, plain_filter, search)
         if position is None:
             return connection_value(page, count)
