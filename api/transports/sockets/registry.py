@@ -21,7 +21,9 @@ COUNTED_CODES = frozenset({1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012,
 """Close codes with a count of their own. All others are counted together, as clients may send any."""
 
 MIN_UNINITIALISED = 100
-"""Sockets that may wait for `connection_init` in any case: a quarter of all, and a twentieth for an address.
+"""Sockets that may wait for `connection_init` in any case: a quarter of all, and a hundredth for an address.
+
+They often come and go together, and each takes half a millisecond of the event loop.
 """
 
 
@@ -102,7 +104,7 @@ class SocketRegistry:
         self._waiting: dict[Socket, str] = {}
         """The sockets that are not initialised yet, with the owner of each."""
         self._uninitialised = Places(
-            max(MIN_UNINITIALISED, limits.max_sockets // 4), max(MIN_UNINITIALISED, limits.max_sockets // 20)
+            max(MIN_UNINITIALISED, limits.max_sockets // 4), max(MIN_UNINITIALISED, limits.max_sockets // 100)
         )
         self._heartbeats = Heartbeats(self.loop, limits.ping_interval)
 

@@ -96,7 +96,7 @@ async def test_a_client_may_start_as_many_operations_at_once_as_may_run(rig: Rig
 
 
 async def test_E3_sockets_without_connection_init_are_bounded_and_leave_room_for_others() -> None:
-    """A quarter of all sockets may wait, and a twentieth of all may be of one address."""
+    """A quarter of all sockets may wait, and a hundredth for one address, but 100 in any case."""
     async with socket_rig(max_sockets=1_000, init_timeout=30.0) as rig, AsyncExitStack() as stack:
         for _ in range(99):
             await stack.enter_async_context(raw_socket(rig.port, init=False))
