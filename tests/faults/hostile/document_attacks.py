@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from itertools import count
 
 import httpx
 
-from tests.faults.hostile.attack import Attack, Target
+from tests.faults.hostile.attack import Attack, Target, operation
 
 _numbers = count()
 
@@ -22,9 +23,14 @@ async def _wide_response(target: Target) -> str:
     return await target.ask(f'{{ document(id: "{target.document}") {{ {fields} }} }}')
 
 
-async def _fragments(target: Target) -> str:
+@cache
+def _many_fragments() -> bytes:
     fragments = " ".join(f"fragment f{n} on Query {{ __typename }}" for n in range(20_000))
-    return await target.ask("{ __typename }" + fragments)
+    return operation("{ __typename }" + fragments)
+
+
+async def _fragments(target: Target) -> str:
+    return await target.send(_many_fragments())
 
 
 async def _aliases(target: Target) -> str:
@@ -68,13 +74,23 @@ async def _different_documents(target: Target) -> str:
     return ", ".join(sorted(set(await asyncio.gather(*map(target.ask, documents)))))
 
 
+@cache
+def _many_values() -> bytes:
+    return operation("{ __typename }", **{f"{n:x}": 1 for n in range(90_000)})
+
+
 async def _many_variables(target: Target) -> str:
-    return await target.ask("{ __typename }", **{f"{n:x}": 1 for n in range(90_000)})
+    return await target.send(_many_values())
+
+
+@cache
+def _many_ids() -> bytes:
+    query = "query ($f: TaskFilter) { tasks(filter: $f) { totalCount } }"
+    return operation(query, f={"id": {"in": [f"task-{n}" for n in range(60_000)]}})
 
 
 async def _long_filter(target: Target) -> str:
-    query = "query ($f: TaskFilter) { tasks(filter: $f) { totalCount } }"
-    return await target.ask(query, f={"id": {"in": [f"task-{n}" for n in range(60_000)]}})
+    return await target.send(_many_ids())
 
 
 DOCUMENT_ATTACKS = (
