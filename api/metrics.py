@@ -67,10 +67,7 @@ class Metrics:
 
     def __init__(self, live_stats: Mapping[str, LiveStats]) -> None:
         registry = self._registry = CollectorRegistry()
-        # Looking up the child for its labels takes longer than counting.
-        self._events = cache(
-            Counter("events", "Events handled.", ["stage", "type"], registry=registry).labels
-        )
+        self._events = self._counter("events", "Events handled.", "stage", "type")
         duration = Histogram(
             "event_processing_duration_seconds",
             "Seconds to decide and store the events of a command, or to handle a batch.",
@@ -85,20 +82,15 @@ class Metrics:
             buckets=BYTES,
             registry=registry,
         )
-        commands = Counter(
-            "nerve_commands", "Commands by outcome.", ["command", "outcome"], registry=registry
-        )
-        self._commands = cache(commands.labels)
+        self._commands = self._counter("nerve_commands", "Commands by outcome.", "command", "outcome")
         self._cursors = Gauge(
             "nerve_cursors", "Cursors that follow the log or a view live.", ["tail"], registry=registry
         )
         self._views = [Gauge(name, text, ["view"], registry=registry) for name, text in VIEW_GAUGES.items()]
-        closes = Counter("nerve_socket_closes", "Closed sockets, by close code.", ["code"], registry=registry)
-        self._closes = cache(closes.labels)
-        refusals = Counter(
-            "nerve_rate_limited", "Operations refused by a limit of callers.", ["limit"], registry=registry
+        self._closes = self._counter("nerve_socket_closes", "Closed sockets, by close code.", "code")
+        self._refusals = self._counter(
+            "nerve_rate_limited", "Operations refused by a limit of callers.", "limit"
         )
-        self._refusals = cache(refusals.labels)
         registry.register(LiveStatsCollector(live_stats))
         self.processes = ProcessMetrics(registry)
         self._partitions = Gauge(
@@ -106,6 +98,13 @@ class Metrics:
             "Number of partitions of views that this process projects.",
             registry=registry,
         )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Callable[..., Counter]:
+        """Register a counter; return the cached function that finds its child for labels.
+
+        Looking up a child takes longer than counting.
+        """
+        return cache(Counter(name, text, labels, registry=self._registry).labels)
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
         """Count a handled command; see `domain.dispatch.middleware.CommandMeter`."""
