@@ -112,7 +112,10 @@ class Saga(Process[T, S], Generic[T, S]):
     def reply(self, step: str, kind: type[R]) -> R:
         """Return the reply with which a step was done."""
         if step not in self.replies:
-            raise ContextFault(f"the step {step!r} of {type(self).__name__} has no reply of a port")
+            raise ContextFault(
+                f"the step {step!r} of {type(self).__name__} has no reply of a port, or none yet: the "
+                "functions of a step are called when it begins"
+            )
         return from_json(kind, self.replies[step])
 
     @classmethod

@@ -35,9 +35,10 @@ class Step:
     the command is stored or the port replies. It has failed when one of the events `failed` comes, the
     command or the request is refused, or the time `within` has passed.
 
-    `undo` returns the command or the request that undoes the step. It is called when the step begins, so it
-    must name things by ids of your own. Write `undo=None` for a step that needs no compensation. Raises
-    DeclarationError where an argument cannot be used.
+    `undo` returns the command or the request that undoes the step. It is called when the step begins, because
+    a step that has timed out is undone too, without a reply: name things by ids of your own. Write
+    `undo=None` for a step that needs no compensation. Raises DeclarationError where an argument cannot be
+    used.
     """
 
     name: str
@@ -89,6 +90,11 @@ class Step:
     def failed_events(self) -> tuple[type[Event], ...]:
         """The events with which the step has failed."""
         return _tuple(self.failed)
+
+    @property
+    def has_reply(self) -> bool:
+        """Whether the step is done with a reply, which later steps can read."""
+        return self.call is not None and not self.done_events
 
     @property
     def has_deadline(self) -> bool:

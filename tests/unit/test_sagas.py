@@ -293,6 +293,45 @@ def test_steps_that_cannot_be_used_are_refused(steps: Any, message: str) -> None
     assert message in str(error.value)
 
 
+def paying(name: str = "pay", **arguments: Any) -> Step:
+    return Step(name, **{"call": nothing, "undo": None, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (
+            (paying(undo=lambda saga: saga.reply("pay", Paid)),),
+            "Odd: undo of the step 'pay' reads the reply of 'pay', which does not exist when the step begins",
+        ),
+        ((step(do=lambda saga: saga.reply("pay", Paid)), paying()), "do of the step 'a' reads the reply of"),
+        (
+            ((paying("b"), paying(call=lambda saga: saga.reply(step="b", kind=Paid))),),
+            "call of the step 'pay' reads the reply of 'b', which does not exist when the step begins",
+        ),
+        (
+            (step(), paying(undo=lambda saga: saga.reply("a", Paid))),
+            "undo of the step 'pay' reads the reply of 'a', which has none: only a step with `call`",
+        ),
+        (
+            (paying(done=PlaceBooked), step(undo=lambda saga: saga.reply("pay", Paid))),
+            "undo of the step 'a' reads the reply of 'pay', which has none",
+        ),
+        ((step(undo=lambda saga: saga.reply("x", Paid)),), "reads the reply of 'x', which is none of its st"),
+    ],
+)
+def test_a_step_that_reads_a_reply_which_does_not_exist_is_refused(steps: Any, message: str) -> None:
+    """It would be stuck when the step begins."""
+    with pytest.raises(DeclarationError) as error:
+        type("Odd", (Saga,), {"__orig_bases__": (Saga[JourneyPlanned, Wrong],), "steps": steps})
+    assert message in str(error.value)
+
+
+def test_a_step_may_read_the_replies_of_earlier_ones() -> None:
+    steps = (paying(), step(undo=lambda saga: FreePlace(id=saga.reply("pay", Paid).receipt)))
+    type("Even", (Saga,), {"__orig_bases__": (Saga[JourneyPlanned, Wrong],), "steps": steps})
+
+
 def test_a_last_step_needs_no_compensation() -> None:
     steps = (step(), Step("b", do=nothing))
     type("Even", (Saga,), {"__orig_bases__": (Saga[JourneyPlanned, Wrong],), "steps": steps})
