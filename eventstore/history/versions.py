@@ -30,25 +30,33 @@ class StreamVersion(NamedTuple):
 class StreamHistory:
     """Reads the past of streams, folded from the log each time.
 
-    Methods raise NotFound for a stream that does not exist, and Unavailable for an event that this process
-    cannot read.
+    With `upto` it reads streams as if they ended at that version. Methods raise NotFound for a stream that
+    does not exist, and Unavailable for an event that this process cannot read.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, upto: int | None = None) -> None:
         self._log = log
+        self._upto = upto
 
-    async def require_readable(
+    async def readable_part(
         self, tenant: str, stream: str, is_readable: Callable[[RecordedEvent], bool]
-    ) -> None:
-        """Raise NotFound, as for a stream that does not exist, unless all its events are readable."""
+    ) -> StreamHistory:
+        """Return the history up to the last event of the stream, all of which are readable.
+
+        An event that is appended later is not in it, because nothing has checked that one. Raises NotFound,
+        as for a stream that does not exist, where an event is not readable.
+        """
+        version = 0
         async with aclosing(self._events(tenant, stream, 0, self._log.options.stream_page)) as events:
             async for event in events:
                 if not is_readable(event):
                     raise no_stream(stream)
+                version = event.version
+        return StreamHistory(self._log, version)
 
     async def events(self, tenant: str, stream: str, as_of: AsOf) -> list[RecordedEvent]:
         """Return all events of the stream up to a point in the past; raises OutsideLog as `position_at`."""
-        version = await self._log.version_at(tenant, stream, as_of)
+        version = await self._version_at(tenant, stream, as_of)
         if not version:
             await self._require(tenant, stream, 0)
         return await self._log.stream(tenant, stream, limit=version)
@@ -58,7 +66,7 @@ class StreamHistory:
 
         Raises OutsideLog as `position_at`.
         """
-        return await self.state_at(tenant, stream, kind, await self._log.version_at(tenant, stream, as_of))
+        return await self.state_at(tenant, stream, kind, await self._version_at(tenant, stream, as_of))
 
     async def state_at(self, tenant: str, stream: str, kind: type[A], version: int) -> LoadedState[A]:
         """Return the aggregate at a version; 0 is before the first. Raises NotFound for a later one."""
@@ -114,7 +122,7 @@ class StreamHistory:
     async def _events(
         self, tenant: str, stream: str, after: int, page: int
     ) -> AsyncGenerator[RecordedEvent, None]:
-        while events := await self._log.stream(tenant, stream, after, page):
+        while events := await self._read(tenant, stream, after, page):
             for event in events:
                 yield event
             after = events[-1].version
@@ -125,11 +133,21 @@ class StreamHistory:
             raise ValidationFailed(
                 f"{version} is not a version; 0 is the state before the first event", ("version",)
             )
-        if await self._log.stream(tenant, stream, max(0, version - 1), 1):
+        if await self._read(tenant, stream, max(0, version - 1), 1):
             return
-        if not version or not await self._log.stream(tenant, stream, 0, 1):
+        if not version or not await self._read(tenant, stream, 0, 1):
             raise no_stream(stream)
         raise NotFound(f"{stream} has no version {version} yet")
+
+    async def _version_at(self, tenant: str, stream: str, as_of: AsOf) -> int:
+        version = await self._log.version_at(tenant, stream, as_of)
+        return version if self._upto is None else min(version, self._upto)
+
+    async def _read(self, tenant: str, stream: str, after: int, limit: int) -> list[RecordedEvent]:
+        """Return the events after version `after`, at most `limit`, and none behind `upto`."""
+        if self._upto is not None:
+            limit = min(limit, self._upto - after)
+        return await self._log.stream(tenant, stream, after, limit) if limit > 0 else []
 
 
 def no_stream(stream: str) -> NotFound:

@@ -235,6 +235,28 @@ async def test_two_versions_differ_by_the_events_between_them_in_both_directions
         await history.diff("default", "note-a", Sheet, -1, 1)
 
 
+async def test_the_readable_part_ends_where_it_was_checked(store):
+    """However it is read: what was appended after the check is as if it did not exist yet."""
+    await write(store, [(0, 2, 0)])
+    part = await StreamHistory(store.log).readable_part("default", "note-a", lambda _: True)
+    await store.log.append(commit("note-a", 2, Written(text="later")))
+    assert (await part.state("default", "note-a", Sheet, AsOf(position=2))).version == 2
+    assert [event.version for event in await part.events("default", "note-a", AsOf(position=2))] == [1, 2]
+    assert [each.version for each in await part.versions("default", "note-a")] == [2]
+    with pytest.raises(NotFound, match="note-a has no version 3 yet"):
+        await part.diff("default", "note-a", Sheet, 2, 3)
+    nothing = await StreamHistory(store.log).readable_part("default", "note-b", lambda _: True)
+    await store.log.append(commit("note-b", 0))
+    with pytest.raises(NotFound, match="there is no stream"):
+        await nothing.versions("default", "note-b")
+
+
+async def test_no_part_is_readable_with_an_event_that_is_not(store):
+    await write(store, [(0, 2, 0)])
+    with pytest.raises(NotFound, match="there is no stream"):
+        await StreamHistory(store.log).readable_part("default", "note-a", lambda event: event.version == 1)
+
+
 async def test_a_state_is_not_returned_without_an_event_that_cannot_be_read(store):
     await write(store, [(0, 1, 0), (0, 1, 1)])
     await store.documents.update_one({"_id": 2}, {"$set": {"events.0.type": "note.newer"}})

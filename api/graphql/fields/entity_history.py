@@ -176,7 +176,7 @@ async def _diff(
 
 
 async def _open_history(id: str, context: RequestContext) -> StreamHistory:
-    """Return the history of entities; raises NotFound unless the caller may read every event of this one."""
+    """Return the history of an entity; raises NotFound unless the caller may read every event of it."""
     history, permissions = StreamHistory(context.runtime.log), context.readable_events
     if permissions is None:
         return history
@@ -186,7 +186,7 @@ async def _open_history(id: str, context: RequestContext) -> StreamHistory:
     if not rules or None in rules:
         raise no_stream(id)
     if not all(rule is not None and rule.is_unconditional for rule in rules):
-        await history.require_readable(context.scope.tenant, id, permissions.allows)
+        return await history.readable_part(context.scope.tenant, id, permissions.allows)
     return history
 
 
