@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from domain.kernel.tenants import is_tenant
+
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
     "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
@@ -66,6 +68,10 @@ class AuthSettings(BaseModel):
     tenant_claim: ClaimPath | None = Field(
         None, description="The claim with the caller's tenant; default: all callers are of one tenant."
     )
+    public_tenant: str | None = Field(
+        None,
+        description="Tenant of callers without credentials; with tenant_claim, they are refused without it.",
+    )
     roles_claim: ClaimPath = Field(
         "roles", description="The claim with the caller's roles: a list, or a text with spaces."
     )
@@ -108,6 +114,13 @@ class AuthSettings(BaseModel):
             raise ValueError("must be a URL such as https://login.example/keys")
         return value
 
+    @field_validator("public_tenant")
+    @classmethod
+    def _check_tenant(cls, value: str | None) -> str | None:
+        if value is not None and not is_tenant(value):
+            raise ValueError("must be the name of a tenant, such as acme")
+        return value
+
     @model_validator(mode="after")
     def _check_issuer(self) -> Self:
         if self.issuer is None and not self.api_keys:
@@ -116,6 +129,8 @@ class AuthSettings(BaseModel):
             raise ValueError(f"{min(others)} is about tokens, and needs issuer")
         if self.issuer is not None and not self.audience:
             raise ValueError("issuer needs audience: otherwise tokens for other services would be accepted")
+        if self.public_tenant is not None and self.tenant_claim is None:
+            raise ValueError("public_tenant needs tenant_claim: without it, all callers are of one tenant")
         return self
 
     @model_validator(mode="after")

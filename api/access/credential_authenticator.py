@@ -7,8 +7,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from typing import Protocol
 
 from api.access.access_follower import AccessFollower
-from api.access.callers import ANONYMOUS, AccessRevocation, Caller
-from api.access.credentials import API_KEY_PREFIX, InvalidCredentials, find_credential
+from api.access.callers import AccessRevocation, Caller
+from api.access.credentials import (
+    API_KEY_PREFIX,
+    CREDENTIALS_NEEDED,
+    InvalidCredentials,
+    find_credential,
+)
+from domain.kernel.errors import Unauthenticated
 
 
 class CredentialVerifier(Protocol):
@@ -36,7 +42,8 @@ class CredentialAuthenticator:
     """Finds the caller of a request by its credential. Wrong credentials are always refused.
 
     `cookie` is the name of the cookie that may contain the token. A request without credentials has the
-    caller `ANONYMOUS`. Access that has ended is refused, as `follower` reads it in the log.
+    caller `anonymous`, and is refused where that is None. Access that has ended is refused, as `follower`
+    reads it in the log.
     """
 
     def __init__(
@@ -44,19 +51,22 @@ class CredentialAuthenticator:
         follower: AccessFollower,
         keys: CredentialVerifier,
         tokens: CredentialVerifier,
+        *,
+        anonymous: Caller | None,
         cookie: str | None = None,
         background: Background = nullcontext,
     ) -> None:
         self._follower = follower
         self._keys = keys
         self._tokens = tokens
+        self._anonymous = anonymous
         self._cookie = cookie
         self._background = background
 
     def authenticate(self, headers: Mapping[str, str]) -> Caller | Awaitable[Caller]:
         credential = find_credential(headers, self._cookie)
         if credential is None:
-            return ANONYMOUS
+            return self._anonymous_caller()
         verifier = self._keys if credential.startswith(API_KEY_PREFIX) else self._tokens
         caller = verifier.verify(credential)
         return self._checked(caller) if isinstance(caller, Caller) else self._check_later(caller)
@@ -67,6 +77,11 @@ class CredentialAuthenticator:
     ) -> AsyncIterator[None]:
         async with self._follower.following(on_revoked), self._background():
             yield
+
+    def _anonymous_caller(self) -> Caller:
+        if self._anonymous is None:
+            raise Unauthenticated(CREDENTIALS_NEEDED)
+        return self._anonymous
 
     async def _check_later(self, verifying: Awaitable[Caller]) -> Caller:
         return self._checked(await verifying)

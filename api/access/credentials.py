@@ -13,6 +13,9 @@ API_KEY_PREFIX = "nerve_"
 """What every API key begins with, and no token does."""
 
 
+CREDENTIALS_NEEDED = "this needs credentials: send a token, as in the header Authorization: Bearer TOKEN"
+
+
 class InvalidCredentials(Unauthenticated):
     """Credentials were sent that are not accepted. The message says nothing that helps to make valid ones."""
 

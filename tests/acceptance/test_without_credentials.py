@@ -30,7 +30,12 @@ SHOWN = {"data": {"memos": {"totalCount": 1, "nodes": [{"text": "public"}]}}}
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     contexts = ("tests.helpers.memos", "tests.helpers.memo_books")
-    options: dict[str, Any] = {"auth": auth_settings(), "contexts": contexts, "max_batch": 10, "worker": True}
+    options: dict[str, Any] = {
+        "auth": auth_settings(public_tenant="default"),
+        "contexts": contexts,
+        "max_batch": 10,
+        "worker": True,
+    }
     with serve_with(None, mongo_url, redis_url, **options) as served:
         for fields in ({"text": "public", "public": True}, {"text": "secret"}):
             token = bearer(make_token("ada", roles=("auditor",)))
@@ -84,3 +89,38 @@ def test_a_persisted_document_is_validated_for_each_caller(served: Served) -> No
     assert served.post({"extensions": persisted}).status_code == 401
     stranger = served.post({"extensions": persisted}, authorization=bearer(make_token("bob"))).json()
     assert stranger["errors"][0]["message"] == "Cannot query field 'score' on type 'Memo'."
+
+
+@pytest.fixture(scope="module")
+def closed(mongo_url: str, redis_url: str) -> Iterator[Served]:
+    """An API of tenants, none of which is public."""
+    contexts = ("tests.helpers.memos", "tests.helpers.memo_books")
+    with serve_with(None, mongo_url, redis_url, auth=auth_settings(), contexts=contexts) as served:
+        yield served
+
+
+@pytest.mark.parametrize("document", [PUBLIC, "{ __typename }", "{ viewer { tenant } }", *NOT_PUBLIC])
+def test_without_a_public_tenant_nothing_is_public(closed: Served, document: str) -> None:
+    """Also what is declared for `anyone`: the request names no tenant, and none is guessed."""
+    response = closed.post({"query": document})
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert codes(response.json()["errors"]) == ["UNAUTHENTICATED"]
+
+
+async def test_without_a_public_tenant_a_socket_is_closed(closed: Served) -> None:
+    async with closed.socket() as client:
+        await client.send(type="connection_init")
+        code, reason = await client.closed()
+    assert (code, str(reason).startswith("this needs credentials")) == (4401, True)
+
+
+def test_a_public_tenant_is_the_one_that_is_set(mongo_url: str, redis_url: str) -> None:
+    """Rows of other tenants are not shown, whatever their rules."""
+    auth, contexts = auth_settings(public_tenant="site"), ("tests.helpers.memos", "tests.helpers.memo_books")
+    with serve_with(None, mongo_url, redis_url, auth=auth, contexts=contexts, worker=True) as served:
+        for tenant, text in (("site", "shown"), ("default", "not shown")):
+            token = bearer(make_token("ada", tenant, ("auditor",)))
+            variables = {"input": {"text": text, "public": True}}
+            response = served.post({"query": WRITE, "variables": variables}, authorization=token)
+            assert "errors" not in response.json(), response.text
+        assert served.ask("{ memos { nodes { text } } }") == {"memos": {"nodes": [{"text": "shown"}]}}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from api.access.callers import Caller
+from api.access.credentials import CREDENTIALS_NEEDED
 from api.access.visibility import Visibilities, Visibility
 from api.graphql.execution.audited_reads import AuditedReads
 from api.graphql.execution.executor import Executor, OperationRefused, PreparedOperation
@@ -18,8 +19,6 @@ from eventstore.lru import LruCache
 
 MAX_APIS = 32
 """Visibilities whose APIs are cached beside the full one. Open connections keep theirs in addition."""
-
-CREDENTIALS_NEEDED = "this needs credentials: send a token, as in the header Authorization: Bearer TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
