@@ -1,4 +1,4 @@
-"""How many operations a caller may start in a second and run at a time, over all processes."""
+"""How much a caller or an address may do in a second and at a time, over all processes."""
 
 from __future__ import annotations
 
@@ -70,6 +70,9 @@ class CallerLimits(Protocol):
         It is an awaitable where Redis must be asked.
         """
 
+    async def note_failure(self, address: str | None) -> None:
+        """Note that credentials from this address were not accepted; raises RateLimited after too many."""
+
     @property
     def are_in_memory(self) -> bool:
         """Whether each process counts alone, because Redis is away."""
@@ -83,10 +86,13 @@ class NoCallerLimits:
     def admit(self, _caller: Caller, _address: str | None) -> Permit:
         return Permit()
 
+    async def note_failure(self, _address: str | None) -> None:
+        """Do nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """A rate, and what it belongs to: a caller, a tenant or an address."""
+    """A rate, and what it belongs to: a caller, a tenant, an address, or the failures of an address."""
 
     owner: str
     key: str
@@ -111,6 +117,7 @@ class SharedCallerLimits:
                 ("caller", settings.per_caller),
                 ("tenant", settings.per_tenant),
                 ("address", settings.per_address),
+                ("failures", settings.failures_per_address),
             )
         }
         self._rates = rates
@@ -133,6 +140,17 @@ class SharedCallerLimits:
         self._check_rates(limits, known)
         place = self._places.take(limits[0].key, self._most)
         return self._permit(limits[0], place) if isinstance(place, bool) else self._wait(limits[0], place)
+
+    async def note_failure(self, address: str | None) -> None:
+        if address is None:
+            return
+        limit = self._limit("failures", client_network(address))
+        if delay := await _result(self._rates.take(limit.key, limit.rate)):
+            self._on_refused(limit.owner)
+            raise RateLimited(
+                "this address has sent too many credentials that are not accepted; try again later",
+                retry_after=delay,
+            )
 
     async def _admit_later(
         self, limits: Sequence[_Limit], delays: Sequence[float | Awaitable[float]]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class RateSettings(BaseModel):
     """How much callers may do in a second and at a time, over all processes of a deployment.
 
-    A caller may use a second's operations `burst` times at once.
+    The operations of `burst` seconds may be used at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -17,6 +17,11 @@ class RateSettings(BaseModel):
     per_tenant: float = Field(2_000.0, gt=0, description="Operations of all callers of a tenant in a second.")
     per_address: float = Field(
         50.0, gt=0, description="Operations in a second from one address without credentials."
+    )
+    failures_per_address: float = Field(
+        10.0,
+        gt=0,
+        description="Requests in a second from one address with credentials that are not accepted.",
     )
     burst: float = Field(5.0, ge=1, description="Seconds of operations that may be used at once.")
     operations: int = Field(1_000, gt=0, description="Operations of one caller that run at a time.")

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access.admissions import Admission
 from api.access.credentials import combine_headers
 from api.access.forgery import check_forgery
+from api.transports.endpoint import Endpoint, client_address
 from api.transports.rejections import REFUSALS, respond_with_error
 from api.transports.response_formats import choose
 
@@ -36,7 +37,8 @@ class AdmissionGuard:
         if scope["type"] == "lifespan" or self._is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
-        admissions = scope["app"].state.endpoint.admissions
+        endpoint: Endpoint = scope["app"].state.endpoint
+        admissions = endpoint.admissions
         sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         headers = combine_headers(sent)
         try:
@@ -44,7 +46,8 @@ class AdmissionGuard:
             admitted = admissions.admit(headers)
             admission = admitted if isinstance(admitted, Admission) else await admitted
         except REFUSALS as error:
-            response = respond_with_error(error, choose(headers.get("accept"), streams=False))
+            refusal = await endpoint.refusal(error, client_address(Request(scope), endpoint.addresses))
+            response = respond_with_error(refusal, choose(headers.get("accept"), streams=False))
             await response(scope, receive, send)
             return
         scope[_ADMISSION] = admission

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from api.access.admissions import Admission, Admissions
 from api.access.callers import Caller
 from api.access.client_addresses import ClientAddresses
+from api.access.credentials import InvalidCredentials
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.limits.caller_limits import CallerLimits, Permit
@@ -21,7 +22,8 @@ from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
 from domain.dispatch.middleware import current_trace_id
-from domain.kernel.errors import Unauthenticated
+from domain.kernel.errors import NerveError, Unauthenticated
+from domain.kernel.limit_errors import RateLimited
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -84,6 +86,18 @@ class Endpoint:
         """Return the permit of one operation; raises RateLimited."""
         permit = self.caller_limits.admit(caller, address)
         return permit if isinstance(permit, Permit) else await permit
+
+    async def refusal(self, error: NerveError, address: str | None) -> NerveError:
+        """Return the error for a client at this address that is not admitted, because of `error`.
+
+        It is RateLimited where the address has sent too many wrong credentials. Right ones are accepted.
+        """
+        if isinstance(error, InvalidCredentials):
+            try:
+                await self.caller_limits.note_failure(address)
+            except RateLimited as limited:
+                return limited
+        return error
 
     def context(self, headers: Mapping[str, str], caller: Caller, address: str | None) -> RequestContext:
         """Return the context of a request of this caller from this address.

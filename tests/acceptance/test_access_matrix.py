@@ -21,7 +21,7 @@ from tests.helpers.field_documents import FieldDocument, error_codes, field_docu
 from tests.helpers.own_contexts import own_schema
 from tests.helpers.served_api import Client, Served
 from tests.helpers.token_access import serve_with
-from tests.helpers.tokens import auth_settings, make_token
+from tests.helpers.tokens import MANY_FAILURES, auth_settings, make_token
 
 SECRET = "planted-for-tenant-a"
 """A text in every value that tenant A stores."""
@@ -101,6 +101,7 @@ class Tenants:
 def tenants(mongo_url: str, redis_url: str) -> Iterator[Tenants]:
     settings = {
         "auth": auth_settings(leeway=0),
+        "rates": MANY_FAILURES,
         "max_sockets_per_caller": 1_000,
         "max_operation_rate": 10_000,
     }

@@ -16,7 +16,7 @@ from tests.helpers.issuer import Issuer, serve_issuer
 from tests.helpers.served_api import Served
 from tests.helpers.stream_responses import APOLLO, SSE, events
 from tests.helpers.token_access import serve_with
-from tests.helpers.tokens import auth_settings, bearer, make_token, private_key, sign_by_hand
+from tests.helpers.tokens import MANY_FAILURES, auth_settings, bearer, make_token, private_key, sign_by_hand
 
 CREATE = 'mutation { registerAgent(input: {name: "x"}) { receipt { stream } } }'
 EVENTS = "subscription { events { __typename ... on Event { actor } } }"
@@ -33,8 +33,8 @@ EXPIRED = {
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
-    settings = auth_settings(cookie="session")
-    with serve_with(None, mongo_url, redis_url, auth=settings, max_batch=5, init_timeout=30) as served:
+    options: dict[str, Any] = {"auth": auth_settings(cookie="session"), "rates": MANY_FAILURES}
+    with serve_with(None, mongo_url, redis_url, **options, max_batch=5, init_timeout=30) as served:
         yield served
 
 

@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from api.ids import now
 from tests.helpers.served_api import Client, Served
 from tests.helpers.token_access import serve_with
-from tests.helpers.tokens import auth_settings, bearer, make_token
+from tests.helpers.tokens import MANY_FAILURES, auth_settings, bearer, make_token
 
 CREATE = 'mutation { registerAgent(input: {name: "x"}) { receipt { version } } }'
 EVENTS = "subscription { events { __typename ... on Event { actor } } }"
@@ -29,8 +29,8 @@ TWO = (4401, "connection_init and the handshake have different credentials; send
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
-    settings = auth_settings(cookie="session", leeway=0)
-    with serve_with(None, mongo_url, redis_url, auth=settings, init_timeout=30) as served:
+    options: dict[str, Any] = {"auth": auth_settings(cookie="session", leeway=0), "rates": MANY_FAILURES}
+    with serve_with(None, mongo_url, redis_url, **options, init_timeout=30) as served:
         yield served
 
 

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from api.settings import Settings
 from domain.kernel.access import ADMINISTRATOR
 from tests.helpers.served_api import Served, serve
-from tests.helpers.tokens import auth_settings, make_token
+from tests.helpers.tokens import MANY_FAILURES, auth_settings, make_token
 
 ISSUE = """mutation ($input: IssueApiKeyInput!, $id: ID) {
   issueApiKey(input: $input, commandId: $id) { key receipt { stream replayed } } }"""
@@ -34,6 +34,7 @@ class AccessRig:
             "redis_url": redis_url,
             "database": self.database,
             "auth": auth_settings(),
+            "rates": MANY_FAILURES,
         }
 
     @property

@@ -22,6 +22,10 @@ AUDIENCE = "nerve"
 SECRET = "a secret of the tests, long enough for HS512: 0123456789abcdef-0123456789abcdef"
 
 
+MANY_FAILURES = {"failures_per_address": 10_000}
+"""Rates for tests that send many wrong tokens, all from one address."""
+
+
 def auth_settings(**changes: Any) -> AuthSettings:
     """Return settings that accept what `make_token` returns, and keep the claims `team` and `level`."""
     values = {

@@ -11,6 +11,7 @@ from graphql import GraphQLSchema, build_schema, parse, validate
 
 from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
+from api.limits.rate_settings import RateSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
 from domain.kernel import errors, limit_errors
@@ -33,6 +34,14 @@ def setting_rows() -> list[str]:
 def test_the_page_of_settings_lists_each_setting_with_its_default() -> None:
     table = (ROOT / "docs" / "settings.md").read_text().partition("| --- | --- | --- |\n")[2]
     assert table.splitlines() == setting_rows()
+
+
+def test_the_page_of_limits_lists_each_rate() -> None:
+    """With its default."""
+    table = (ROOT / "docs" / "limits.md").read_text().rpartition("| --- | --- | --- |\n")[2]
+    fields = RateSettings.model_fields.items()
+    rows = [f"| `{name}` | `{field.default}` | {field.description} |" for name, field in fields]
+    assert table.splitlines() == rows
 
 
 def test_the_page_of_ports_lists_each_setting_of_an_adapter() -> None:

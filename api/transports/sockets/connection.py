@@ -75,7 +75,7 @@ class Connection:
         self._address = address
         self._outbox = outbox
         self._socket = socket
-        self._access = SocketAdmission(endpoint, headers, socket.close)
+        self._access = SocketAdmission(endpoint, headers, address, socket.close)
         self._api: VisibleApi | None = None
         self._context: RequestContext | None = None
         self._subscriptions: dict[str, Subscription] = {}

@@ -32,14 +32,19 @@ PAYLOAD_HEADERS = (*HEADERS, TENANT_HEADER, "traceparent")
 
 
 class SocketAdmission:
-    """Admits the client of a socket. `close` closes the socket with a code and a reason."""
+    """Admits the client of a socket, at `address`. `close` closes the socket with a code and a reason."""
 
     def __init__(
-        self, endpoint: Endpoint, handshake: Mapping[str, str], close: Callable[[int, str], None]
+        self,
+        endpoint: Endpoint,
+        handshake: Mapping[str, str],
+        address: str | None,
+        close: Callable[[int, str], None],
     ) -> None:
         self._endpoint = endpoint
         self._admissions = endpoint.admissions
         self._handshake = handshake
+        self._address = address
         self._close = close
         self._kept_headers: Mapping[str, str] = {}
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +60,7 @@ class SocketAdmission:
     ) -> None:
         """Admit the client with the payload of `connection_init`, and call `on_admitted` with its headers.
 
-        Raises ProtocolViolation where it is not admitted.
+        Raises ProtocolViolation where it is not admitted, or closes the socket later.
         """
 
         def keep_open(admitted: AdmittedCaller) -> None:
@@ -63,7 +68,7 @@ class SocketAdmission:
             self._admissions.keep_open(admitted.admission, self._revoke)
             on_admitted(admitted, headers)
 
-        with _violations():
+        with self._violations():
             headers = merge_headers(self._handshake, payload)
             self._kept_headers = _without_credentials(headers)
             admitted = self._endpoint.admit(headers)
@@ -75,12 +80,12 @@ class SocketAdmission:
     def renew(self, payload: Mapping[str, Any], on_renewed: Callable[[Admission], None]) -> None:
         """Renew the admission with the credentials in the payload of a ping, then call `on_renewed`.
 
-        Raises ProtocolViolation where it cannot be renewed.
+        Raises ProtocolViolation where it cannot be renewed, or closes the socket later.
         """
         admission = self.admission
         if admission is None or (self._task is not None and not self._task.done()):
             raise ProtocolViolation(TOO_MANY_REQUESTS, "Too many renewals at a time")
-        with _violations():
+        with self._violations():
             headers = {**self._kept_headers, **payload_headers(payload)}
             renewing = self._admissions.renew(admission, headers)
             if renewing is None:
@@ -99,11 +104,24 @@ class SocketAdmission:
         try:
             on_done(await admitting)
         except NerveError as error:
-            violation = _violation(error)
-            self._close(violation.code, violation.reason)
+            await self._refuse(error)
         except Exception:
             logger.exception("the authenticator of a socket failed")
             self._close(INTERNAL_ERROR, "Internal error")
+
+    @contextmanager
+    def _violations(self) -> Iterator[None]:
+        """Close the socket where the client is not admitted inside the block."""
+        try:
+            yield
+        except InvalidCredentials as error:
+            self._task = asyncio.create_task(self._refuse(error))
+        except NerveError as error:
+            raise _violation(error) from None
+
+    async def _refuse(self, error: NerveError) -> None:
+        violation = _violation(await self._endpoint.refusal(error, self._address))
+        self._close(violation.code, violation.reason)
 
     def _revoke(self, error: NerveError) -> None:
         self._close(TRY_AGAIN_LATER if isinstance(error, RateLimited) else FORBIDDEN, str(error))
@@ -145,15 +163,6 @@ def has_credentials(payload: Any) -> bool:
     nested = payload.get("headers")
     names = {*payload, *(nested if isinstance(nested, dict) else ())}
     return any(name.lower() in HEADERS for name in names)
-
-
-@contextmanager
-def _violations() -> Iterator[None]:
-    """Close the socket where the client is not admitted inside the block."""
-    try:
-        yield
-    except NerveError as error:
-        raise _violation(error) from None
 
 
 def _violation(error: NerveError) -> ProtocolViolation:

@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.helpers.access_rig import END, ISSUE, REVOKE, administrator, bearer
-from tests.helpers.tokens import auth_settings, make_token
+from tests.helpers.tokens import MANY_FAILURES, auth_settings, make_token
 
 POLL_INTERVAL = 1.0
 """Seconds in which a process reads the log once, as by default."""
@@ -59,7 +59,11 @@ class AccessTrial:
     def run(self, step: Callable[[], None] = lambda: None) -> Outcome:
         """Kill Redis, and then end access; return how soon the connections were closed."""
         deployment = Deployment(self._folder)
-        environment = {"NERVE_AUTH": _auth(), "NERVE_POLL_INTERVAL": str(POLL_INTERVAL)}
+        environment = {
+            "NERVE_AUTH": _auth(),
+            "NERVE_RATES": orjson.dumps(MANY_FAILURES).decode(),
+            "NERVE_POLL_INTERVAL": str(POLL_INTERVAL),
+        }
         outcome = Outcome(self._apis)
         try:
             urls = [deployment.api(**environment) for _ in range(self._apis)]
