@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from api.access.callers import AccessRevocation, Caller, ScheduledRevocation
-from domain.builtin.revocations.commands import AccessKind
+from domain.builtin.revocations.commands import AccessKind, access_stream
 from domain.builtin.revocations.events import AccessEnded, AccessRestored
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import Forbidden, Unauthenticated
@@ -23,11 +25,34 @@ _Key = tuple[str, AccessKind, str | None]
 """Tenant, kind and name."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRevocation(AccessRevocation):
+    """The end of access for what a stream is about, because an event of it cannot be read.
+
+    Where this is neither a subject, a credential nor a role, it is the whole tenant.
+    """
+
+    stream: str = ""
+
+    def matches(self, caller: Caller) -> bool:
+        """Return whether the stream is about the caller."""
+        if caller.own_tenant != self.tenant:
+            return False
+        names = [(kind, name) for _, kind, name in _keys(caller) if name is not None]
+        is_about_name = self.stream.startswith(tuple(f"access-{kind.lower()}:" for kind in _FIELDS))
+        return not is_about_name or self.stream in {access_stream(kind, name) for kind, name in names}
+
+
 class Revocations:
-    """Refuses callers whose access has ended. A lookup does not depend on the number of revocations."""
+    """Refuses callers whose access has ended. A lookup does not depend on the number of revocations.
+
+    What an event that cannot be read is about has no access until an event restores it.
+    """
 
     def __init__(self) -> None:
         self._in_force: dict[_Key, AccessRevocation] = {}
+        self._unreadable: dict[str, dict[str, AccessRevocation]] = defaultdict(dict)
+        """By tenant and stream."""
 
     def check(self, caller: Caller) -> None:
         """Raise Unauthenticated where new credentials would be accepted, Forbidden where none are."""
@@ -36,6 +61,10 @@ class Revocations:
             if revocation is not None and revocation.matches(caller):
                 text = f"access has ended: {revocation.reason}"
                 raise Forbidden(text) if revocation.issued_before is None else Unauthenticated(text)
+        if caller.own_tenant in self._unreadable:
+            for unreadable in self._unreadable[caller.own_tenant].values():
+                if unreadable.matches(caller):
+                    raise Forbidden(f"access has ended: {unreadable.reason}")
 
     def apply(self, event: RecordedEvent) -> ScheduledRevocation | None:
         """Take the event into account, and return the revocation that it is."""
@@ -50,10 +79,22 @@ class Revocations:
                 return ScheduledRevocation(revocation)
             case AccessRestored() as restored:
                 self._in_force.pop((tenant, restored.kind, restored.name), None)
+                self._unreadable[tenant].pop(event.stream, None)
             case _:
-                logger.error("version %d of %s ends or restores access, and cannot be read; deploy the "
-                             "version of nerve that wrote it", event.version, event.stream)  # fmt: skip
+                return ScheduledRevocation(self._end_unreadable(event))
         return None
+
+    def _end_unreadable(self, event: RecordedEvent) -> AccessRevocation:
+        logger.error(
+            "version %d of %s in tenant %s ends or restores access, and cannot be read; whom it concerns is "
+            "refused until this process has the version of nerve that wrote it",
+            event.version, event.stream, event.commit.tenant,
+        )  # fmt: skip
+        revocation = UnreadableRevocation(
+            "its record cannot be read by this version of nerve", event.commit.tenant, stream=event.stream
+        )
+        self._unreadable[event.commit.tenant][event.stream] = revocation
+        return revocation
 
 
 def _keys(caller: Caller) -> Iterator[_Key]:

@@ -27,6 +27,18 @@ class AccessKind(StrEnum):
     TENANT = "TENANT"
 
 
+TENANT_STREAM = "access-tenant"
+
+
+def access_stream(kind: AccessKind, name: str) -> str:
+    """Return the id of the stream about a subject, a credential or a role.
+
+    It has a digest: a name may have any characters.
+    """
+    digest = blake2b(name.encode(), digest_size=STREAM_DIGEST_BYTES).hexdigest()
+    return f"access-{kind.lower()}:{digest}"
+
+
 class AccessCommand(PutCommand):
     """A command on the access of a subject, a credential, a role or the tenant."""
 
@@ -46,11 +58,8 @@ class AccessCommand(PutCommand):
 
     @property
     def target(self) -> str:
-        """The stream with the record of this access. Its id has a digest: a name may have any characters."""
-        if self.name is None:
-            return "access-tenant"
-        digest = blake2b(self.name.encode(), digest_size=STREAM_DIGEST_BYTES).hexdigest()
-        return f"access-{self.kind.lower()}:{digest}"
+        """The stream with the record of this access."""
+        return TENANT_STREAM if self.name is None else access_stream(self.kind, self.name)
 
 
 class EndAccess(AccessCommand):
