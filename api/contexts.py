@@ -28,6 +28,7 @@ from domain.kernel.user_exceptions import FAULTS
 from domain.process import Policy
 from domain.process.context import ProcessContext
 from projections.builtin import api_keys
+from projections.builtin import revocations as revocations_view
 from projections.builtin.processes import process_view
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
@@ -174,6 +175,7 @@ def _with_builtin_views(catalog: Catalog, views: Sequence[View[Any]]) -> Sequenc
     if processes := processes_in(catalog):
         builtin[f"the process {processes[0].name!r}"] = process_view(processes)
     builtin["API keys"] = api_keys.view
+    builtin["the end of access"] = revocations_view.view
     names = {view.name for view in views}
     for purpose, view in builtin.items():
         if view.name in names:

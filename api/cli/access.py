@@ -22,7 +22,7 @@ from api.runtime import Runtime
 from domain.builtin.apikeys.commands import IssueApiKey, RevokeApiKey, RotateApiKey
 from domain.builtin.revocations.commands import AccessKind, EndAccess, RestoreAccess
 from domain.kernel import Command, Envelope, Receipt
-from projections.builtin import api_keys
+from projections.builtin import api_keys, revocations
 from projections.querying.pages import ListQuery
 from projections.querying.row_scope import RowScope
 
@@ -124,6 +124,15 @@ def restore(kind: Kind, reason: Reason, name: AccessName = None, tenant: Tenant 
     say(f"access of {_described(kind, name, tenant)} {state}")
 
 
+@app.command("list")
+def list_ended(
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="The maximum number of entries.")] = 100,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """List the access that has ended and was not restored, the latest first."""
+    asyncio.run(_list_ended(tenant, limit))
+
+
 def _described(kind: AccessKind, name: str | None, tenant: str) -> str:
     return f"the {kind.lower()} {tenant if name is None else name}"
 
@@ -160,6 +169,23 @@ async def _list(tenant: str, limit: int) -> None:
     print_table(table)
     if page.has_next:
         warn(f"there are more than {limit} keys; see --limit")
+
+
+async def _list_ended(tenant: str, limit: int) -> None:
+    async with connect_runtime() as runtime:
+        query = ListQuery(limit, {}, [("ended_at", "desc")])
+        page = await runtime.readers[revocations.NAME].page(RowScope(tenant), query)
+    if not page.rows:
+        say("no access has ended")
+        return
+    table = Table("kind", "name", "ended", "by", "refused", "reason")
+    for row in page.rows:
+        refused = "all credentials" if row["until_restored"] else "credentials of before"
+        by = row["ended_by"] or "command line"
+        table.add_row(row["kind"], row["name"] or "-", _time(row["ended_at"]), by, refused, row["reason"])
+    print_table(table)
+    if page.has_next:
+        warn(f"there are more than {limit} entries; see --limit")
 
 
 async def _table(runtime: Runtime, tenant: str, rows: Sequence[Mapping[str, Any]]) -> Table:

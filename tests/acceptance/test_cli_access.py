@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
+from domain.builtin.revocations.commands import AccessKind
 from tests.helpers.access_rig import AccessRig, access_rig, bearer
 from tests.helpers.command_line import CLI
 from tests.helpers.served_api import Served
@@ -89,6 +90,41 @@ def test_access_ends_and_is_restored(served: Served, nerve: CliRunner) -> None:
     restore = ["access", "restore", "subject", "ada", "--reason", "came back"]
     assert nerve.invoke(CLI, restore).stdout == "access of the subject ada is restored\n"
     eventually(lambda: status(served, token) == 200)
+
+
+def test_the_access_that_has_ended_is_listed(served: Served, nerve: CliRunner) -> None:
+    """By the command line, and to callers who may end access; others do not have the query."""
+
+    def listed() -> list[list[str]]:
+        shown = nerve.invoke(CLI, ["access", "list"], env={"COLUMNS": "200"}).stdout
+        cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines()]
+        return [row for row in cells if row[0] in list(AccessKind)]
+
+    query = {"query": "{ revocations { nodes { kind name reason untilRestored endedBy } } }"}
+    for arguments in (["subject", "eve"], ["role", "clerk", "--until-restored"]):
+        nerve.invoke(CLI, ["access", "end", *arguments, "--reason", "audit"])
+    eventually(lambda: len(listed()) == 2)
+    assert [[kind, name, by, refused] for kind, name, _, by, refused, _ in listed()] == [
+        ["ROLE", "clerk", "command line", "all credentials"],
+        ["SUBJECT", "eve", "command line", "credentials of before"],
+    ]
+    deployment, administrator, operator = (
+        served.post(query, authorization=bearer(make_token(role, roles=(role,)))).json()
+        for role in ("deployment", "administrator", "operator")
+    )
+    nodes = deployment["data"]["revocations"]["nodes"]
+    assert {
+        "kind": "ROLE",
+        "name": "clerk",
+        "reason": "audit",
+        "untilRestored": True,
+        "endedBy": None,
+    } in nodes
+    assert (len(nodes), administrator) == (2, deployment)
+    assert operator["errors"][0]["message"] == "Cannot query field 'revocations' on type 'Query'."
+    for arguments in (["subject", "eve"], ["role", "clerk"]):
+        nerve.invoke(CLI, ["access", "restore", *arguments, "--reason", "done"])
+    eventually(lambda: listed() == [])
 
 
 @pytest.mark.parametrize(

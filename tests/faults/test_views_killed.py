@@ -8,7 +8,7 @@ from tests.faults.view_kills import ViewKills
 
 KILLS = 5
 
-UNWRITTEN = frozenset({"api_keys", "approvals", "processes", "subjects", "team_tasks"})
+UNWRITTEN = frozenset({"api_keys", "approvals", "processes", "revocations", "subjects", "team_tasks"})
 """Views to which the writers of this test write nothing."""
 
 
