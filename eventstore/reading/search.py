@@ -17,6 +17,10 @@ TENANTS_AT_ONCE = 1_000
 """Tenants that one query names."""
 
 
+MAX_SCAN = 1_000
+"""Most commits that are read at a time to find events that may be read."""
+
+
 class Search:
     """Finds events below the high-water mark only, so that no event appears later in a page that was read."""
 
@@ -47,16 +51,18 @@ class Search:
         if before is not None:
             upto = min(upto, before - 1)
         events: list[RecordedEvent] = []
+        size = limit
         while len(events) < limit:
-            page = await self.commits(tenant, query, after, limit, upto, backward=backward)
+            page = await self.commits(tenant, query, after, size, upto, backward=backward)
             for commit in page:
                 if len(events) >= limit:
                     break
                 events += filter(query.wants, reversed(commit.events) if backward else commit.events)
-            if len(page) < limit:
+            if len(page) < size:
                 break
-            # Commits whose events the caller may not read can fill a page.
+            # Commits whose events the caller may not read can fill a page, and many of them many pages.
             after, upto = (after, page[-1].position - 1) if backward else (page[-1].position, upto)
+            size = max(limit, min(2 * size, MAX_SCAN))
         return events[::-1] if backward else events
 
     async def commits(

@@ -43,6 +43,12 @@ class CommandProfile:
         finally:
             self._database.command({"profile": 0})
 
+    def count(self, command: str) -> int:
+        """Return how many commands were recorded of an operation on a collection, such as ``query log``."""
+        operation, _, collection = command.partition(" ")
+        namespace = f"{self._database.name}.{collection}"
+        return self._database["system.profile"].count_documents({"op": operation, "ns": namespace})
+
     def occurrences(self) -> Iterator[Occurrence]:
         """Yield all keys and texts of the recorded commands."""
         for entry in self._database["system.profile"].find({}):

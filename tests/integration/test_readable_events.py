@@ -7,8 +7,10 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from api.access.callers import ANONYMOUS, UNRESTRICTED, Caller
 from api.access.policy import event_permissions
@@ -21,6 +23,7 @@ from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.live.event_hub import EventHub, EventMessage
 from tests.helpers import memos
+from tests.helpers.command_profile import CommandProfile
 from tests.helpers.memos import EditMemo, MemoEdited, MemoSealed, MemoWritten, SealMemo, WriteMemo
 from tests.helpers.wired_bus import Wired, wired
 
@@ -177,6 +180,29 @@ async def test_a_default_value_that_is_not_stored_counts(
     query = EventQuery(permissions=event_permissions([MemoWritten], ADA))
     written = [event.id for event in await nerve.parts.events() if event.type == "memo.written"]
     assert await pages(nerve, query, 2, backward=False) == written
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_one_event_behind_many_that_are_hidden_is_found_with_few_reads(
+    nerve: Nerve,
+    database: str,
+    mongo_client: MongoClient[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    backward: bool,
+) -> None:
+    """Their team is not stored, so MongoDB cannot leave them out; each read is twice as large as the last."""
+    monkeypatch.setattr(MemoWritten, "access", claim("team", "team"))
+    teams = [None] * 60 + ["red"] if not backward else ["red"] + [None] * 60
+    for team in teams:
+        await nerve.send("bob", WriteMemo(text="memo", team=team))
+    red = Caller(subject="ada", claims={"team": "red"})
+    query = EventQuery(permissions=event_permissions([MemoWritten], red))
+    profile = CommandProfile(mongo_client[database])
+    with profile.recording():
+        [event] = await nerve.parts.log.search("default", query, 0, 1, backward=backward)
+    assert event.data["team"] == "red"
+    assert profile.count("query log") <= 10
 
 
 def test_equal_permissions_are_equal_keys() -> None:
