@@ -153,8 +153,15 @@ def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
 
     def make(visibility: Visibility) -> VisibleApi:
         schema = build_schema(runtime.catalog, runtime.views, visibility)
-        suggest = visibility == full
-        executor = Executor(schema, documents, explain=explain, suggest=suggest, limits=limits, cache=cache)
+        executor = Executor(
+            schema,
+            documents,
+            explain=explain,
+            suggest=visibility == full,
+            introspect=settings.introspection,
+            limits=limits,
+            cache=cache,
+        )
         audit = runtime.read_audit
         reads = None if audit is None else AuditedReads(schema, audited_types(runtime.views), audit)
         return VisibleApi.of(executor, turns, reads)

@@ -53,6 +53,9 @@ class LimitSettings(BaseSettings):
         None, description="JSON file of GraphQL documents by name, or an Apollo manifest."
     )
     only_trusted_documents: bool = Field(False, description="Refuse all other GraphQL documents.")
+    introspection: bool = Field(
+        True, description="Answer queries for the schema, by what exists for the caller; GraphiQL needs it."
+    )
 
     # Limits of connections
     init_timeout: float = Field(3.0, gt=0, description="Maximum seconds until a socket must initialize.")

@@ -61,7 +61,7 @@ def vault(mongo_url: str, redis_url: str) -> Iterator[Vault]:
     database = f"test_{uuid4().hex}"
     settings: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
     contexts = ("tests.helpers.stamps", "tests.helpers.memos", "tests.helpers.memo_books")
-    with serve(**settings, auth=auth_settings(), contexts=contexts) as served:
+    with serve(**settings, auth=auth_settings(public_tenant="default"), contexts=contexts) as served:
         yield Vault(served)
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)

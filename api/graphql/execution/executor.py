@@ -13,7 +13,9 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     OperationType,
+    specified_rules,
     validate,
 )
 
@@ -102,7 +104,7 @@ class Executor:
 
     A text is parsed and validated once; the valid documents used last stay in the `cache`. With
     `explain`, unexpected errors are not masked: see `error_body`. With `suggest`, errors about unknown names
-    suggest similar ones.
+    suggest similar ones. Without `introspect`, documents that ask for the schema are refused.
     """
 
     def __init__(
@@ -112,12 +114,14 @@ class Executor:
         *,
         explain: bool = False,
         suggest: bool = True,
+        introspect: bool = True,
         cache: DocumentCache | None = None,
         limits: OperationLimits | None = None,
     ) -> None:
         self.schema = schema
         self._limits = limits or OperationLimits()
-        self._suggest = suggest
+        self._hide_suggestions = not (suggest and introspect)
+        self._rules = specified_rules if introspect else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
         self._leaves = find_leaves(schema)
@@ -198,7 +202,9 @@ class Executor:
     def _parse(self, text: str) -> ParsedDocument:
         try:
             node = parse_within(text, self._limits)
-            errors = validate(self.schema, node, max_errors=MOST_ERRORS, hide_suggestions=not self._suggest)
+            errors = validate(
+                self.schema, node, self._rules, MOST_ERRORS, hide_suggestions=self._hide_suggestions
+            )
         except TooComplex as error:
             raise OperationRefused(refused_result(error)["errors"]) from None
         except GraphQLError as error:
