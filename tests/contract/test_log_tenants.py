@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bson
 import pytest
@@ -11,18 +10,16 @@ import pytest
 from domain.kernel.errors import InvariantViolated
 from eventstore.integrity import blocks
 from eventstore.integrity.block_sealer import BlockSealer
-from eventstore.integrity.event_schemas import EventSchemas
-from eventstore.integrity.report import Defect, VerificationReport
-from eventstore.integrity.verifier import Verifier
 from eventstore.mongo.log_collections import LogCollections
 from eventstore.personal.sealing import MasterKeys
 from eventstore.tenants.census import count_tenants
 from eventstore.tenants.erasure import NOTE, TenantEraser
 from tests.contract.conftest import OpenStore
 from tests.helpers.archives import archiver, folder
-from tests.helpers.commits import CATALOG, Store, commit
-from tests.helpers.notes import Written, now
+from tests.helpers.commits import Store, commit
+from tests.helpers.notes import Written
 from tests.helpers.people import PersonRegistered
+from tests.helpers.verification import verify
 
 BLOCK = 20
 """Positions in a block, here."""
@@ -53,19 +50,6 @@ async def store(open_another: OpenStore) -> Store:
 
 def eraser(store: Store) -> TenantEraser:
     return TenantEraser(store.database, store.log.archive)
-
-
-async def verify(store: Store, **expected: Any) -> tuple[VerificationReport, list[Defect]]:
-    defects: list[Defect] = []
-    verifier = Verifier(
-        LogCollections.of(store.database),
-        store.log.archive,
-        schema_check=EventSchemas(CATALOG).violation,
-        clock=now,
-        on_defect=defects.append,
-        on_progress=lambda done, total: None,
-    )
-    return await verifier.run(1, {}, expected.get("expected", {})), defects
 
 
 async def test_what_each_tenant_has_is_counted(store: Store) -> None:
@@ -99,19 +83,18 @@ async def test_other_tenants_read_on_as_before(store: Store) -> None:
 
 async def test_a_log_with_an_erased_tenant_is_sound_and_earlier_seals_hold(store: Store) -> None:
     """The chain keeps the digests of the original commits, so a seal that is kept elsewhere is found."""
-    report, _ = await verify(store)
-    assert report.seal is not None
+    seal = (await verify(store)).report.seal
+    assert seal is not None
     await eraser(store).run("red")
-    after, defects = await verify(store, expected={report.seal.number: report.seal.digest})
-    assert defects == []
-    assert f"{BLOCK // 2 + 1} commits were erased with their tenants" in after.notes
+    after = await verify(store, digests={seal.number: seal.digest})
+    assert after.defects == []
+    assert f"{BLOCK // 2 + 1} commits were erased with their tenants" in after.report.notes
 
 
 async def test_a_change_after_an_erasure_is_found(store: Store) -> None:
     await eraser(store).run("red")
     await store.documents.update_one({"tenant": "blue"}, {"$set": {"actor": "eve"}})
-    _, defects = await verify(store)
-    assert [defect.where for defect in defects] == ["block 1"]
+    assert [where for _, where in (await verify(store)).places] == ["block 1"]
 
 
 async def test_a_change_before_an_erasure_is_not_covered_up_by_it(store: Store) -> None:
@@ -133,7 +116,7 @@ async def test_an_interrupted_erasure_is_continued(store: Store, monkeypatch: py
         await eraser(store).run("blue")
     await eraser(store).run("red")
     assert await store.database["meta"].find_one({"_id": NOTE}) is None
-    assert (await verify(store))[1] == []
+    assert (await verify(store)).defects == []
 
 
 async def test_blocks_are_sealed_after_an_erasure_as_before(store: Store) -> None:
@@ -141,7 +124,7 @@ async def test_blocks_are_sealed_after_an_erasure_as_before(store: Store) -> Non
     await store.log.restore([commit(f"note-next{number}") for number in range(BLOCK)])
     sealer = BlockSealer(LogCollections.of(store.database), store.log.archive)
     assert await sealer.seal_next() is not None
-    assert (await verify(store))[1] == []
+    assert (await verify(store)).defects == []
 
 
 async def test_archived_commits_are_not_erased_and_nothing_else_is(store: Store, tmp_path: Path) -> None:

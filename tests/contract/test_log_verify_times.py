@@ -8,30 +8,12 @@ from typing import Any
 
 import pytest
 
-from domain.kernel import Catalog
 from eventstore.commit_documents import encode_commit, tombstone, with_position
-from eventstore.integrity.event_schemas import EventSchemas
-from eventstore.integrity.report import Check, Defect, VerificationReport
-from eventstore.integrity.verifier import Verifier
-from eventstore.mongo.log_collections import LogCollections
+from eventstore.integrity.report import Check
 from tests.helpers.archives import archive_all, folder
 from tests.helpers.commits import Store, commit
-from tests.helpers.notes import context, now
-
-
-async def verified(store: Store) -> tuple[VerificationReport, list[tuple[Check, str]]]:
-    defects: list[Defect] = []
-    verifier = Verifier(
-        LogCollections.of(store.database),
-        store.log.archive,
-        schema_check=EventSchemas(Catalog([context])).violation,
-        clock=now,
-        head_lag=0.0,
-        on_defect=defects.append,
-        on_progress=lambda done, total: None,
-    )
-    report = await verifier.run(1, {}, {})
-    return report, [(defect.check, defect.where) for defect in defects]
+from tests.helpers.notes import now
+from tests.helpers.verification import verify
 
 
 async def append_at(store: Store, *ages: float) -> None:
@@ -45,27 +27,27 @@ async def append_at(store: Store, *ages: float) -> None:
 async def test_c18_a_time_before_the_one_before_it_is_found(store):
     await store.documents.insert_one(tombstone(1, now() + timedelta(days=9)))
     await append_at(store, 100, 90, 90, 95, 80)
-    report, defects = await verified(store)
-    assert defects == [(Check.TIMES, "position 5")]
-    assert report.checked[Check.TIMES] == 5
+    verification = await verify(store)
+    assert verification.places == [(Check.TIMES, "position 5")]
+    assert verification.report.checked[Check.TIMES] == 5
 
 
 async def test_c18_a_time_in_the_future_is_found_and_later_commits_are_no_defect(store):
     await append_at(store, 100, -5 * 365 * 86_400, 90)
-    _, defects = await verified(store)
-    assert defects == [(Check.TIMES, "position 2")]
+    verification = await verify(store)
+    assert verification.places == [(Check.TIMES, "position 2")]
 
 
 async def test_clock_differences_in_an_older_log_are_noted_and_no_defect(store):
     """Up to where it was when it was first opened by a version that keeps times in order."""
     await append_at(store, 100, 101, 99, 5_000, 98)
     await store.database["meta"].update_one({"_id": "ordered_times"}, {"$set": {"after": 5}})
-    report, defects = await verified(store)
-    assert defects == [(Check.TIMES, "position 4")]
-    assert any("the times of 1 commits" in note for note in report.notes)
+    verification = await verify(store)
+    assert verification.places == [(Check.TIMES, "position 4")]
+    assert any("the times of 1 commits" in note for note in verification.report.notes)
     await append_at(store, 99)
-    _, defects = await verified(store)
-    assert defects == [(Check.TIMES, "position 4"), (Check.TIMES, "position 6")]
+    verification = await verify(store)
+    assert verification.places == [(Check.TIMES, "position 4"), (Check.TIMES, "position 6")]
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -76,12 +58,12 @@ async def test_the_record_of_a_command_that_changed_nothing_is_sound(open_anothe
     receipt = await store.log.append(unchanged)
     if archived:
         await archive_all(store, folder(tmp_path), commits=2)
-    report, defects = await verified(store)
-    assert (defects, report.is_sound) == ([], True)
+    verification = await verify(store)
+    assert (verification.places, verification.report.is_sound) == ([], True)
     assert (await store.log.append(unchanged)).position == receipt.position
     await store.documents.update_one({"_id": 2}, {"$set": {"unchanged.version": "one"}})
-    _, defects = await verified(store)
-    assert defects[0] == (Check.COMMITS, "position 2")
+    verification = await verify(store)
+    assert verification.places[0] == (Check.COMMITS, "position 2")
 
 
 async def test_a_restored_log_that_was_written_in_order_has_no_defect(
@@ -91,5 +73,5 @@ async def test_a_restored_log_that_was_written_in_order_has_no_defect(
     for number in range(6):
         at = now() + timedelta(seconds=(-1) ** number)
         await (store, other)[number % 2].log.append(commit(f"note-{number}", 0, at=at))
-    _, defects = await verified(store)
-    assert defects == []
+    verification = await verify(store)
+    assert verification.places == []
