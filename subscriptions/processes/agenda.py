@@ -84,8 +84,8 @@ class Agenda:
         self._loop.start()
 
     async def stop(self) -> None:
-        """Stop all work, and forget it."""
-        await self._loop.stop()
+        """Stop all work, and forget it. All of it is cancelled at once, even if this call is cancelled."""
+        self._loop.cancel()
         for works in (self._later, *self._queues.values()):
             works.clear()
         held_work, self._held = list(self._held.values()), {}
@@ -96,6 +96,7 @@ class Agenda:
                 held.timer.cancel()
         for task in tasks:
             task.cancel()
+        await self._loop.join()
         if tasks:
             await asyncio.wait(tasks)
 
