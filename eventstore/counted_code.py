@@ -10,6 +10,8 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import NamedTuple
 
+from eventstore.sources import read_source
+
 Argument = tuple[str, str]
 """The last name of a called function, and the keyword of one of its arguments."""
 
@@ -59,16 +61,23 @@ class CountedCode(NamedTuple):
     imports: frozenset[str]
 
 
-@cache
 def counted_code(module: str, path: Path, ignored: frozenset[Argument]) -> CountedCode:
     """Return what counts of the module in the file, without the arguments in `ignored`.
 
     Layout, comments and docstrings do not count, nor, in the kernel, what an error is raised with. Of a
     compiled module every byte counts.
     """
+    source = read_source(path)
     if path.suffix != ".py":
-        return CountedCode(hashlib.sha256(path.read_bytes()).hexdigest(), frozenset())
-    tree = ast.parse(path.read_bytes())
+        return CountedCode(hashlib.sha256(source).hexdigest(), frozenset())
+    # What a module does not call changes nothing, so that most modules are analysed once for all views.
+    called = frozenset(argument for argument in ignored if argument[0].encode() in source)
+    return _analyse(module, path, source, called)
+
+
+@cache
+def _analyse(module: str, path: Path, source: bytes, ignored: frozenset[Argument]) -> CountedCode:
+    tree = ast.parse(source)
     imports = frozenset(_imports(module, path, tree))
     stripped = (_KernelStripper if is_kernel(module) else _Stripper)(ignored).visit(tree)
     return CountedCode(ast.unparse(stripped), imports)
@@ -76,13 +85,21 @@ def counted_code(module: str, path: Path, ignored: frozenset[Argument]) -> Count
 
 def _imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
     package = module if path.stem == "__init__" else module.rpartition(".")[0]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), package)
+    for statement in _statements(tree):
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            base = resolve_name("." * statement.level + (statement.module or ""), package)
             yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            yield from (f"{base}.{alias.name}" for alias in statement.names)
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements below, without a visit to their expressions, which are most of a tree."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for statement in getattr(block, field, ()):
+            yield statement
+            yield from _statements(statement)
 
 
 class _Stripper(ast.NodeTransformer):

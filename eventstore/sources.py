@@ -32,13 +32,21 @@ def file_of(module: str) -> Path | None:
     return Path(file) if file else None
 
 
+@cache
+def read_source(path: Path) -> bytes:
+    """Return the content of a file of code, which is read once: it is that of the code that runs."""
+    return path.read_bytes()
+
+
 def _spec(module: str) -> ModuleSpec | None:
     parent = module.rpartition(".")[0]
     try:
         if not parent:
             return find_spec(module)
-        folders = getattr(sys.modules.get(parent), "__path__", None)
-        if folders is None:
+        if parent in sys.modules:
+            # A module that is no package has no modules in it.
+            folders = getattr(sys.modules[parent], "__path__", None)
+        else:
             spec = _spec(parent)
             folders = spec and spec.submodule_search_locations
         return PathFinder.find_spec(module, folders) if folders else None

@@ -12,7 +12,6 @@ import pytest
 
 from eventstore import sources
 from eventstore.aggregates.state_fingerprint import state_fingerprint
-from eventstore.counted_code import counted_code
 from projections.storage.view_fingerprint import view_fingerprint
 
 CONTEXT = """
@@ -80,7 +79,7 @@ def shop(tmp_path: Path, site: Path) -> Iterator[Path]:
     yield tmp_path
     for loaded in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[loaded]
-    counted_code.cache_clear()
+    sources.read_source.cache_clear()
 
 
 def write(path: Path, source: str) -> None:
@@ -90,7 +89,7 @@ def write(path: Path, source: str) -> None:
 
 def fingerprints() -> tuple[str, str]:
     """Those of the view and of the aggregate, of the sources as they are now."""
-    counted_code.cache_clear()
+    sources.read_source.cache_clear()
     sources.published_distribution.cache_clear()
     view = import_module("shop_bills").view
     return view_fingerprint(view), state_fingerprint(view.context.aggregate, [view.context])
