@@ -89,18 +89,13 @@ def expected(rows: list[dict[str, Any]], order: OrderBy) -> list[str]:
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=some_rows, order=orders, size=st.integers(1, 4))
-def test_pages_hold_every_row_once_and_in_order_in_both_directions(
-    mongo_url: str, redis_url: str, database: str, rows: list[dict[str, Any]], order: OrderBy, size: int
+async def test_pages_hold_every_row_once_and_in_order_in_both_directions(
+    rig: Rig, rows: list[dict[str, Any]], order: OrderBy, size: int
 ) -> None:
     """Whatever the order, with nulls and ties: the pages of any size put together are the sorted list."""
-
-    async def check() -> None:
-        async with open_rig(mongo_url, redis_url, database) as rig:
-            await fill(rig, rows)
-            assert await walk(rig, order, size, backward=False) == expected(rows, order)
-            assert await walk(rig, order, size, backward=True) == expected(rows, order)
-
-    asyncio.run(check())
+    await fill(rig, rows)
+    assert await walk(rig, order, size, backward=False) == expected(rows, order)
+    assert await walk(rig, order, size, backward=True) == expected(rows, order)
 
 
 def meets(row: Mapping[str, Any], filter: Mapping[str, Any] | None) -> bool:
@@ -120,10 +115,8 @@ def meets(row: Mapping[str, Any], filter: Mapping[str, Any] | None) -> bool:
     backward=st.booleans(),
     schedule=st.lists(changes, max_size=8),
 )
-def test_what_does_not_change_is_on_one_page_exactly_whatever_else_changes(
-    mongo_url: str,
-    redis_url: str,
-    database: str,
+async def test_what_does_not_change_is_on_one_page_exactly_whatever_else_changes(
+    rig: Rig,
     rows: list[dict[str, Any]],
     order: OrderBy,
     filter: Mapping[str, Any] | None,
@@ -132,22 +125,17 @@ def test_what_does_not_change_is_on_one_page_exactly_whatever_else_changes(
     schedule: list[list[tuple[int, dict[str, Any] | None]]],
 ) -> None:
     """Rows of an odd number come, move and go between two pages: also the one that a cursor was made of."""
+    await fill(rig, rows)
+    steps = iter(schedule)
 
-    async def check() -> None:
-        async with open_rig(mongo_url, redis_url, database) as rig:
-            await fill(rig, rows)
-            steps = iter(schedule)
+    async def between() -> None:
+        for number, content in next(steps, ()):
+            await put(rig, f"note-{number}", content)
 
-            async def between() -> None:
-                for number, content in next(steps, ()):
-                    await put(rig, f"note-{number}", content)
-
-            found = await walk(rig, order, size, backward=backward, filter=filter, between=between)
-            still = [row for row in rows if int(row["id"][5:]) % 2 == 0]
-            wanted = expected([row for row in still if meets(row, filter)], order)
-            assert [note for note in found if int(note[5:]) % 2 == 0] == wanted
-
-    asyncio.run(check())
+    found = await walk(rig, order, size, backward=backward, filter=filter, between=between)
+    still = [row for row in rows if int(row["id"][5:]) % 2 == 0]
+    wanted = expected([row for row in still if meets(row, filter)], order)
+    assert [note for note in found if int(note[5:]) % 2 == 0] == wanted
 
 
 async def put(rig: Rig, id: str, content: Mapping[str, Any] | None) -> None:

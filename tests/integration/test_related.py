@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,6 @@ from projections.storage.rows import Row
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import view
 from tests.helpers.row_scopes import ALL_ROWS
-
-pytestmark = pytest.mark.usefixtures("driver")
 
 TENANTS = ["default", "other"]
 OWNERS = ["a", "B", "ä", "$a", "nobody"]
@@ -41,6 +39,12 @@ orders: st.SearchStrategy[OrderBy] = st.sampled_from(
 filters: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from(
     [None, {"score": {"gte": 1}}, {"score": {"isNull": True}}, {"or": []}]
 )
+
+
+@pytest.fixture
+async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
+    async with open_rig(mongo_url, redis_url, database) as rig:
+        yield rig
 
 
 async def fill(rig: Rig, rows: list[dict[str, Any]]) -> None:
@@ -78,36 +82,30 @@ async def followed(related: RelatedRows, tenant: str, wanted: RelatedQuery) -> d
     size=st.integers(1, 4),
     backward=st.booleans(),
 )
-def test_pages_of_many_owners_are_those_of_each(
-    mongo_url: str,
-    redis_url: str,
-    database: str,
+async def test_pages_of_many_owners_are_those_of_each(
+    rig: Rig,
     rows: list[dict[str, Any]],
     order: OrderBy,
     filter: dict[str, Any] | None,
     size: int,
     backward: bool,
 ) -> None:
-    async def check() -> None:
-        async with open_rig(mongo_url, redis_url, database) as rig:
-            await fill(rig, rows)
-            related = RelatedRows(rig.locator)
-            for tenant in TENANTS:
-                fields = frozenset({"id", "score"})
-                wanted = RelatedQuery(size, filter, order, backward=backward, fields=fields, by="text")
-                found = await followed(related, tenant, wanted)
-                counts = await related.counts(RowScope(tenant), OWNERS, wanted)
-                for owner in OWNERS:
-                    of_owner = {"and": [filter or {}, {"text": {"eq": owner}}]}
-                    alone = await rig.reader.page(RowScope(tenant), ListQuery(100, of_owner, order))
-                    assert [one["id"] for one in found[owner]] == [one["id"] for one in alone.rows]
-                    assert counts[owner] == len(alone.rows)
-                ids = [f"note-{number:02}" for number in range(len(rows) + 1)]
-                there = await related.get(RowScope(tenant), ids)
-                singly = [await rig.reader.get(RowScope(tenant), one) for one in ids]
-                assert [there.get(one) for one in ids] == singly
-
-    asyncio.run(check())
+    await fill(rig, rows)
+    related = RelatedRows(rig.locator)
+    for tenant in TENANTS:
+        fields = frozenset({"id", "score"})
+        wanted = RelatedQuery(size, filter, order, backward=backward, fields=fields, by="text")
+        found = await followed(related, tenant, wanted)
+        counts = await related.counts(RowScope(tenant), OWNERS, wanted)
+        for owner in OWNERS:
+            of_owner = {"and": [filter or {}, {"text": {"eq": owner}}]}
+            alone = await rig.reader.page(RowScope(tenant), ListQuery(100, of_owner, order))
+            assert [one["id"] for one in found[owner]] == [one["id"] for one in alone.rows]
+            assert counts[owner] == len(alone.rows)
+        ids = [f"note-{number:02}" for number in range(len(rows) + 1)]
+        there = await related.get(RowScope(tenant), ids)
+        singly = [await rig.reader.get(RowScope(tenant), one) for one in ids]
+        assert [there.get(one) for one in ids] == singly
 
 
 async def test_no_more_rows_are_read_than_allowed(mongo_url: str, redis_url: str, database: str) -> None:
