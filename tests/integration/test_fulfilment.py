@@ -73,9 +73,11 @@ async def until_over(rig: ProcessRig, catalog: Catalog) -> list[RecordedEvent]:
     reader, position = rig.log.reader(), 0
     async with asyncio.timeout(PATIENCE):
         while True:
-            for commit in await reader.read(position):
-                position = commit.position
-                events += commit.events
+            commits = await reader.read(position)
+            if not commits:
+                await asyncio.sleep(0.05)
+                continue
+            position = commits[-1].position
+            events += [event for commit in commits for event in commit.events]
             if is_over(fold(catalog, events), len(RUNS)):
                 return events
-            await asyncio.sleep(0.05)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
 from api.cli.app import COMMANDS, PANELS, build_app
 
 
+@cache
 def loaded_by(command: str) -> set[str]:
     """The modules that a process has loaded for the command, but for Python's own."""
     code = f"import sys; from api.cli.app import build_app; build_app({command!r}); print(*sys.modules)"
