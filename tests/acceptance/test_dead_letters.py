@@ -65,9 +65,10 @@ def mendable(mongo_url: str, redis_url: str, database: str) -> Iterator[tuple[Se
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
     """One for all who only look."""
     database = f"test_{uuid4().hex}"
-    with serving(mongo_url, redis_url, database) as (api, log):
-        yield api
-        log.database.client.drop_database(database)
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        with serving(mongo_url, redis_url, database) as (api, _log):
+            yield api
+        client.drop_database(database)
 
 
 def reached(log: Log, position: int) -> bool:

@@ -15,6 +15,9 @@ from tests.helpers.served_api import Served, serve
 
 MAX_ROWS = 60
 
+LINKED = tuple(f"projections.views.{name}" for name in ("agents", "tasks", "workflows", "task_days"))
+"""The modules of the linked views, alone so that a worker prepares the collections of no other view."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -53,18 +56,25 @@ def open_site(mongo_url: str, redis_url: str) -> Iterator[Site]:
         "redis_url": redis_url,
         "database": name,
         "max_rows": MAX_ROWS,
+        "contexts": LINKED,
     }
-    with MongoClient[dict[str, Any]](mongo_url) as client, serve(**own) as served:
-        agents = [served.do("registerAgent", name=agent)["stream"] for agent in ("Ada", "Bob", "Cy")]
-        workflows = [served.do("startWorkflow", name=case)["stream"] for case in ("First", "Second")]
-        tasks = []
-        for number in range(7):
-            workflow = workflows[0] if number % 2 else None
-            given = {"title": f"Task {number}", "priority": "HIGH" if number < 3 else "LOW"}
-            tasks.append(served.do("createTask", **given, workflowId=workflow)["stream"])
-            served.do("assignTask", id=tasks[-1], agentId=agents[0 if number < 5 else 1])
-        served.do("startTask", id=tasks[1])
-        served.do("completeTask", id=tasks[1])
-        served.do("completeStep", id=workflows[0], name="Check", taskId=tasks[1])
-        yield Site(served, client[name], agents, workflows, tasks)
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        with serve(**own) as served:
+            yield _fill(served, client[name])
+        # The worker, which ends with the API, would make the database anew.
         client.drop_database(name)
+
+
+def _fill(served: Served, database: Database[dict[str, Any]]) -> Site:
+    agents = [served.do("registerAgent", name=agent)["stream"] for agent in ("Ada", "Bob", "Cy")]
+    workflows = [served.do("startWorkflow", name=case)["stream"] for case in ("First", "Second")]
+    tasks = []
+    for number in range(7):
+        workflow = workflows[0] if number % 2 else None
+        given = {"title": f"Task {number}", "priority": "HIGH" if number < 3 else "LOW"}
+        tasks.append(served.do("createTask", **given, workflowId=workflow)["stream"])
+        served.do("assignTask", id=tasks[-1], agentId=agents[0 if number < 5 else 1])
+    served.do("startTask", id=tasks[1])
+    served.do("completeTask", id=tasks[1])
+    served.do("completeStep", id=workflows[0], name="Check", taskId=tasks[1])
+    return Site(served, database, agents, workflows, tasks)

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from domain.kernel.rfc3339 import write_moment
+from tests.helpers.linked_views import LINKED
 from tests.helpers.served_api import Served, serve
 
 STEP = {"name": "name", "taskId": "task_id", "agentId": "agent_id", "completedAt": "completed_at"}
@@ -60,17 +61,16 @@ class Site:
 @pytest.fixture(scope="module")
 def site(mongo_url: str, redis_url: str) -> Iterator[Site]:
     name = f"test_{uuid4().hex}"
-    with (
-        MongoClient[dict[str, Any]](mongo_url, tz_aware=True, tzinfo=UTC) as client,
-        serve(mongo_url=mongo_url, redis_url=redis_url, database=name) as served,
-    ):
-        agent = served.do("registerAgent", name="Ada")["stream"]
-        ids = []
-        for number in range(3):
-            ids.append(served.do("startWorkflow", name=f"Case {number}", plannedSteps=4)["stream"])
-            for step in range(number):
-                served.do("completeStep", id=ids[-1], name=f"Step {step}", agentId=agent)
-        yield Site(served, client[name], sorted(ids))
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": name}
+    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True, tzinfo=UTC) as client:
+        with serve(**own, contexts=LINKED) as served:
+            agent = served.do("registerAgent", name="Ada")["stream"]
+            ids = []
+            for number in range(3):
+                ids.append(served.do("startWorkflow", name=f"Case {number}", plannedSteps=4)["stream"])
+                for step in range(number):
+                    served.do("completeStep", id=ids[-1], name=f"Step {step}", agentId=agent)
+            yield Site(served, client[name], sorted(ids))
         client.drop_database(name)
 
 

@@ -22,6 +22,7 @@ from eventstore.mongo.driver import Driver
 from eventstore.place import Place
 from projections.live.messages import RowChange, Snapshot
 from projections.querying.pages import ListQuery
+from tests.helpers.linked_views import LINKED
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
 from tests.helpers.row_scopes import ALL_ROWS
@@ -160,6 +161,7 @@ async def test_two_whole_nerves_in_one_process_share_nothing(
                             "redis_url": redis_url,
                             "database": name,
                             "mongo_driver": driver,
+                            "contexts": LINKED,
                         }
                     ),
                     worker=True,
