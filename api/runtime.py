@@ -256,7 +256,7 @@ class Runtime:
 
     @cached_property
     def access_follower(self) -> AccessFollower:
-        return AccessFollower(self.log, self.feed, self.key_uses, now, self.settings.poll_interval)
+        return AccessFollower(self.log, self.wakeups, self.key_uses, now, self.settings.poll_interval)
 
     @cached_property
     def position_seal(self) -> PositionSeal:

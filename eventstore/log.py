@@ -242,12 +242,15 @@ class EventLog:
         """Return the network address of each commit's client; None where it is unknown or was erased."""
         return await open_clients(self.keys, commits)
 
-    async def commits_of(self, categories: Collection[str]) -> tuple[list[Commit], int]:
+    async def commits_of(self, categories: Collection[str], after: int = 0) -> tuple[list[Commit], int]:
         """Return the commits of these categories in all tenants, and the position up to which they are all.
 
-        It does not read the rest of the log, however long that is.
+        With `after` they are those after this position, which should be near the end of the log. It does not
+        fetch the rest of the log, however long that is.
         """
         upto = await self.high_water_mark()
+        if after:
+            return await self._search.of_categories_after(categories, after, upto), upto
         return await self._search.of_categories(categories, upto), upto
 
     async def replay(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 
@@ -18,8 +18,8 @@ from domain.dispatch.bus import Handler
 from domain.kernel import Commit, Envelope, Receipt
 from eventstore.log import EventLog
 from subscriptions.feed.background import BackgroundLoop
-from subscriptions.feed.feed import Feed
 from subscriptions.feed.position_waiters import PositionWaiters
+from subscriptions.feed.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,15 @@ CATEGORIES = (apikeys.context.category, revocations.context.category)
 """The categories of the streams that grant access or end it."""
 
 COMMANDS = (*apikeys.context.commands, *revocations.context.commands)
+
+ACCESS_TOPIC = "access"
+"""The topic of wake-ups: the position of the last command about access is announced under it."""
+
+LOOKS = 25
+"""Times that the log is read until it has an announced position: an earlier commit may still be written."""
+
+PAUSE = 0.02
+"""Seconds between two of these."""
 
 APPLIED_WITHIN = 5.0
 """Seconds that a command about access waits for this process; it takes milliseconds."""
@@ -38,18 +47,20 @@ class AccessFollower:
     """Keeps `keys` and `revocations` as the log has them, while it is `following`.
 
     Redis wakes it. Whatever becomes of Redis, it looks at the log twice in every `poll_interval`, in seconds.
+    It reads no other commits, so that commands do not cost more with authentication.
     """
 
     def __init__(
         self,
         log: EventLog,
-        feed: Feed,
+        wakeups: Wakeups,
         uses: KeyUses,
         clock: Callable[[], datetime],
         poll_interval: float,
     ) -> None:
         self._log = log
-        self._feed = feed
+        self._wakeups = wakeups
+        self._announced = wakeups.position_waiters(ACCESS_TOPIC)
         self._uses = uses
         self._clock = clock
         self._poll_interval = poll_interval
@@ -68,48 +79,52 @@ class AccessFollower:
         """
         commits, self._position = await self._log.commits_of(CATEGORIES)
         self._apply(commits)
-        symptom = "revocations of access are not followed"
-        loops = [
-            BackgroundLoop(work, symptom, logger) for work in (partial(self._follow, on_revoked), self._look)
-        ]
-        for loop in loops:
-            loop.start()
+        work = partial(self._follow, on_revoked)
+        loop = BackgroundLoop(work, "revocations of access are not followed", logger)
+        loop.start()
         self._is_following = True
         try:
             async with self._uses.recording():
                 yield
         finally:
             self._is_following = False
-            for loop in loops:
-                await loop.stop()
+            await loop.stop()
             for timer in self._timers:
                 timer.cancel()
 
     async def wait_until_applied(self, envelope: Envelope, next_handler: Handler) -> Receipt:
-        """Wait, as a middleware of the bus, until this process has applied a command about access.
+        """Announce, as a middleware of the bus, a command about access, and wait until it is applied here.
 
         So a client can use a new key at once on this process. Others apply it within the poll interval.
         """
         receipt = await next_handler(envelope)
-        is_new = self._is_following and receipt.position > self._position
-        if is_new and isinstance(envelope.command, COMMANDS):
-            self._feed.notify(receipt.position)
-            await self._waiters.wait(receipt.position, APPLIED_WITHIN)
+        if isinstance(envelope.command, COMMANDS):
+            self._wakeups.announce(ACCESS_TOPIC, receipt.position)
+            if self._is_following and receipt.position > self._position:
+                await self._waiters.wait(receipt.position, APPLIED_WITHIN)
         return receipt
 
     async def _follow(self, on_revoked: OnRevoked) -> float:
-        async with aclosing(self._feed.follow(self._position)) as batches:
-            async for batch in batches:
-                for scheduled in self._apply(batch.items):
-                    self._revoke(scheduled, on_revoked)
-                self._position = batch.position
-                self._waiters.notify(batch.position)
+        """Wait for a message, but only until it is time to look, and apply what is new."""
+        await self._announced.reach(self._position + 1, self._poll_interval / 2)
+        announced = self._announced.highest
+        for _ in range(LOOKS):
+            await self._look(on_revoked)
+            if self._position >= announced:
+                return 0.0
+            await asyncio.sleep(PAUSE)
+        if self._announced.highest == announced:
+            # The message may have been wrong.
+            self._announced.move_to(self._position)
         return 0.0
 
-    async def _look(self) -> float:
-        """Have the feed read on if the log has gone on: a message may have been lost."""
-        self._feed.notify(await self._feed.head())
-        return self._poll_interval / 2
+    async def _look(self, on_revoked: OnRevoked) -> None:
+        """Apply the commits after those that were applied."""
+        commits, position = await self._log.commits_of(CATEGORIES, self._position)
+        for scheduled in self._apply(commits):
+            self._revoke(scheduled, on_revoked)
+        self._position = max(position, self._position)
+        self._waiters.notify(self._position)
 
     def _apply(self, commits: Iterable[Commit]) -> list[ScheduledRevocation]:
         """Take the commits into account, and return what they revoke. Doing it again changes nothing."""

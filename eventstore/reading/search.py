@@ -13,6 +13,9 @@ from eventstore.reading.event_query import EventQuery
 from eventstore.reading.high_water_mark import HighWaterMark
 from eventstore.reading.record_times import RecordTimes
 
+BY_POSITION = "_id_"
+"""The index of the positions."""
+
 TENANTS_AT_ONCE = 1_000
 """Tenants that one query names."""
 
@@ -102,6 +105,16 @@ class Search:
                 # Without the hint the planner may choose an index that reads all of a tenant.
                 documents += await self._log.find(wanted).hint(BY_CATEGORY).to_list(None)
         documents.sort(key=lambda document: document["_id"])
+        return await self._decoder.commits(documents)
+
+    async def of_categories_after(self, categories: Container[str], after: int, upto: int) -> list[Commit]:
+        """Return the commits of these categories in all tenants after a position, up to a settled one.
+
+        MongoDB reads all commits between the two, and returns only those of the categories.
+        """
+        wanted = {"_id": {"$gt": after, "$lte": upto}, "category": {"$in": list(categories)}}
+        with unavailable_if_down():
+            documents = await self._log.find(wanted).sort([("_id", 1)]).hint(BY_POSITION).to_list(None)
         return await self._decoder.commits(documents)
 
     async def event(self, tenant: str, event_id: str) -> RecordedEvent | None:

@@ -165,3 +165,11 @@ async def test_a_process_that_cannot_read_them_does_not_serve(
     app = create_app(rig.settings)
     with pytest.raises(Unavailable):
         await app.router.lifespan_context(app).__aenter__()
+
+
+def test_the_end_of_access_is_noticed_without_reading_all_commits(servers: tuple[Served, Served]) -> None:
+    """Commands would cost more with authentication than without."""
+    token = bearer(make_token(roles=("metrics",)))
+    eventually(
+        lambda: 'nerve_cursors{tail="log"} 0.0' in servers[0].get("/metrics", authorization=token).text
+    )

@@ -187,3 +187,14 @@ async def test_commits_of_categories_are_read_by_index_in_all_tenants(filled):
     assert upto == 13
     assert [each.info.tenant for each in commits][-2:] == ["b", "default"]
     assert max(read) == len(commits)
+
+
+async def test_new_commits_of_categories_are_read_without_the_others(filled):
+    """Those after a position, in all tenants."""
+    await filled.log.append(commit("rare-1", 0, Scored(by=1), category="rare", tenant="b"))
+    await filled.log.append(commit("note-9", 0, Scored(by=1), tenant="c"))
+    await filled.log.append(commit("rare-1", 0, Scored(by=1), category="rare"))
+    commits, upto = await filled.log.commits_of(["rare"], after=11)
+    assert [(each.position, each.info.tenant) for each in commits] == [(13, "default")]
+    assert upto == 13
+    assert await filled.log.commits_of(["rare"], after=13) == ([], 13)
