@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from domain.kernel.errors import Unauthenticated
 
@@ -36,22 +36,27 @@ def find_credential(headers: Mapping[str, str], cookie: str | None) -> str | Non
     `cookie` is the name of the cookie that may contain it. Raises InvalidCredentials where the header is
     malformed, or two credentials differ: servers on the way could disagree on the one that counts.
     """
-    credentials = set(_read(headers, cookie))
-    if len(credentials) > 1:
-        raise InvalidCredentials("the request has two different credentials; send one")
-    return credentials.pop() if credentials else None
+    credential: str | None = None
+    for sent in _read(headers, cookie):
+        if credential is not None and sent != credential:
+            raise InvalidCredentials("the request has two different credentials; send one")
+        credential = sent
+    return credential
 
 
-def _read(headers: Mapping[str, str], cookie: str | None) -> Iterator[str]:
+def _read(headers: Mapping[str, str], cookie: str | None) -> list[str]:
+    credentials: list[str] = []
     if (authorization := headers.get("authorization")) is not None:
-        scheme, _, credential = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not credential.strip():
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
             raise InvalidCredentials("the header Authorization must have the form: Bearer <token>")
-        yield credential.strip()
+        credentials.append(token)
     if (key := headers.get("x-api-key")) is not None:
-        yield key.strip()
+        credentials.append(key.strip())
     if cookie is not None:
         for part in headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
             if name == cookie and value:
-                yield value
+                credentials.append(value)
+    return credentials

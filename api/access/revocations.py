@@ -21,8 +21,8 @@ _RESOLUTION = timedelta(milliseconds=1)
 
 _FIELDS = {AccessKind.SUBJECT: "subject", AccessKind.CREDENTIAL: "credential", AccessKind.ROLE: "role"}
 
-_Key = tuple[str, AccessKind, str | None]
-"""Tenant, kind and name."""
+_Key = tuple[AccessKind, str | None]
+"""Kind and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class UnreadableRevocation(AccessRevocation):
         """Return whether the stream is about the caller."""
         if caller.own_tenant != self.tenant:
             return False
-        names = [(kind, name) for _, kind, name in _keys(caller) if name is not None]
+        names = [(kind, name) for kind, name in _keys(caller) if name is not None]
         is_about_name = self.stream.startswith(tuple(f"access-{kind.lower()}:" for kind in _FIELDS))
         return not is_about_name or self.stream in {access_stream(kind, name) for kind, name in names}
 
@@ -50,21 +50,22 @@ class Revocations:
     """
 
     def __init__(self) -> None:
-        self._in_force: dict[_Key, AccessRevocation] = {}
+        # Both by tenant.
+        self._in_force: dict[str, dict[_Key, AccessRevocation]] = defaultdict(dict)
         self._unreadable: dict[str, dict[str, AccessRevocation]] = defaultdict(dict)
-        """By tenant and stream."""
 
     def check(self, caller: Caller) -> None:
         """Raise Unauthenticated where new credentials would be accepted, Forbidden where none are."""
-        for key in _keys(caller):
-            revocation = self._in_force.get(key)
-            if revocation is not None and revocation.matches(caller):
-                text = f"access has ended: {revocation.reason}"
-                raise Forbidden(text) if revocation.issued_before is None else Unauthenticated(text)
-        if caller.own_tenant in self._unreadable:
-            for unreadable in self._unreadable[caller.own_tenant].values():
-                if unreadable.matches(caller):
-                    raise Forbidden(f"access has ended: {unreadable.reason}")
+        if in_force := self._in_force.get(caller.own_tenant):
+            for key in _keys(caller):
+                revocation = in_force.get(key)
+                if revocation is not None and revocation.matches(caller):
+                    text = f"access has ended: {revocation.reason}"
+                    raise Forbidden(text) if revocation.issued_before is None else Unauthenticated(text)
+        if unreadable := self._unreadable.get(caller.own_tenant):
+            for revocation in unreadable.values():
+                if revocation.matches(caller):
+                    raise Forbidden(f"access has ended: {revocation.reason}")
 
     def apply(self, event: RecordedEvent) -> ScheduledRevocation | None:
         """Take the event into account, and return the revocation that it is."""
@@ -75,10 +76,10 @@ class Revocations:
                 # By the record time, which no earlier commit is after, whatever the clocks of processes say.
                 before = None if ended.until_restored else event.commit.at + _RESOLUTION
                 revocation = AccessRevocation(ended.reason, tenant, issued_before=before, **names)
-                self._in_force[tenant, ended.kind, ended.name] = revocation
+                self._in_force[tenant][ended.kind, ended.name] = revocation
                 return ScheduledRevocation(revocation)
             case AccessRestored() as restored:
-                self._in_force.pop((tenant, restored.kind, restored.name), None)
+                self._in_force[tenant].pop((restored.kind, restored.name), None)
                 self._unreadable[tenant].pop(event.stream, None)
             case _:
                 return ScheduledRevocation(self._end_unreadable(event))
@@ -98,10 +99,9 @@ class Revocations:
 
 
 def _keys(caller: Caller) -> Iterator[_Key]:
-    """Yield the keys of the revocations that can concern a caller."""
-    tenant = caller.own_tenant
-    yield tenant, AccessKind.TENANT, None
-    yield tenant, AccessKind.SUBJECT, caller.subject
-    yield tenant, AccessKind.CREDENTIAL, caller.credential
+    """Yield the keys of the revocations of its tenant that can concern a caller."""
+    yield AccessKind.TENANT, None
+    yield AccessKind.SUBJECT, caller.subject
+    yield AccessKind.CREDENTIAL, caller.credential
     for role in caller.roles:
-        yield tenant, AccessKind.ROLE, role
+        yield AccessKind.ROLE, role

@@ -22,9 +22,13 @@ from api.limits.rate_settings import RateSettings
 from api.limits.rates import Rate, RateLimits
 from api.limits.shared_counts import SharedCounts
 from domain.kernel.limit_errors import RateLimited
+from eventstore.lru import LruCache
 from subscriptions.feed.background import BackgroundLoop
 
 logger = logging.getLogger(__name__)
+
+CACHED_CALLERS = 10_000
+"""Callers whose limits are cached."""
 
 BUSY_RETRY = 1.0
 """Seconds that a client is told to wait whose operations are too many at a time."""
@@ -124,6 +128,7 @@ class SharedCallerLimits:
         self._places = places
         self._outages = outages
         self._on_refused = on_refused
+        self._cached: LruCache[Caller, Sequence[_Limit]] = LruCache(CACHED_CALLERS)
 
     @property
     def are_in_memory(self) -> bool:
@@ -183,10 +188,14 @@ class SharedCallerLimits:
 
     def _limits(self, caller: Caller, address: str | None) -> Sequence[_Limit]:
         """Return the limits of the caller and its tenant; without credentials, of its address."""
-        if caller.subject is not None:
+        if caller.subject is None:
+            return () if address is None else (self._limit("address", client_network(address)),)
+        limits = self._cached.get(caller)
+        if limits is None:
             own = self._limit("caller", caller.own_tenant, caller.subject)
-            return (own, self._limit("tenant", caller.scope.tenant))
-        return () if address is None else (self._limit("address", client_network(address)),)
+            limits = (own, self._limit("tenant", caller.scope.tenant))
+            self._cached.put(caller, limits)
+        return limits
 
     def _limit(self, owner: str, *parts: str) -> _Limit:
         return _Limit(owner, _key(owner, *parts), self._rate[owner])

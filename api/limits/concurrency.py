@@ -66,7 +66,9 @@ class SharedPlaces:
 
         It is an awaitable where Redis must be asked.
         """
-        places = self._held.setdefault(key, _Held(most))
+        places = self._held.get(key)
+        if places is None:
+            places = self._held[key] = _Held(most)
         if places.used < places.held:
             places.used += 1
             return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 from api.limits.outages import Outages
@@ -28,15 +28,14 @@ MAX_KEYS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Tokens a second, of which `burst` may be used at once."""
+    """Tokens a second, of which `burst` may be used at once; `lease` are those that are leased at a time."""
 
     rate: float
     burst: float
+    lease: int = field(init=False)
 
-    @property
-    def lease(self) -> int:
-        """The tokens that are leased at a time."""
-        return max(1, int(min(self.burst / 2, self.rate * LEASE_SHARE)))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lease", max(1, int(min(self.burst / 2, self.rate * LEASE_SHARE))))
 
 
 class _Lease:

@@ -30,7 +30,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_private = any(name in _CREDENTIALS for name, _ in scope["headers"])
+        is_private = not _CREDENTIALS.isdisjoint([name for name, _ in scope["headers"]])
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
