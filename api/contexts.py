@@ -25,7 +25,7 @@ from domain.kernel import Catalog, Context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 from domain.kernel.user_exceptions import FAULTS
-from domain.process import Policy
+from domain.process import Policy, policy_events
 from domain.process.context import ProcessContext
 from projections.builtin import api_keys
 from projections.builtin import revocations as revocations_view
@@ -82,10 +82,10 @@ def load_contexts(settings: Settings) -> Declarations:
     """
     registrations = [_register(name) for name in settings.contexts]
     contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
-    catalog = Catalog([*contexts, *BUILTIN])
+    policies = _policies(registrations)
+    catalog = Catalog([*contexts, *BUILTIN, *([policy_events.context] if policies else [])])
     check_references(catalog.contexts)
     views = _with_builtin_views(catalog, _views(registrations))
-    policies = _policies(registrations)
     check_triggers(catalog, policies)
     return Declarations(catalog, views, policies)
 

@@ -37,8 +37,9 @@ _WITHOUT_VALUES = {
     "domain.process": (
         # What is declared, and what it leads to: all of it is in the events.
         "advance", "commands", "context", "declaration_checks", "effect_checks", "effect_events", "effects",
-        "keys", "operating", "outcomes", "policy", "ports", "process", "reacting", "reaction", "saga_checks",
-        "settlements", "step", "step_outcomes", "unkeyed", "unwinding",
+        "keys", "operating", "outcomes", "policy", "policy_events", "ports", "process", "reacting",
+        "reaction", "saga_checks", "set_aside", "settlements", "step", "step_outcomes", "unkeyed",
+        "unwinding",
     ),
     "projections.kernel": ("field_kinds", "links", "row_fields", "view", "view_checks"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from domain.kernel.context_calls import exception_fault
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import RecordedEvent
 from domain.kernel.fields import ID_PATTERN
+from domain.kernel.unreadable import describe_unreadable
 from domain.kernel.user_exceptions import CALL_FAULTS
 from domain.process.process import Process
 
@@ -24,8 +25,11 @@ _ID = re.compile(ID_PATTERN)
 def instance_of(process: type[Process[Any, Any]], event: RecordedEvent) -> str | None:
     """Return the id of the instance that an event concerns; None if it concerns none.
 
-    Raises ContextFault if the process's `key` fails, or returns what cannot be the key of an instance.
+    Raises ContextFault if the event cannot be read, or if the process's `key` fails or returns what cannot be
+    the key of an instance.
     """
+    if event.payload is None:
+        raise ContextFault(describe_unreadable(event))
     called = f"{process.__name__}.key"
     try:
         key: Any = process.key(event)

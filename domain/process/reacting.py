@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event, RecordedEvent
+from domain.kernel.unreadable import describe_unreadable
 from domain.process.advance import Advance, advance
 from domain.process.events import (
     CallWasRefused,
@@ -36,6 +37,7 @@ from domain.process.outcomes import (
 )
 from domain.process.process import ProcessFacts, trigger_classes
 from domain.process.reaction import process_of, reaction
+from domain.process.set_aside import stuck_at
 from domain.process.unwinding import next_compensation
 
 FAILURES = (CommandRefused, CallTimedOut, CallFailed)
@@ -62,13 +64,15 @@ def react_to_event(
         return Advance((), instance)
     if kept.has_reacted_to(*place) and not late:
         return Advance((), instance)
+    start = () if kept.version else (ProcessStarted(instance=stream),)
+    if event.payload is None:
+        return advance(instance, *start, stuck_at(event, ContextFault(describe_unreadable(event))))
     source: dict[str, Any] = {
         "from_stream": event.stream,
         "from_version": event.version,
         "from_position": event.position,
         "place": event.place,
     }
-    start = () if kept.version else (ProcessStarted(instance=stream),)
     reacted = (ProcessReacted(to=event.type, is_late=late, **source), *_own_command(kept, event))
     facts = ProcessFacts(now=now, instance=stream, version=kept.version, event=event)
     try:
@@ -76,7 +80,7 @@ def react_to_event(
         after = reaction(begun.instance, event.payload, facts)
         after = after.then(_after_own_command(kept, event, after.instance, now))
     except ContextFault as fault:
-        return advance(instance, *start, ProcessStuck(reason=str(fault), code=fault.code, **source))
+        return advance(instance, *start, stuck_at(event, fault))
     return begun.then(after) if after.events or len(reacted) > 1 else Advance((), instance)
 
 

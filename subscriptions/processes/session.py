@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from domain.kernel import Commit, RecordedEvent
-from domain.kernel.errors import ContextFault
 from domain.process.advance import Advance
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import effect_id
@@ -24,6 +24,7 @@ from domain.process.events import (
 from domain.process.instance_state import InstanceState
 from domain.process.process import trigger_classes
 from domain.process.reacting import react_to_event
+from domain.process.set_aside import stuck_at
 from domain.process.unkeyed import is_unkeyed
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.state import Partition
@@ -59,7 +60,8 @@ class ProcessSession:
     def __init__(self, context: ProcessContext, parts: ProcessParts) -> None:
         self._process = context.process
         self._category = context.category
-        self._triggers = Triggers(f"the process {self._category!r}", trigger_classes(context.process))
+        name = f"the process {self._category!r}"
+        self._triggers = Triggers(name, trigger_classes(context.process), parts.clock)
         self._parts = parts
         self._instances = parts.instances
         self._channels = Channels(parts.circuits)
@@ -214,21 +216,11 @@ class ProcessSession:
         def react(state: Any) -> Advance:
             return react_to_event(state, event, instance.stream, self._parts.clock(), late=late)
 
-        def stuck(fault: ContextFault) -> ProcessStuck:
-            return ProcessStuck(
-                reason=str(fault),
-                code=fault.code,
-                from_stream=event.stream,
-                from_version=event.version,
-                from_position=event.position,
-                place=event.place,
-            )
-
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
         cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id)
         # The event that starts a stream is most often the one that starts an instance.
         return await self._instances.change(
-            instance, react, cause, is_probably_new=event.version == 1, stuck=stuck
+            instance, react, cause, is_probably_new=event.version == 1, stuck=partial(stuck_at, event)
         )
 
     async def _unpark(self, instance: InstanceKey) -> None:

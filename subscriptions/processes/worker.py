@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from domain.process.context import ProcessContext
 from domain.process.policy import Policy
+from domain.process.policy_events import PolicyEvent
 from domain.process.process import StartAt
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, ConsumerGroup
@@ -47,8 +48,10 @@ class ProcessWorker:
             {
                 consumer_name(category): _definition(context, partial(make_session, context))
                 for category, context in parts.processes.items()
+                # The policies look after their events.
+                if context.process is not PolicyEvent
             }
-            | dict(policy_consumer(policy, parts.bus) for policy in policies),
+            | dict(policy_consumer(policy, parts) for policy in policies),
             parts.database,
             feed,
             checkpoints,

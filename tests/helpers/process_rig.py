@@ -11,7 +11,7 @@ from uuid import uuid4
 from api.ids import new_id, now
 from domain.dispatch import CommandBus
 from domain.kernel import Catalog, Command, Envelope, Event, Receipt, RecordedEvent, Scope
-from domain.process import Policy
+from domain.process import Policy, policy_events
 from domain.process.context import ProcessContext
 from domain.process.events import ProcessStatus
 from domain.process.instance_state import InstanceState
@@ -69,6 +69,8 @@ class ProcessRig:
         recovery: float,
         policies: Sequence[Policy],
     ) -> None:
+        if policies:
+            catalog = Catalog([*catalog.contexts, policy_events.context])
         self.database = database
         self.meter = CountingMeter()
         self.wakeups = Wakeups(redis_url, database.name)

@@ -95,3 +95,24 @@ async def test_the_event_is_left_out_by_a_decision(
     await rig.until(other, ProcessStatus.COMPLETED)
     assert await rig.events("page-lost") == []
     assert await rig.events("chore-lost") == []
+
+
+async def test_a_trigger_that_cannot_be_read_is_kept_too(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Others go on, and a retry delivers it when it can be read again."""
+    async with open_process_rig(mongo_url, redis_url, database, work=False) as rig:
+        await rig.send(BeginChore(id="chorelist-lost", steps=("stamp",)))
+        (event,) = await rig.log.stream("default", "chorelist-lost")
+        lost = InstanceKey("default", unkeyed_instance("chore", event))
+        other = await rig.begin("stamp")
+        commit, log = {"stream": "chorelist-lost"}, rig.database["log"]
+        await log.update_one(commit, {"$set": {"events.0.data": {}}})
+        await rig.worker.start()
+        await rig.until(lost, ProcessStatus.STUCK)
+        await rig.until(other, ProcessStatus.COMPLETED)
+        assert "lacks the field" in str((await rig.payloads(lost))[-1])
+        await log.update_one(commit, {"$set": {"events.0.data": {"steps": ["stamp"]}}})
+        await rig.send(RetryProcess(id=lost.stream, reason="mended"))
+        await rig.until(lost, ProcessStatus.COMPLETED)
+        await rig.until(InstanceKey("default", "chore-lost"), ProcessStatus.COMPLETED)
