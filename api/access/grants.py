@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from api.access.callers import Caller
+from domain.builtin.apikeys.commands import mutation_name
 from domain.kernel import Catalog
 from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT, METRICS
 from domain.kernel.errors import Forbidden, ValidationFailed
@@ -19,7 +20,7 @@ def check_command_names(names: Collection[str] | None, catalog: Catalog, *path: 
     for place, name in enumerate(names or ()):
         if name not in existing:
             raise ValidationFailed(
-                f"there is no command {name!r}; write its name, as createTask", (*path, place)
+                f"there is no command {mutation_name(name)!r}; write its name, as createTask", (*path, place)
             )
 
 

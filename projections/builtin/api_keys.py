@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from domain.builtin.apikeys import context
-from domain.builtin.apikeys.commands import MANAGES_KEYS
+from domain.builtin.apikeys.commands import MANAGES_KEYS, mutation_name
 from domain.builtin.apikeys.events import ApiKeyIssued, ApiKeyRevoked, ApiKeyRotated
 from domain.kernel import RecordedEvent
 from projections.kernel import View
@@ -61,7 +61,7 @@ def _issued(id: str, payload: ApiKeyIssued, event: RecordedEvent) -> ApiKeyRow:
         name=payload.name,
         subject=payload.subject,
         roles=list(payload.roles),
-        commands=None if payload.commands is None else list(payload.commands),
+        commands=None if payload.commands is None else list(map(mutation_name, payload.commands)),
         issued_at=event.time,
         issued_by=event.commit.actor,
         expires_at=payload.expires_at,

@@ -250,7 +250,7 @@ def test_a_key_that_may_issue_keys_grants_no_other_commands(served: Served, admi
 
 def test_a_command_that_does_not_exist_is_refused(admin: Administrator) -> None:
     answer = admin.run(ISSUE, input={"name": "x", "commands": ["createTask", "makeCoffee"]})
-    assert answer["errors"][0]["message"].startswith("there is no command 'MakeCoffee'")
+    assert answer["errors"][0]["message"].startswith("there is no command 'makeCoffee'")
     assert code(answer) == "VALIDATION_FAILED"
 
 

@@ -77,7 +77,7 @@ def test_keys_are_listed_with_their_last_use(served: Served, nerve: CliRunner) -
 
     eventually(lambda: listed().get(stream, ["-"])[-1] != "-")
     rows = listed()
-    assert rows[stream][:4] == ["reports", stream, "-", "CreateTask"]
+    assert rows[stream][:4] == ["reports", stream, "-", "createTask"]
     assert rows[stream][5] == "2100-01-01 00:00"
     assert rows[unused][-1] == "-"
 
@@ -130,7 +130,7 @@ def test_the_access_that_has_ended_is_listed(served: Served, nerve: CliRunner) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["keys", "issue", "x", "--command", "makeCoffee"], "there is no command 'MakeCoffee'"),
+        (["keys", "issue", "x", "--command", "makeCoffee"], "there is no command 'makeCoffee'"),
         (["keys", "issue", "x", "--expires-at", "soon"], "expiresAt: must be a date"),
         (["keys", "rotate", "apikey-none"], "there is no apikey 'apikey-none'"),
         (["end", "tenant", "default", "--reason", "x"], "TENANT takes no name"),

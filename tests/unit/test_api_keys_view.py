@@ -44,3 +44,10 @@ def test_no_row_has_a_hash() -> None:
     rotated = ApiKeyRotated(secret_hash=HASHES[1], old_valid_until=NOON)
     rows = History().add(ID, ISSUED, rotated).rows(view)
     assert not any(value in HASHES for row in rows.values() for value in row.values())
+
+
+def test_commands_have_the_names_of_their_mutations() -> None:
+    """As they are written when a key is issued."""
+    issued = ISSUED.model_copy(update={"commands": ("BookRoom", "CreateTask")})
+    (row,) = History().add(ID, issued).rows(view).values()
+    assert row["commands"] == ["bookRoom", "createTask"]

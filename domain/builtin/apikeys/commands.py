@@ -15,7 +15,7 @@ MANAGES_KEYS = role(DEPLOYMENT)
 """The rule of who may manage keys: besides administrators, who may do everything, the deployment's."""
 
 CommandName = Annotated[Name, AfterValidator(lambda name: name[:1].upper() + name[1:])]
-"""The name of a command, or of its mutation, as in ``createTask``."""
+"""The name of a command, which may be written as that of its mutation, as in ``createTask``."""
 
 MAX_GRACE = timedelta(days=90)
 
@@ -67,3 +67,8 @@ class RevokeApiKey(ChangeCommand):
     access: ClassVar[Access] = MANAGES_KEYS
 
     reason: Text | None = Field(None, description="Why, for the record; it is kept.")
+
+
+def mutation_name(command: str) -> str:
+    """Return the name that a command has for clients: ``createTask`` for ``CreateTask``."""
+    return command[:1].lower() + command[1:]
