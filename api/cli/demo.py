@@ -1,4 +1,4 @@
-"""``nerve demo``: a simulated fleet of agents."""
+"""``nerve demo``: simulated agents, teams and customers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from api.cli.connection import connect_runtime
 from api.cli.terminal import say, warn
 from api.fleet.order_simulation import OrderSimulation
 from api.fleet.simulation import FleetSimulation
+from api.fleet.team_simulation import TeamSimulation
+from domain.approvals.aggregate import Approval
 from domain.orders.aggregate import Order
+from domain.teamwork.aggregate import TeamTask
 
 
 def demo(
@@ -25,8 +28,9 @@ def demo(
 ) -> None:
     """Simulate agents that work on tasks, so that live pages show changes.
 
-    It needs the example contexts of agents, tasks and workflows. If that of orders is registered too,
-    customers place orders, some of which fail; see docs/processes.md.
+    It needs the example contexts of agents, tasks and workflows. If those of team tasks and approvals are
+    registered, which they are by default, teams share tasks and people answer questions. If that of orders is
+    registered too, customers place orders, some of which fail; see docs/processes.md.
     """
     with suppress(KeyboardInterrupt):
         sent = asyncio.run(_demo(agents, rate, duration, seed))
@@ -36,9 +40,10 @@ def demo(
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
     async with connect_runtime(appends_events=True) as runtime:
         warn(f"{agents} agents are working; Ctrl-C stops them")
-        fleet = FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)
-        if not any(context.category == Order.category for context in runtime.catalog.contexts):
-            return await fleet
-        orders = OrderSimulation(runtime.bus, seed=seed).run(duration)
-        sent, placed = await asyncio.gather(fleet, orders)
-        return Counter(sent) + Counter(placed)
+        categories = {context.category for context in runtime.catalog.contexts}
+        simulations = [FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)]
+        if {TeamTask.category, Approval.category} <= categories:
+            simulations.append(TeamSimulation(runtime.bus, seed=seed).run(duration))
+        if Order.category in categories:
+            simulations.append(OrderSimulation(runtime.bus, seed=seed).run(duration))
+        return sum(map(Counter, await asyncio.gather(*simulations)), Counter())

@@ -6,12 +6,15 @@ from collections import Counter
 
 from api.fleet.order_simulation import OrderSimulation
 from api.fleet.simulation import FleetSimulation
-from domain import inventory, orders, shipments
+from api.fleet.team_simulation import TeamSimulation
+from domain import approvals, inventory, orders, shipments, teamwork
 from domain.dispatch.bus import Handler
 from domain.kernel import Catalog, Envelope, Receipt
 from domain.tasks.commands import CancelTask
+from domain.teamwork import process as team_process
 from projections.views import agents, tasks, workflows
 from tests.helpers.memory_world import fold
+from tests.helpers.process_rig import open_process_rig
 from tests.helpers.wired_bus import wired
 
 
@@ -55,3 +58,17 @@ async def test_a_demo_places_orders_that_use_up_the_stock(mongo_url: str, databa
     assert Counter(sent) == stored
     assert stored["ReceiveStock"] >= 5
     assert stored["PlaceOrder"] > 1
+
+
+async def test_a_demo_has_teams_whose_results_people_review(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """The process creates the tasks of a team, and asks for the review when all of them are completed."""
+    contexts = [each.context for each in (agents.view, tasks.view, workflows.view)]
+    teams = [teamwork.context, approvals.context, team_process.context]
+    async with open_process_rig(mongo_url, redis_url, database, catalog=Catalog([*contexts, *teams])) as rig:
+        sent = await TeamSimulation(rig.bus, rate=5, work=0.1, seed=2).run(duration=1.5)
+        statuses = await rig.database["log"].distinct("events.type")
+    assert sent["RequestTeamTask"] > 1
+    assert sent["RetireAgent"] == sent["RegisterAgent"] == 4
+    assert {"teamwork.reported", "teamwork.review_requested", "approval.granted"} <= set(statuses)
