@@ -11,10 +11,12 @@ from rich.table import Table
 from api.cli.terminal import print_document, print_table, say
 from api.encoding import encode
 from domain.kernel.names import client_name
+from domain.kernel.rfc3339 import write_moment
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_values import json_writer
 from projections.builtin.process_rows import ProcessRow
 from projections.storage.rows import Row
+from subscriptions.processes.open_work import Work
 
 
 def print_json(value: Any) -> None:
@@ -43,8 +45,22 @@ def print_processes(rows: Sequence[Row]) -> None:
     print_table(table)
 
 
-def print_process(row: Row) -> None:
-    """Print an instance with its effects."""
+def attempts_json(failing: Sequence[Work]) -> Sequence[Mapping[str, Any]]:
+    """Return the attempts of calls without an outcome with the names of the API."""
+    return [
+        {
+            "effectId": work.id,
+            "attempts": work.attempts,
+            "error": work.error,
+            "nextAttemptAt": None if work.due is None else write_moment(work.due),
+        }
+        for work in failing
+    ]
+
+
+def print_process(row: Row, failing: Sequence[Work]) -> None:
+    """Print an instance with its effects; `failing` are the calls that are tried again."""
+    works = {work.id: work for work in failing}
     say(f"{row['id']} is {row['status']}")
     for label, value in _facts(row):
         if value:
@@ -54,6 +70,8 @@ def print_process(row: Row) -> None:
         what = effect["operation"] if effect["port"] is None else f"{effect['operation']} ({effect['port']})"
         error = ": ".join(filter(None, (effect["code"], effect["message"]))) or "-"
         attempts = str(effect["attempts"] or "-")
+        if (work := works.get(effect["effect_id"])) is not None:
+            attempts, error = str(work.attempts), f"{work.error}; next attempt at {_time(work.due)}"
         table.add_row(effect["effect_id"], effect["name"], what, effect["state"], attempts, error)
     if row["omitted_effects"]:
         say(f"  {row['omitted_effects']} earlier effects are left out")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from api.cli.connection import connect_runtime
-from api.cli.process_output import print_json, print_process, print_processes, row_json
+from api.cli.process_output import attempts_json, print_json, print_process, print_processes, row_json
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
 from api.cli.terminal import say, warn
 from api.graphql.fields.command_inputs import read_input
@@ -19,9 +19,11 @@ from api.runtime import Runtime
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.process.commands import CancelProcess, InstanceCommand, ResumeProcess, RetryProcess
 from domain.process.events import ProcessStatus
-from projections.builtin.processes import NAME
+from projections.builtin.processes import NAME, SINGULAR
 from projections.querying.pages import ListQuery
 from projections.querying.row_scope import RowScope
+from subscriptions.processes.instances import InstanceKey
+from subscriptions.processes.open_work import failing_work
 
 app = typer.Typer(
     help="List and show instances of processes, and retry, resume or cancel them.", no_args_is_help=True
@@ -82,13 +84,15 @@ def show(
 async def _show(tenant: str, id: str, *, as_json: bool) -> None:
     async with connect_runtime() as runtime:
         _operator(runtime)
-        row = await runtime.readers[NAME].get(RowScope(tenant), id)
+        instance = InstanceKey(tenant, _instance(id))
+        row = await runtime.readers[NAME].get(RowScope(tenant), instance.stream)
+        failing = await failing_work(runtime.database, instance)
     if row is None:
         raise NotFound(f"there is no instance {id!r}; `nerve processes list` lists the instances")
     if as_json:
-        print_json(row_json(row))
+        print_json({**row_json(row), "processAttempts": attempts_json(failing)})
     else:
-        print_process(row)
+        print_process(row, failing)
 
 
 @app.command()
@@ -164,7 +168,12 @@ def _choose(ids: Sequence[str] | None, conditions: Mapping[str, Any], limit: int
         raise ValidationFailed("name the instances, or use --all")
     if ids and conditions:
         raise ValidationFailed("--kind and --error-code select instances together with --all")
-    return Choice(list(dict.fromkeys(ids or ())), conditions, limit)
+    return Choice(list(dict.fromkeys(map(_instance, ids or ()))), conditions, limit)
+
+
+def _instance(id: str) -> str:
+    """Return the id of an instance from itself, or from the id that its row has in the API."""
+    return id.removeprefix(f"{SINGULAR.capitalize()}:")
 
 
 def _run(

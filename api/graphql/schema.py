@@ -20,6 +20,7 @@ from api.graphql.fields.key_uses import key_uses_field
 from api.graphql.fields.link_fields import ViewTypes, add_links
 from api.graphql.fields.mutations import ContextViews, mutation
 from api.graphql.fields.node_query import node
+from api.graphql.fields.process_attempts import process_attempts_field
 from api.graphql.fields.process_mutations import bulk_mutations
 from api.graphql.fields.row_history import past_fields
 from api.graphql.fields.row_metadata import meta_field
@@ -148,10 +149,11 @@ class SchemaBuilder:
     def _add_processes(
         self, commands: Sequence[type[Command]], shape: ViewTypes, rows: Mapping[str, Any]
     ) -> None:
-        """Add the mutations that operate instances of any process."""
+        """Add what shows and operates instances of any process, beside their view."""
         self._add_mutations(commands, "", shape.view, rows)
         for field in bulk_mutations(shape.view, shape.filters, commands):
             self._add("Mutation", field)
+        self._add("Query", process_attempts_field(shape.view))
 
     def _add_log_fields(self) -> None:
         """Add what reads the log, and what operators see."""

@@ -24,6 +24,9 @@ from subscriptions.processes.ports import PortRefused, PortUnavailable, ProcessM
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts at most."""
 
+MAX_ERROR = 500
+"""Most characters of the error of an attempt that are kept."""
+
 UNFIT = "DOES_NOT_FIT"
 """The code of a request or a reply that does not fit its class."""
 
@@ -83,7 +86,7 @@ class CallEffects:
         pause = Backoff(cap=LONGEST_PAUSE, failures=work.attempts).pause() + (error.retry_after or 0.0)
         attempts = work.attempts + (not isinstance(error, CircuitOpen))
         due = self._now() + timedelta(seconds=pause)
-        return replace(work, due=min(due, event.due or due), attempts=attempts)
+        return replace(work, due=min(due, event.due or due), attempts=attempts, error=str(error)[:MAX_ERROR])
 
     async def _fail(self, held: HeldWork, name: str, code: str, message: str, attempts: int) -> None:
         refused = CallWasRefused(effect=held.work.id, code=code, message=message, attempts=attempts)

@@ -1,7 +1,7 @@
 """Open work of processes in MongoDB: what a worker has to do that the checkpoint has passed already.
 
     {_id, process, tenant, instance, id, channel, stream, version, position, correlation, due, attempts,
-     share}
+     error, share}
 
 Work that is done at once never gets here. The states of the instances are the authority: a document only says
 where to look.
@@ -37,7 +37,8 @@ class Work:
 
     `id` is that of the effect. `version` is the version, and `position` the position of the event that asks
     for it; of a trigger they are those of the trigger in `stream`. `channel` names what limits how many
-    pieces are done at a time. `due` is when to do it, None for at once, and `attempts` counts failures.
+    pieces are done at a time. `due` is when to do it, None for at once. `attempts` counts failures, and
+    `error` is the last one.
     """
 
     instance: InstanceKey
@@ -49,6 +50,7 @@ class Work:
     correlation: str
     due: datetime | None = None
     attempts: int = 0
+    error: str | None = None
 
 
 class OpenWork:
@@ -129,8 +131,20 @@ class OpenWork:
             "correlation": work.correlation,
             "due": work.due,
             "attempts": work.attempts,
+            "error": work.error,
             "share": crc32(share_key(work.instance).encode()),
         }
+
+
+async def failing_work(database: Database, instance: InstanceKey) -> Sequence[Work]:
+    """Return the work of an instance that has failed and will be done again. Raises Unavailable.
+
+    Work with a short pause before its next attempt is in the memory of a worker, and is missing.
+    """
+    filter_ = {"process": instance.category, "instance": instance.stream, "tenant": instance.tenant}
+    with unavailable_if_down():
+        cursor = database[PROCESS_WORK].find({**filter_, "attempts": {"$gt": 0}})
+        return [_to_work(document) for document in await cursor.sort([("position", ASCENDING)]).to_list(None)]
 
 
 async def delete_open_work(database: Database, tenant: str) -> int:
@@ -155,4 +169,5 @@ def _to_work(document: dict[str, Any]) -> Work:
         correlation=document["correlation"],
         due=document["due"],
         attempts=document["attempts"],
+        error=document.get("error"),
     )

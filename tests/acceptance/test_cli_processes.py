@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from api.settings import Settings
 from domain.kernel.errors import NerveError, NotFound, ValidationFailed
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
+from subscriptions.consumers.state import Partition
+from subscriptions.processes.instances import InstanceKey
+from subscriptions.processes.open_work import OpenWork, Work
 from tests.helpers.command_line import CLI
 from tests.helpers.parcel_delivery.runs import CONTEXTS, PORTS, DeliveryRun, projecting
 
@@ -93,9 +97,36 @@ async def test_instances_are_listed_and_shown(runtime: Runtime, nerve: Nerve) ->
     shown = (await nerve.run("processes", "show", run.instance)).stdout
     assert f"{run.instance} is STUCK" in shown
     assert "FAILED" in shown
-    assert await nerve.json("processes", "show", run.instance) == row
+    assert await nerve.json("processes", "show", run.instance) == {**row, "processAttempts": []}
     error = await nerve.refused("processes", "show", "delivery-none")
     assert isinstance(error, NotFound)
+
+
+async def test_a_call_without_an_outcome_is_shown_with_its_attempts(runtime: Runtime, nerve: Nerve) -> None:
+    """They are not in the log: a worker writes them beside its open work."""
+    run = await stuck_delivery(runtime, "parcel-1")
+    await project(runtime)
+    effect, due = await run.effect_id("load"), datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    instance = InstanceKey("default", run.instance)
+    work = Work(instance, effect, "calls", run.instance, 2, 2, "c", due, 7, "the port is down")
+    await OpenWork(runtime.database, "delivery", Partition()).save([work], ())
+    shown = (await nerve.run("processes", "show", f"Process:{run.instance}")).stdout
+    assert "the port is down; next attempt at 2030-01-02 03:04:05+00:00" in shown
+    (attempts,) = (await nerve.json("processes", "show", run.instance))["processAttempts"]
+    assert attempts == {
+        "effectId": effect, "attempts": 7, "error": "the port is down",
+        "nextAttemptAt": "2030-01-02T03:04:05.000Z",
+    }  # fmt: skip
+
+
+async def test_instances_are_operated_by_the_ids_of_their_rows(runtime: Runtime, nerve: Nerve) -> None:
+    """Those that GraphQL has, and the ids of the instances, are the same ones."""
+    run = await stuck_delivery(runtime, "parcel-1")
+    await project(runtime)
+    row = f"Process:{run.instance}"
+    assert f"{run.instance} is STUCK" in (await nerve.run("processes", "show", row)).stdout
+    retried = await nerve.json("processes", "retry", row, run.instance, "--reason", "it was found")
+    assert retried == {"changed": [run.instance], "refused": [], "hasMore": False}
 
 
 async def test_instances_are_operated_by_their_ids(runtime: Runtime, nerve: Nerve) -> None:

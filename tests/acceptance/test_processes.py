@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,12 +20,16 @@ from api.settings import Settings
 from domain.process.events import CommandWasRefused
 from domain.process.outcomes import CommandRefused
 from projections.querying.row_scope import RowScope
+from subscriptions.consumers.state import Partition
+from subscriptions.processes.instances import InstanceKey
+from subscriptions.processes.open_work import OpenWork, Work
 from tests.helpers.parcel_delivery.runs import CONTEXTS, PORTS, DeliveryRun, projecting
 from tests.helpers.served_api import Client, Served, serve
 
 PROCESS = """query ($id: ID!, $at: Position) { process(id: $id, atLeast: $at) {
   id _meta { key } kind key status waitingFor stuckOn error errorCode retries correlationId compensationReason
   effects { effectId name kind operation port state code message } } }"""
+ATTEMPTS = """query ($id: ID!) { processAttempts(id: $id) { effectId attempts error nextAttemptAt } }"""
 TRACE = """query ($id: ID!, $first: Int, $after: Position) {
   trace(correlationId: $id, first: $first, after: $after) { truncated position startedAt endedAt
     nodes { nodeId parentId kind name detail stream secondsAfterParent } } }"""
@@ -114,6 +119,25 @@ async def test_an_instance_is_followed_from_its_start_to_its_compensation(
         ("load", "UNDONE"), ("announce", "REFUSED"), ("undo load", "DONE"),
     ]  # fmt: skip
     assert row["effects"][1]["port"] == "mail"
+
+
+async def test_the_attempts_of_a_call_without_an_outcome_are_read(runtime: Runtime, api: Served) -> None:
+    """They are not in the log: a worker writes them beside its open work."""
+    run = DeliveryRun(runtime, "parcel-1")
+    due = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    instance = InstanceKey("default", run.instance)
+    work = Work(instance, "call-1", "calls", run.instance, 2, 2, "c", due, 7, "the port is down")
+    other = Work(instance, "call-2", "calls", run.instance, 3, 2, "c", due)
+    await OpenWork(runtime.database, "delivery", Partition()).save([work, other], ())
+    for process in (run.instance, f"Process:{run.instance}"):
+        assert await ask(api, ATTEMPTS, id=process) == [
+            {
+                "effectId": "call-1",
+                "attempts": 7,
+                "error": "the port is down",
+                "nextAttemptAt": "2030-01-02T03:04:05.000Z",
+            }
+        ]
 
 
 async def test_a_stuck_instance_is_retried_with_a_reason(runtime: Runtime, api: Served) -> None:

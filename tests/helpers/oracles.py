@@ -14,15 +14,16 @@ from subscriptions.processes.ports import PortUnavailable
 class Oracle:
     """Answers each question with its key, while it is `open`; `calls` counts the attempts by key.
 
-    The next `failures` attempts fail first; an answer takes `pause` seconds. `most` is the highest number of
-    calls at a time.
+    The next `failures` attempts fail first, and ask for a pause of `retry_after` seconds; an answer takes
+    `pause` seconds. `most` is the highest number of calls at a time.
     """
 
-    def __init__(self, failures: int = 0, pause: float = 0.0) -> None:
+    def __init__(self, failures: int = 0, pause: float = 0.0, retry_after: float | None = None) -> None:
         self.open = asyncio.Event()
         self.open.set()
         self.failures = failures
         self._pause = pause
+        self._retry_after = retry_after
         self.calls: Counter[str] = Counter()
         self.most = 0
         self._running = 0
@@ -31,7 +32,7 @@ class Oracle:
         self.calls[key] += 1
         if self.failures:
             self.failures -= 1
-            raise PortUnavailable("the oracle sleeps")
+            raise PortUnavailable("the oracle sleeps", self._retry_after)
         self._running += 1
         self.most = max(self.most, self._running)
         try:

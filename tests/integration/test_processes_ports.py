@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from api.ids import now
 from domain.process.commands import CancelProcess
-from domain.process.events import CallSucceeded, ProcessStatus
+from domain.process.events import CallRequested, CallSucceeded, ProcessStatus
+from subscriptions.processes.instances import InstanceKey
+from subscriptions.processes.open_work import failing_work
 from tests.helpers.oracles import Oracle
-from tests.helpers.process_rig import open_process_rig, until
+from tests.helpers.process_rig import ProcessRig, open_process_rig, until
 
 
 async def test_a_call_is_repeated_under_its_key_until_it_succeeds(
@@ -45,6 +48,25 @@ async def test_a_burst_of_calls_does_not_grow_memory(
             await rig.until(chore, ProcessStatus.COMPLETED)
         assert set(oracle.calls.values()) == {1}
         assert len(oracle.calls) == chores
+
+
+async def test_the_attempts_of_a_call_are_kept_while_it_has_no_outcome(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Beside its open work, so that a service that is down for long adds nothing to the log."""
+    oracle = Oracle(failures=1_000_000, retry_after=3_600.0)
+    async with open_process_rig(mongo_url, redis_url, database, adapters={"oracle": oracle}) as rig:
+        chore = await rig.begin("ask")
+        await until(lambda: is_failing(rig, chore))
+        (work,) = await failing_work(rig.database, chore)
+        assert (work.attempts, work.error) == (1, "the oracle sleeps")
+        assert work.due is not None
+        assert work.due > now()
+        assert isinstance((await rig.payloads(chore))[-1], CallRequested)
+
+
+async def is_failing(rig: ProcessRig, chore: InstanceKey) -> bool:
+    return bool(await failing_work(rig.database, chore))
 
 
 async def test_a_call_of_a_cancelled_instance_is_not_repeated(
