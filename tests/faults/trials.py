@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.faults import races
 from tests.faults.access.trial import AccessTrial
 from tests.faults.deadlines import DeadlineTrial
 from tests.faults.deadlines import Size as DeadlineSize
@@ -50,6 +51,12 @@ class Trial:
     @property
     def about(self) -> str:
         return self.run.__doc__ or ""
+
+
+def _races(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """eight processes append to overlapping streams, with conflicts, while readers follow"""
+    verdicts = races.run_races(folder, times, 2_500, step)
+    return Found(races.table(verdicts), [wrong for verdict in verdicts for wrong in verdict.told])
 
 
 def _kills(folder: Path, times: int, step: Callable[[], None]) -> Found:
@@ -178,6 +185,7 @@ def _access(folder: Path, times: int, step: Callable[[], None]) -> Found:
 
 
 TRIALS = (
+    Trial("append.races", 10, _races),
     Trial("access", 50, _access),
     Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
