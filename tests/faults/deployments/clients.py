@@ -21,7 +21,7 @@ AUCTIONS = 60
 """Auctions at most: one page has them all."""
 
 PAUSE = 0.05
-"""Seconds between two requests of a client."""
+"""Seconds between two requests of a client, in full."""
 
 PASSING = {"STALE_READ", "UNAVAILABLE", "OVERLOADED"}
 """Codes that say to send it again."""
@@ -44,6 +44,7 @@ FOLLOW = """subscription ($after: Position) { auctions(first: 200, after: $after
 class Facts:
     """What was written and acknowledged, where the API is, and what clients must not have had."""
 
+    pause: float = PAUSE
     url: str = ""
     version: Version | None = None
     titles: dict[str, str] = field(default_factory=dict)
@@ -91,7 +92,7 @@ async def write(facts: Facts, http: httpx.AsyncClient) -> None:
             auction, amount = dice.choice(list(facts.bids)), dice.randint(1, 2 * HOT)
             facts.bids[auction].append(amount)
             await _sent(facts, http, BID, auction, amount=amount)
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(facts.pause)
 
 
 async def _sent(facts: Facts, http: httpx.AsyncClient, mutation: str, auction: str, **values: Any) -> None:
@@ -126,7 +127,7 @@ async def read(facts: Facts, http: httpx.AsyncClient) -> None:
                 seen[row["id"]] = max(row["bids"], seen.get(row["id"], 0))
         if facts.version is not None and facts.version.has_hot:
             await _read_hot(facts, http)
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(facts.pause)
 
 
 async def _read_hot(facts: Facts, http: httpx.AsyncClient) -> None:
@@ -146,7 +147,7 @@ async def _asked(
     try:
         answer = (await http.post(f"{facts.url}/graphql", json=body)).json()
     except (httpx.TransportError, ValueError):
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(facts.pause)
         return None
     facts.count(answer.get("errors", ()), allowed)
     return answer
@@ -164,7 +165,7 @@ class Follower:
         while True:
             with suppress(OSError, ConnectionClosed, TimeoutError):
                 await self._follow()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._facts.pause)
 
     async def _follow(self) -> None:
         address = f"{self._facts.url.replace('http', 'ws', 1)}/graphql"

@@ -19,7 +19,7 @@ from rich.table import Table
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from tests.faults.deployment import PATIENCE, Deployment
-from tests.faults.deployments.clients import HOT_ROWS, ROWS, Facts, Follower, read, write
+from tests.faults.deployments.clients import HOT_ROWS, PAUSE, ROWS, Facts, Follower, read, write
 from tests.faults.deployments.versions import BROKEN, CHANGED, FIRST, MODULE, NEW_FIELD, REFUSED, Version
 
 LOAD = 0.5
@@ -64,14 +64,14 @@ class Running:
 
 
 class DeploymentTrial:
-    """Deploys all versions, `rounds` times."""
+    """Deploys all versions, `rounds` times; a client pauses so many seconds between two requests."""
 
-    def __init__(self, folder: Path, rounds: int) -> None:
+    def __init__(self, folder: Path, rounds: int, pause: float = PAUSE) -> None:
         self._folder = folder
         self._rounds = rounds
         self._deployment = Deployment(folder)
         self._deployment.environment |= {"NERVE_CONTEXTS": MODULE, "NERVE_WAIT_TIMEOUT": "3"}
-        self._outcome = Outcome()
+        self._outcome = Outcome(Facts(pause))
         self._facts = self._outcome.facts
 
     def run(self, step: Callable[[], None] = lambda: None) -> Outcome:
@@ -97,8 +97,8 @@ class DeploymentTrial:
         await self._settled(FIRST)
         running = await self._replace(running, CHANGED)
         await self._hold(BROKEN)
-        for version, command in zip(REFUSED, ("worker", "serve", "worker"), strict=True):
-            await self._refuse(version, command)
+        commands = ("worker", "serve", "worker")
+        await asyncio.gather(*map(self._refuse, REFUSED, commands))
         running = await self._replace_at_once(running, NEW_FIELD)
         if self._rounds > 1:
             running = await self._replace(running, CHANGED)
