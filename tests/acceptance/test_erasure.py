@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -20,10 +19,12 @@ import bson
 import httpx
 import pytest
 from pymongo import MongoClient
+from typer.testing import CliRunner
 
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from eventstore.archiving.zstd import decompress
+from tests.helpers.command_line import CLI
 from tests.helpers.served_api import PATIENCE, Client, Served
 from tests.helpers.servers import eventually
 
@@ -56,12 +57,9 @@ class Deployed:
 
     def nerve(self, *arguments: str) -> str:
         """What another command of the command line says."""
-        command = [sys.executable, "-m", "api.cli", *arguments]
-        done = subprocess.run(
-            command, env={**os.environ, **self.environment}, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
+        done = CliRunner(env=self.environment).invoke(CLI, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
 
     def metrics(self) -> str:
         """Those of the API and of the worker."""
