@@ -100,6 +100,14 @@ def test_pages_of_other_origins_get_no_token(nerve_url: str) -> None:
         "content-type": "application/json"}).status_code == 400  # fmt: skip
 
 
+def test_nerve_dev_lists_pages_of_vite_on_this_machine(nerve_url: str) -> None:
+    for origin, status in (("http://localhost:5173", 200), ("http://localhost:5174", 403)):
+        answer = httpx.post(
+            f"{nerve_url}/graphql", json={"query": "{ __typename }"}, headers={"origin": origin}
+        )
+        assert answer.status_code == status
+
+
 def test_the_key_is_private(nerve_url: str, nerve_folder: Path) -> None:
     key = nerve_folder / "development.key"
     assert token_for(nerve_url)

@@ -18,6 +18,9 @@ from tests.helpers.served_api import Served
 from tests.helpers.stream_responses import SSE
 
 PATIENCE = 60.0
+CUTS = 2
+"""The browser waits three seconds after each; the second one is after a resume."""
+
 EVENTS = "subscription { events { __typename ... on Event { id } ... on Message { position } } }"
 AGENTS = """subscription { agents { __typename
   ... on AgentsSnapshot { agents { name } } ... on AgentChanged { kind agent { name } } } }"""
@@ -165,14 +168,14 @@ async def test_c5_a_real_event_source_misses_nothing_over_cut_connections(served
         )  # fmt: skip
         try:
             browser, names = Browser(process), []
-            for cut in range(3):
+            for cut in range(CUTS):
                 await browser.until(lambda: all(browser.caught_up(n) == cut + 1 for n in browser.said))  # noqa: B023
                 names += [f"{cut} live", f"{cut} missed", f"{cut} missed too"]
                 served.do("registerAgent", name=names[-3])
                 async with proxy.cut_off():
                     for name in names[-2:]:
                         served.do("registerAgent", name=name)
-            await browser.until(lambda: all(browser.caught_up(n) == 4 for n in browser.said))
+            await browser.until(lambda: all(browser.caught_up(n) == CUTS + 1 for n in browser.said))
         finally:
             assert process.stdin is not None
             process.stdin.close()

@@ -1,9 +1,9 @@
 // A page of another origin tries to read from and write to nerve in every way that a browser has, then as a page
-// whose host name points to nerve. Prints for each way what the page got to see, as JSON.
-// Usage: node foreign.mjs CHROMIUM PAGE_URL NERVE_URL REBOUND_NERVE_URL
+// whose host name points to nerve. Prints for each page and each way what the page got to see, as JSON.
+// Usage: node foreign.mjs CHROMIUM NERVE_URL REBOUND_NERVE_URL PAGE_URL…
 import { chromium } from "playwright-core";
 
-const [executablePath, page_url, nerve, rebound] = process.argv.slice(2);
+const [executablePath, nerve, rebound, ...pages] = process.argv.slice(2);
 
 const browser = await chromium.launch({
   executablePath,
@@ -19,10 +19,19 @@ const browser = await chromium.launch({
     "--host-resolver-rules=MAP *.example 127.0.0.1, MAP localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
   ],
 });
-// A page whose name was rebound came from a foreign server, so no policy of nerve's responses holds in it.
-const context = await browser.newContext({ bypassCSP: true });
-context.setDefaultTimeout(20_000);
 try {
+  const seen = [];
+  for (const page of pages) seen.push(await visit(page));
+  console.log(JSON.stringify(seen));
+} finally {
+  await browser.close();
+}
+
+/** What one page got to see, in a profile of its own. */
+async function visit(page_url) {
+  // A page whose name was rebound came from a foreign server, so no policy of nerve's responses holds in it.
+  const context = await browser.newContext({ bypassCSP: true });
+  context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   await page.goto(page_url);
   const cross = await page.evaluate(attack, `${nerve}/graphql`);
@@ -34,9 +43,9 @@ try {
   await link.evaluate((url) => void (location.href = url), `${nerve}/graphiql`);
   await link.waitForURL(`${nerve}/graphiql`);
   await link.waitForLoadState();
-  console.log(JSON.stringify({ cross, framed, rebound: same, linked: await link.title() }));
-} finally {
-  await browser.close();
+  const linked = await link.title();
+  await context.close();
+  return { cross, framed, rebound: same, linked };
 }
 
 /** Runs in the page: every way to reach `url`, and what the page got to see. */
