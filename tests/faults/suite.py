@@ -44,7 +44,7 @@ class Fault:
 
 
 FAULTS = (
-    Fault("writer.killed", strikes.kill_writer, 100, briefly=2),
+    Fault("writer.killed", strikes.kill_writer, 100),
     Fault("writer.frozen", strikes.freeze_writer, 10, briefly=0),
     Fault("writer.stalled", strikes.stall_writer, 10, briefly=0),
     Fault("writer.stalled.sole", strikes.stall_sole_writer, 10),
