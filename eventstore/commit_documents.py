@@ -13,6 +13,7 @@ from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.event import NewEvent
+from domain.kernel.fields import to_moment
 from domain.kernel.personal import personal_fields
 from eventstore.mongo.driver import Document
 from eventstore.personal.sealing import NO_SEALED_PARTS, SealedParts
@@ -135,6 +136,36 @@ def to_commit(document: Document, catalog: Catalog) -> Commit:
         return Commit(position, None, ())
     info = to_info(document)
     return Commit(position, info, _events(info, document["events"], catalog))
+
+
+def as_read(commit: NewCommit, position: int, at: datetime) -> Commit:
+    """Return a commit without personal data, of declared events, as it is read after it was stored."""
+    if not commit.events:
+        return Commit(position, None, ())
+    info = CommitInfo(
+        position=position,
+        tenant=commit.tenant,
+        stream=commit.stream,
+        category=commit.category,
+        command_id=commit.command_id,
+        command=commit.command,
+        correlation=commit.correlation,
+        causation=commit.causation,
+        actor=commit.actor,
+        source=commit.source,
+        at=to_moment(at),
+        occurred=None if commit.occurred is None else to_moment(commit.occurred),
+        recorded=None if commit.recorded is None else to_moment(commit.recorded),
+        restored=commit.restored,
+        authentication=commit.authentication,
+    )
+    events = [
+        RecordedEvent(
+            info, place, new.id, new.event.type, new.event.revision, version, new.data, new.event.as_stored()
+        )
+        for place, (version, new) in enumerate(enumerate(commit.events, commit.expected + 1))
+    ]
+    return Commit(position, info, tuple(events))
 
 
 def to_info(document: Document) -> CommitInfo:

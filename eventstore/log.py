@@ -12,6 +12,7 @@ from eventstore.appending.appender import Appender
 from eventstore.appending.commit_inserter import CommitInserter
 from eventstore.appending.commit_restorer import CommitRestorer, RestoreOutcome
 from eventstore.appending.pending_append import ChainBroken
+from eventstore.appending.recent_commits import RecentCommits
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
 from eventstore.commit_documents import encode_commit, first_receipt, stored_actor, to_receipt
@@ -70,8 +71,16 @@ class EventLog:
         self._decoder = CommitDecoder(catalog, self.archive, self._vault)
         self._streams = StreamReader(self._collections.log, self._decoder, options)
         inserter = CommitInserter(self._collections, clock)
+        self.recent = RecentCommits(catalog)
         self._appender = Appender(
-            self._collections, self._streams, inserter, self._vault, clock, announce, options.appends
+            self._collections,
+            self._streams,
+            inserter,
+            self._vault,
+            clock,
+            announce,
+            options.appends,
+            self.recent,
         )
         self._restorer = CommitRestorer(
             self._collections, self._streams, inserter, self._vault, clock, announce

@@ -15,6 +15,7 @@ from eventstore.appending.commit_inserter import CommitInserter, InsertFailure
 from eventstore.appending.outcomes import OutcomeResolver
 from eventstore.appending.pending_append import PendingAppend
 from eventstore.appending.position_allocator import PositionAllocator
+from eventstore.appending.recent_commits import RecentCommits
 from eventstore.commit_documents import new_receipt
 from eventstore.mongo.driver import is_outage, time_limit, unavailable_if_down
 from eventstore.mongo.log_collections import LogCollections
@@ -43,6 +44,7 @@ class Appender:
         clock: Clock,
         announce: Callable[[int], None],
         options: AppendOptions,
+        recent: RecentCommits,
     ) -> None:
         self._streams = streams
         self._inserter = inserter
@@ -50,6 +52,7 @@ class Appender:
         self._vault = vault
         self._announce = announce
         self._options = options
+        self._recent = recent
         self._queue = AppendQueue(options)
         self._positions = PositionAllocator(collections, clock, options.window, options.counter)
         self._groups: set[asyncio.Task[None]] = set()
@@ -156,6 +159,7 @@ class Appender:
         failures = await self._insert(appends)
         for position, append in appends.items():
             if position not in failures:
+                self._recent.add(position, append)
                 self._outcomes.complete(append, new_receipt(append.commit, position))
         if any(failure.shows_other_writers for failure in failures.values()):
             await self._positions.share()

@@ -68,9 +68,9 @@ class PendingAppend:
     """A queued commit, its document without a position, and the future of its outcome.
 
     `deadline` is on the event loop's clock. `unsealed` is personal data that must be sealed before the commit
-    is sent. `record_time` is known once the commit has a position. After an insert (`was_sent`) only the log
-    shows whether the commit landed. `has_outcome` is about the commit; a caller that stops waiting cancels
-    `outcome` and leaves the commit as it is.
+    is sent; `is_sealed` that it was. `record_time` is known once the commit has a position. After an insert
+    (`was_sent`) only the log shows whether the commit landed. `has_outcome` is about the commit; a caller
+    that stops waiting cancels `outcome` and leaves the commit as it is.
     """
 
     chain: CommitChain
@@ -80,12 +80,14 @@ class PendingAppend:
     outcome: asyncio.Future[Receipt]
     unsealed: UnsealedParts
     record_time: datetime | None = None
+    is_sealed: bool = False
     was_sent: bool = False
     has_outcome: bool = False
 
     def seal(self, sealed: SealedParts) -> None:
         """Encode the commit with its sealed data, once: a commit that may have landed is sent again as is."""
         self.encoded, self.unsealed = encode_commit(self.commit, sealed), NO_UNSEALED_PARTS
+        self.is_sealed = True
 
     def document(self, position: int) -> RawBSONDocument:
         """Return the document to insert at `position`."""

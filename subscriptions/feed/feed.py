@@ -8,7 +8,7 @@ from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.personal.erasure import erased_subjects
 from subscriptions.feed.pages import PAGE, PageCursor, Pages
-from subscriptions.feed.tail import BATCH_SIZE, RING_SIZE, Tail
+from subscriptions.feed.tail import BATCH_SIZE, RING_SIZE, Tail, TailReader
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
 
 LOG_TOPIC = "log"
@@ -83,6 +83,14 @@ class Feed(Tail[Commit]):
     def beat(self) -> None:
         """From now on look at the log even if other processes do, and beat: they need not look then."""
         self._beats = True
+
+    async def _read_on(self, reader: TailReader[Commit], position: int) -> tuple[Sequence[Commit], int]:
+        recent = self.log.recent.take(position, self._batch_size)
+        end = recent[-1].position if recent else position
+        if recent and end >= self._listener.highest:
+            return recent, end
+        commits, end = await super()._read_on(reader, end)
+        return [*recent, *commits], end
 
     async def _rest(self, position: int) -> None:
         if not self._beats:

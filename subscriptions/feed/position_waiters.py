@@ -96,6 +96,11 @@ class TopicListener:
         is_same, self._edition = edition == self._edition, edition
         self.notify(position if is_same else RECHECK)
 
+    @property
+    def highest(self) -> int:
+        """The highest position that was ever announced."""
+        return self._waiters.highest
+
     def take(self) -> int:
         """Return the highest position that was announced since the last look, 0 if there was none."""
         hint, self._hint = self._hint, 0

@@ -249,7 +249,7 @@ class Tail(Generic[T]):
             self.erasure = max(self.erasure, head)
             self._forget()
             self._waiters.notify(RECHECK)
-        items, end = await reader.read(self._ring.end, self._batch_size)
+        items, end = await self._read_on(reader, self._ring.end)
         if self._source.edition() != self.edition:
             self.edition = self._source.edition()
             self._ring.forget()
@@ -263,6 +263,10 @@ class Tail(Generic[T]):
             self._waiters.notify(end)
         if len(items) < self._batch_size:
             await self._rest(self._ring.end)
+
+    async def _read_on(self, reader: TailReader[T], position: int) -> tuple[Sequence[T], int]:
+        """Return what follows `position`, as `TailReader.read` does."""
+        return await reader.read(position, self._batch_size)
 
     async def _rest(self, position: int) -> None:
         """Wait until it is time to look again for items after `position`, the source's end just now."""

@@ -1,0 +1,42 @@
+"""The commits that this process has just appended, so that its tail need not read them."""
+
+from __future__ import annotations
+
+from domain.builtin.subjects.aggregate import Subject
+from domain.kernel import Catalog, Commit
+from eventstore.appending.pending_append import PendingAppend
+from eventstore.commit_documents import as_read
+from eventstore.lru import LruCache
+
+MAX_BYTES = 2_000_000
+"""Most bytes of encoded commits that are kept."""
+
+
+class RecentCommits:
+    """The acknowledged commits of this process, until they are taken or later ones replace them.
+
+    A commit is left out if a reader would have more to do than to decode it: to open personal data, or to
+    complete the erasure of a subject.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._events = catalog.events
+        self._appends: LruCache[int, PendingAppend] = LruCache(MAX_BYTES, lambda append: len(append.encoded))
+
+    def add(self, position: int, append: PendingAppend) -> None:
+        """Keep a commit that was acknowledged at this position."""
+        commit = append.commit
+        is_plain = not append.is_sealed and commit.category != Subject.category
+        if is_plain and all(self._events.get(new.event.type) is type(new.event) for new in commit.events):
+            self._appends.put(position, append)
+
+    def take(self, after: int, limit: int) -> list[Commit]:
+        """Return the commits that follow position `after` without a hole, at most `limit`; forget them."""
+        commits: list[Commit] = []
+        position = after + 1
+        while len(commits) < limit and (append := self._appends.get(position)) is not None:
+            assert append.record_time is not None, "a commit with a position has a record time"
+            commits.append(as_read(append.commit, position, append.record_time))
+            self._appends.forget(position)
+            position += 1
+        return commits
