@@ -67,7 +67,7 @@ class Instance(Aggregate[InstanceCommand, Event]):
     def evolve(self, event: Event) -> Self:
         payload: Any = event
         if type(event) in _BUILTIN:
-            return changed(self, kept=self.kept.after(payload).counted())
+            return changed(self, kept=self.kept.after(payload))
         instance: Any = self
         return changed(self, own=call_evolve(instance.own, event), kept=self.kept.counted())
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain.kernel.event import Event
 from domain.kernel.fields import Json
@@ -41,6 +41,9 @@ from domain.process.events import (
 from domain.process.inputs import to_json
 
 V = TypeVar("V")
+
+Changes = dict[str, Any]
+"""Fields of a state that an event changes, with their new values."""
 
 
 class EffectKind(StrEnum):
@@ -145,84 +148,79 @@ class InstanceState:
         return (*undone, *(effect for effect, pending in self.pending.items() if pending.name in names))
 
     def counted(self) -> InstanceState:
-        """Return the state with one event more."""
+        """Return the state after one of the process's own events."""
         return changed(self, version=self.version + 1)
 
     def after(self, event: InstanceEvent) -> InstanceState:
-        """Return the state after an event of nerve's own, without counting it."""
-        match event:
-            case ProcessStarted():
-                return changed(
-                    self, instance=event.instance, parent=event.parent, parent_effect=event.parent_effect
-                )
-            case ProcessReacted():
-                return self._reacted(event.from_position, event.place, is_late=event.is_late)
-            case CommandRequested() | CallRequested() | ChildRequested():
-                return self._requested(event)
-            case CommandSucceeded() | CallSucceeded() | CallWasTimedOut() | ChildEnded():
-                # A call that has timed out may have been carried out, so it is undone too.
-                return self._with_outcome(event, event.effect)._settled(event.effect, is_done=True)
-            case CommandWasRefused() | CallWasRefused():
-                return self._with_outcome(event, event.effect)._settled(event.effect, is_done=False)
-            case DeadlineSet():
-                deadline = Deadline(self.next_effect, event.due)
-                return changed(self, deadlines={**self.deadlines, event.name: deadline})
-            case DeadlineCancelled():
-                return changed(self, deadlines=_without(self.deadlines, event.name))
-            case DeadlinePassed():
-                after = self._with_outcome(event, event.effect, event.name)
-                return changed(after, deadlines=_without(self.deadlines, event.name))
-            case _:
-                return self._with_status(event)
+        """Return the state after an event of nerve's own."""
+        return changed(self, version=self.version + 1, **self._changes(event))
 
     @property
     def next_effect(self) -> str:
         """The id of an effect that the next event asks for."""
         return effect_id(self.instance, self.version + 1)
 
-    def _reacted(self, position: int, place: int, *, is_late: bool) -> InstanceState:
-        if is_late or self.has_reacted_to(position, place):
-            return changed(self, late=(*self.late, (position, place)))
-        return changed(self, position=position, place=place)
+    def _changes(self, event: InstanceEvent) -> Changes:
+        match event:
+            case ProcessReacted():
+                return self._reacted(event.from_position, event.place, is_late=event.is_late)
+            case CommandRequested() | CallRequested() | ChildRequested():
+                return {"pending": {**self.pending, self.next_effect: _pending(event)}}
+            case CommandSucceeded() | CallSucceeded() | CallWasTimedOut() | ChildEnded():
+                # A call that has timed out may have been carried out, so it is undone too.
+                return self._with_outcome(event, event.effect) | self._settled(event.effect, is_done=True)
+            case CommandWasRefused() | CallWasRefused():
+                return self._with_outcome(event, event.effect) | self._settled(event.effect, is_done=False)
+            case DeadlineSet():
+                deadline = Deadline(self.next_effect, event.due)
+                return {"deadlines": {**self.deadlines, event.name: deadline}}
+            case DeadlineCancelled():
+                return {"deadlines": _without(self.deadlines, event.name)}
+            case DeadlinePassed():
+                deadlines = _without(self.deadlines, event.name)
+                return self._with_outcome(event, event.effect, event.name) | {"deadlines": deadlines}
+            case ProcessStarted(instance=instance, parent=parent, parent_effect=effect):
+                return {"instance": instance, "parent": parent, "parent_effect": effect}
+            case _:
+                return self._with_status(event)
 
-    def _with_outcome(self, event: Event, effect: str, name: str = "") -> InstanceState:
+    def _reacted(self, position: int, place: int, *, is_late: bool) -> Changes:
+        if is_late or self.has_reacted_to(position, place):
+            return {"late": (*self.late, (position, place))}
+        return {"position": position, "place": place}
+
+    def _with_outcome(self, event: Event, effect: str, name: str = "") -> Changes:
         """Keep an outcome that comes while the instance is stuck, if its process may react to it later."""
         pending = self.pending.get(effect)
         is_undo = pending is not None and pending.compensates is not None
         if self.status is not ProcessStatus.STUCK or self.resumes_as is not ProcessStatus.RUNNING or is_undo:
-            return self
+            return {}
         kept = UnhandledOutcome(effect, name, event.type, to_json(event))
         if pending is not None:
             kept = replace(kept, name=pending.name, operation=pending.operation, port=pending.port)
-        return changed(self, outcomes=(*self.outcomes, kept))
+        return {"outcomes": (*self.outcomes, kept)}
 
-    def _requested(self, event: CommandRequested | CallRequested | ChildRequested) -> InstanceState:
-        return changed(self, pending={**self.pending, self.next_effect: _pending(event)})
-
-    def _settled(self, effect: str, *, is_done: bool) -> InstanceState:
+    def _settled(self, effect: str, *, is_done: bool) -> Changes:
         settled = self.pending.get(effect)
         if settled is None:
-            return self
+            return {}
         undos = dict(self.undos)
         if is_done and settled.compensates is not None:
             undos.pop(settled.compensates, None)
         elif is_done and settled.compensation is not None:
             undos[effect] = settled.compensation
-        return changed(self, pending=_without(self.pending, effect), undos=undos)
+        return {"pending": _without(self.pending, effect), "undos": undos}
 
-    def _with_status(self, event: InstanceEvent) -> InstanceState:
+    def _with_status(self, event: InstanceEvent) -> Changes:
         match event:
             case CompensationStarted(without=without):
-                return changed(
-                    self,
-                    status=ProcessStatus.COMPENSATING,
-                    deadlines={},
-                    pending={
-                        effect: replace(pending, compensation=None) if effect in without else pending
-                        for effect, pending in self.pending.items()
-                    },
-                    undos={effect: undo for effect, undo in self.undos.items() if effect not in without},
-                )
+                pending = {
+                    effect: replace(pending, compensation=None) if effect in without else pending
+                    for effect, pending in self.pending.items()
+                }
+                undos = {effect: undo for effect, undo in self.undos.items() if effect not in without}
+                status = ProcessStatus.COMPENSATING
+                return {"status": status, "deadlines": {}, "pending": pending, "undos": undos}
             case ProcessStuck():
                 return self._stuck(event)
             case ProcessRetried():
@@ -230,7 +228,7 @@ class InstanceState:
             case ProcessResumed():
                 return self._resumed()
             case ProcessCancelled(compensate=True):
-                return changed(self._unstuck(), status=ProcessStatus.COMPENSATING, deadlines={})
+                return self._unstuck() | {"status": ProcessStatus.COMPENSATING, "deadlines": {}}
             case ProcessCompleted():
                 return self._ended(ProcessStatus.COMPLETED)
             case ProcessFailed():
@@ -240,29 +238,29 @@ class InstanceState:
             case _:
                 return self._ended(ProcessStatus.CANCELLED)
 
-    def _stuck(self, event: ProcessStuck) -> InstanceState:
+    def _stuck(self, event: ProcessStuck) -> Changes:
         at = None if event.from_position is None else (event.from_position, event.place or 0)
-        stuck = changed(self, status=ProcessStatus.STUCK, stuck_on=event.effect, stuck_at=at)
-        return stuck if self.status is ProcessStatus.STUCK else changed(stuck, resumes_as=self.status)
+        stuck: Changes = {"status": ProcessStatus.STUCK, "stuck_on": event.effect, "stuck_at": at}
+        return stuck if self.status is ProcessStatus.STUCK else stuck | {"resumes_as": self.status}
 
-    def _unstuck(self) -> InstanceState:
-        return changed(self, status=self.resumes_as, stuck_on=None, stuck_at=None, outcomes=())
+    def _unstuck(self) -> Changes:
+        return {"status": self.resumes_as, "stuck_on": None, "stuck_at": None, "outcomes": ()}
 
-    def _retried(self) -> InstanceState:
+    def _retried(self) -> Changes:
         after, effect = self._unstuck(), self.stuck_on
         pending = None if effect is None else self.pending.get(effect)
         if effect is None or pending is None or pending.due is None:
             return after
-        return changed(after, pending={**self.pending, effect: replace(pending, due=None)})
+        return after | {"pending": {**self.pending, effect: replace(pending, due=None)}}
 
-    def _resumed(self) -> InstanceState:
+    def _resumed(self) -> Changes:
         after = self._unstuck()
         if self.stuck_at is not None:
-            return after._reacted(*self.stuck_at, is_late=False)
-        return after if self.stuck_on is None else after._settled(self.stuck_on, is_done=True)
+            return after | self._reacted(*self.stuck_at, is_late=False)
+        return after if self.stuck_on is None else after | self._settled(self.stuck_on, is_done=True)
 
-    def _ended(self, status: ProcessStatus) -> InstanceState:
-        return changed(self._unstuck(), status=status, pending={}, deadlines={}, undos={})
+    def _ended(self, status: ProcessStatus) -> Changes:
+        return self._unstuck() | {"status": status, "pending": {}, "deadlines": {}, "undos": {}}
 
 
 def _pending(event: CommandRequested | CallRequested | ChildRequested) -> PendingEffect:
