@@ -67,13 +67,7 @@ def react_to_event(
     start = () if kept.version else (ProcessStarted(instance=stream),)
     if event.payload is None:
         return advance(instance, *start, stuck_at(event, ContextFault(describe_unreadable(event))))
-    source: dict[str, Any] = {
-        "from_stream": event.stream,
-        "from_version": event.version,
-        "from_position": event.position,
-        "place": event.place,
-    }
-    reacted = (ProcessReacted(to=event.type, is_late=late, **source), *_own_command(kept, event))
+    reacted = (_reacted(event, late=late), *_own_command(kept, event))
     facts = ProcessFacts(now=now, instance=stream, version=kept.version, event=event)
     try:
         begun = advance(instance, *start, *reacted)
@@ -144,6 +138,17 @@ def react_to_outcome(
 def is_handled(instance: Any, outcome: Outcome) -> bool:
     """Return whether the process of the instance declares the outcome among its triggers."""
     return isinstance(outcome, trigger_classes(process_of(instance)))
+
+
+def _reacted(event: RecordedEvent, *, late: bool) -> ProcessReacted:
+    return ProcessReacted(
+        to=event.type,
+        from_stream=event.stream,
+        from_version=event.version,
+        from_position=event.position,
+        place=event.place,
+        is_late=late,
+    )
 
 
 def _own_command(kept: InstanceState, event: RecordedEvent) -> Sequence[Event]:

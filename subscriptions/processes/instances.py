@@ -141,7 +141,7 @@ class Instances:
                 elif loaded.fresh or trust_cache:
                     kept = loaded.state.kept
                     return InstanceChange(instance, kept, kept, cause.correlation)
-                loaded = await self._load(instance, fresh=True)
+                loaded = await self._load(instance, fresh=True, is_probably_new=is_probably_new)
 
     async def _load(
         self, instance: InstanceKey, *, fresh: bool = False, is_probably_new: bool = False

@@ -72,6 +72,7 @@ class ProcessSession:
         parts = self._parts
         self._partition = partition
         self._handled = PositionWaiters()
+        self._head_at_begin = 0
         self._parked: set[InstanceKey] = set()
         self._open_work = OpenWork(parts.database, self._category, partition)
         recorder = OutcomeRecorder(parts.instances, parts.clock, parts.meter, self._follow)
@@ -99,6 +100,8 @@ class ProcessSession:
         """Take up the work that was left open."""
         self._set_up(checkpoint.partition)
         self._handled.notify(checkpoint.position)
+        # Up to here, another worker may have reacted to events after the checkpoint.
+        self._head_at_begin = await self._parts.log.head()
         await self._open_work.prepare()
         self._parked = await self._open_work.instances_with_triggers()
         await self._agenda.start()
@@ -218,10 +221,14 @@ class ProcessSession:
 
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
         cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id)
-        # The event that starts a stream is most often the one that starts an instance.
-        return await self._instances.change(
-            instance, react, cause, is_probably_new=event.version == 1, stuck=partial(stuck_at, event)
-        )
+        is_first, stuck = self._is_first(instance, event), partial(stuck_at, event)
+        return await self._instances.change(instance, react, cause, is_probably_new=is_first, stuck=stuck)
+
+    def _is_first(self, instance: InstanceKey, event: RecordedEvent) -> bool:
+        """Return whether an event is most probably the first one that concerns the instance."""
+        is_redelivered = event.position <= self._head_at_begin
+        has_own_stream = instance.stream == f"{self._category}-{event.stream}"
+        return event.version == 1 and has_own_stream and not is_redelivered
 
     async def _unpark(self, instance: InstanceKey) -> None:
         """React to the parked triggers of an instance, in their order, until none is left or it is stuck."""

@@ -39,6 +39,15 @@ async def test_a_fresh_load_of_a_cached_state_reads_only_later_events(store):
     assert (await repository.load("default", "note-a", Total, fresh=True)).state.sum == 6
 
 
+async def test_a_stream_that_is_probably_new_is_not_read_unless_its_state_must_be_fresh(store):
+    repository = AggregateRepository(store.log)
+    await store.log.append(commit("note-a", 0, *scores(3)))
+    guess = await repository.load("default", "note-a", Total, is_probably_new=True)
+    assert (guess.state, guess.version, guess.fresh) == (Total(), 0, False)
+    fresh = await repository.load("default", "note-a", Total, fresh=True, is_probably_new=True)
+    assert (fresh.state.sum, fresh.version, fresh.fresh) == (6, 3, True)
+
+
 async def test_an_older_state_does_not_replace_a_newer_one(store):
     repository = AggregateRepository(store.log)
     repository.remember("default", "note-a", Total(5), 2)
