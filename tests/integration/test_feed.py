@@ -136,6 +136,23 @@ async def test_many_cursors_cost_one_read_for_each_wakeup_and_none_cost_nothing(
     assert rig.feed.reached == 0
 
 
+async def test_i7_a_commit_of_another_process_behind_an_own_one_is_read_at_once(
+    rig: Rig, mongo_url: str, redis_url: str, database: str
+) -> None:
+    """One announcement wakes the tail for both, and no other one comes within the deadline."""
+    await rig.write("a")
+    feed = Feed(rig.log, Wakeups(redis_url, database), rig.poll_interval)
+    async with open_rig(mongo_url, redis_url, database, poll_interval=60) as another:
+        follower = asyncio.create_task(take(feed, 1, 3))
+        async with asyncio.timeout(DEADLINE):
+            while feed.reached < 1:
+                await asyncio.sleep(0)
+        await rig.append("note-b", Written(text="own"))
+        await another.append("note-c", Written(text="another"))
+        feed.notify(3)
+        assert await follower == [2, 3]
+
+
 async def test_wakeups_can_be_stopped_at_any_instant(redis_url: str, database: str) -> None:
     async with asyncio.timeout(DEADLINE):
         for instant in range(40):
