@@ -68,6 +68,7 @@ async def open_runtime(
                 await check_no_shortfall(runtime.log, runtime.checkpoints)
             if not allow_unreadable:
                 await _check_compatibility(runtime)
+                await runtime.claim_upkeep.open()
         if settings.redis_url.get_secret_value().startswith("rediss:"):
             await runtime.wakeups.check_certificate()
         await runtime.wakeups.start()

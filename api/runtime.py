@@ -21,7 +21,7 @@ from api.process_operator import ProcessOperator
 from api.settings import Settings
 from api.view_parts import ViewParts
 from domain.builtin.deadletters.commands import EVENT_IS_PARKED
-from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY
+from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY, EraseSubject
 from domain.builtin.tenants.commands import TENANT_IS_ERASED
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import (
@@ -31,10 +31,13 @@ from domain.dispatch.middleware import (
     measure_commands,
     reserve_ids,
 )
+from domain.dispatch.unique_values import UniqueValues
 from domain.kernel import Catalog
 from domain.process import Policy
 from domain.process.context import ProcessContext
 from domain.process.policy import POLICY_PREFIXES
+from eventstore.aggregates.claim_upkeep import ClaimUpkeep
+from eventstore.aggregates.claims import Claims
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
@@ -110,6 +113,7 @@ class Runtime:
             new_id,
             self.middleware,
             conditions=self.conditions,
+            unique=self.unique_values,
             digest_key=self.digest_key,
         )
 
@@ -129,13 +133,31 @@ class Runtime:
     @cached_property
     def conditions(self) -> ConditionHandlers:
         erasure = Erasure(self.log.keys)
+
+        async def destroy_key(tenant: str, command: EraseSubject) -> None:
+            await erasure.destroy_key(tenant, command)
+            # A claim has the digest of a value that may be personal.
+            await self.claim_upkeep.release_stream(tenant, command.subject)
+
         return (
             ConditionHandlers()
             .add(SUBJECT_HAS_KEY, erasure.require_key)
-            .add(KEY_IS_DESTROYED, erasure.destroy_key)
+            .add(KEY_IS_DESTROYED, destroy_key)
             .add(EVENT_IS_PARKED, self.dead_letters.require_parked)
             .add(TENANT_IS_ERASED, TenantConditions(self.database).require_erased)
         )
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self.database, self.log, now, new_id)
+
+    @cached_property
+    def unique_values(self) -> UniqueValues:
+        return UniqueValues(self.catalog, self.aggregates, self.claims, new_id, self.digest_key)
+
+    @cached_property
+    def claim_upkeep(self) -> ClaimUpkeep:
+        return ClaimUpkeep(self.database, self.claims, self.unique_values)
 
     @cached_property
     def aggregates(self) -> AggregateRepository:

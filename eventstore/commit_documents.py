@@ -87,6 +87,7 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
         "restored": commit.restored or None,
         "authentication": commit.authentication,
         "client": sealed.client,
+        "claim": commit.claim,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
@@ -100,13 +101,14 @@ def _to_record(commit: NewCommit) -> Document:
         "correlation": commit.correlation,
         "run": commit.run,
     }
-    return {
+    record: Document = {
         "at": commit.at,
         "tombstone": True,
         "tenant": commit.tenant,
         "command": _command(commit, commit.digest),
         "unchanged": unchanged if commit.actor is None else {**unchanged, "actor": commit.actor},
     }
+    return record if commit.claim is None else {**record, "claim": commit.claim}
 
 
 def _command(commit: NewCommit, digest: bytes | Document | None) -> Document:

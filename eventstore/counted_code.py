@@ -27,12 +27,13 @@ _WITHOUT_VALUES = {
     "domain.kernel": (
         # What is declared: interfaces, whose subclasses and arguments are the author's own code.
         "access", "aggregate", "catalog", "command", "conditions", "conflicts", "context", "personal",
+        "unique",
         # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
         "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
         "tenants", "types.record_checks",
         # Words: errors, what they say, and the names in it.
         "code_locations", "errors", "faults", "input_messages", "limit_errors", "names", "obstacles",
-        "types.refusals", "unreadable", "user_exceptions",
+        "types.refusals", "unique_errors", "unreadable", "user_exceptions",
     ),
     "domain.process": (
         # What is declared, and what it leads to: all of it is in the events.

@@ -38,6 +38,8 @@ async def _adopt(*, confirmed: bool) -> None:
         if not confirmed:
             typer.confirm("Continue from the end of the log, and drop everything ahead of it?", abort=True)
         await _drop_ahead(runtime, shortfall)
+        if runtime.unique_values.contexts:
+            await runtime.claim_upkeep.rebuild()
     say(f"nerve continues from position {shortfall.head}; the worker rebuilds the views")
 
 

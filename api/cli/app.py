@@ -44,6 +44,7 @@ PANELS: dict[str, dict[str, str]] = {
         "doctor": "doctor:doctor",
         "erase": "subjects:erase",
         "keys": "subjects:keys",
+        "claims": "claims:claims",
     },
 }
 """The module and the name of each command, by the panels under which `nerve --help` lists them."""

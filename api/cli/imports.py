@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from api.cli.claims import report_claims
 from api.cli.connection import connect_runtime
 from api.cli.tenant_option import DEFAULT_TENANT, cli_scope
 from api.cli.terminal import progress_bars, say, warn
@@ -72,7 +73,10 @@ async def _import(file: Path, scope: Scope) -> tuple[ImportReport, str]:
             if is_export(file):
                 schemas = await schemas_of_log(runtime.database)
                 exports = ExportImporter(runtime.catalog, runtime.log, show, print_refused, schemas)
-                return await exports.run(file), "commits"
+                report = await exports.run(file)
+                if runtime.unique_values.contexts:
+                    report_claims(await runtime.claim_upkeep.rebuild())
+                return report, "commits"
             readers = {**PROCESS_LOG_READERS, **command_readers(runtime.catalog)}
             commands = CommandImporter(runtime.bus, runtime.log, readers, show, print_refused, scope)
             return await commands.run(file), "commands"

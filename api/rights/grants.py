@@ -34,6 +34,7 @@ LOG_RIGHTS: Mapping[str, CollectionRights] = {
     "keys": CollectionRights(WRITE, WRITE),
     "meta": CollectionRights(WRITE, WRITE),
     "snapshots": CollectionRights(WRITE, WRITE),
+    "claims": CollectionRights(WRITE, WRITE),
 }
 """The rights on the collections of the log itself."""
 

@@ -17,8 +17,10 @@ from domain.dispatch.ports import AggregateStore, Clock, CommandLog, IdSource, S
 from domain.dispatch.queued_command import QueuedCommand
 from domain.dispatch.queues import StreamQueues
 from domain.dispatch.stream_checks import forbidden
+from domain.dispatch.unique_values import UniqueValues
 from domain.kernel.catalog import Catalog
 from domain.kernel.command import Envelope, Receipt
+from domain.kernel.errors import DeclarationError
 
 Handler = Callable[[Envelope], Awaitable[Receipt]]
 
@@ -42,17 +44,22 @@ class CommandBus:
         middleware: Sequence[Middleware] = (),
         *,
         conditions: ConditionHandlers | None = None,
+        unique: UniqueValues | None = None,
         digest_key: bytes = b"",
         limits: DispatchLimits = DEFAULT_LIMITS,
     ) -> None:
         """Check that `conditions` has a handler for each condition that a command of the catalog declares.
 
-        `digest_key` is the key of the digests by which a command is recognized that is sent again. Raises
-        DeclarationError if a handler is missing.
+        `digest_key` is the key of the digests by which a command is recognized that is sent again. `unique`
+        is needed if a context has unique values. Raises DeclarationError if it or a handler is missing.
         """
+        if unique is None and any(context.unique for context in catalog.contexts):
+            raise DeclarationError(
+                "a context has unique values; give the bus a UniqueValues that claims them"
+            )
         self._log = log
         self._aggregates = aggregates
-        self._decider = Decider(catalog, aggregates, clock, ids, digest_key, limits)
+        self._decider = Decider(catalog, aggregates, clock, ids, digest_key, limits, unique)
         self._queues = StreamQueues(limits.waiting)
         self._conditions = conditions or ConditionHandlers()
         self._conditions.check_complete(catalog)

@@ -11,6 +11,7 @@ from domain.dispatch.digest import command_digest
 from domain.dispatch.limits import DEFAULT_LIMITS, DispatchLimits
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, NewCommit, StoredCommand
 from domain.dispatch.stream_checks import check_exists, check_fits_stream, check_permission, check_prefix
+from domain.dispatch.unique_values import ClaimedValues, UniqueValues
 from domain.kernel.aggregate import Aggregate, Facts, event_classes
 from domain.kernel.catalog import Catalog
 from domain.kernel.command import Command, Envelope
@@ -53,7 +54,7 @@ class Target:
 class Decision:
     """The outcome of a command in the state `basis`: events, a refusal, or neither if nothing changes.
 
-    `after` is the state that the events lead to.
+    `after` is the state that the events lead to, `claimed` are the unique values that it claims.
     """
 
     basis: LoadedState[Any]
@@ -61,10 +62,11 @@ class Decision:
     at: datetime
     events: Sequence[Event] = ()
     refusal: NerveError | None = None
+    claimed: ClaimedValues | None = None
 
 
 class Decider:
-    """Decides commands against the aggregates of a catalog."""
+    """Decides commands against the aggregates of a catalog, and claims their unique values with `unique`."""
 
     def __init__(
         self,
@@ -74,8 +76,10 @@ class Decider:
         ids: IdSource,
         digest_key: bytes = b"",
         limits: DispatchLimits = DEFAULT_LIMITS,
+        unique: UniqueValues | None = None,
     ) -> None:
         self.limits = limits
+        self.unique = unique
         self._catalog = catalog
         self._aggregates = aggregates
         self._clock = clock
@@ -154,10 +158,19 @@ class Decider:
             events = await self._events(basis, command, envelope, target, now)
             if not events:
                 return Decision(basis, basis, now)
-            after = LoadedState(evolve_checked(basis.state, events), basis.version + len(events), fresh=True)
-            return Decision(basis, after, now, events)
+            state = evolve_checked(basis.state, events)
+            claimed = await self._claim(target, basis, state)
+            after = LoadedState(state, basis.version + len(events), fresh=True)
+            return Decision(basis, after, now, events, claimed=claimed)
         except REFUSALS as refusal:
             return Decision(basis, basis, now, refusal=refusal)
+
+    async def _claim(
+        self, target: Target, basis: LoadedState[Any], state: Aggregate[Any, Any]
+    ) -> ClaimedValues | None:
+        if self.unique is None:
+            return None
+        return await self.unique.claim(target.tenant, target.stream, basis.state, state)
 
     async def _resolve_conflict(
         self, basis: LoadedState[Any], envelope: Envelope, target: Target, pending_events: PendingEvents
@@ -237,6 +250,7 @@ class Decider:
             run=None if decision.events else self._ids("run"),
             authentication=envelope.scope.authentication,
             client=envelope.scope.client,
+            claim=decision.claimed.token if decision.claimed and decision.claimed.taken else None,
         )
 
     def _new_events(self, command: Command, target: Target, decision: Decision) -> tuple[NewEvent, ...]:

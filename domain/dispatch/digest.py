@@ -33,6 +33,14 @@ def command_digest(key: bytes, command: Command) -> bytes:
     return blake2b(_model(command), digest_size=DIGEST_BYTES, key=key).digest()
 
 
+def value_digest(key: bytes, *parts: str) -> bytes:
+    """Return the digest of a unique value and of what it is unique in, with a secret `key`.
+
+    Without the key, guesses at the value cannot be tested against it, nor values of two tenants compared.
+    """
+    return blake2b(_list(parts), digest_size=DIGEST_BYTES, key=key).digest()
+
+
 def _encode(value: Any) -> bytes:
     """Return the value as bytes that no other value has."""
     encode = _ENCODERS.get(type(value))

@@ -38,6 +38,9 @@ class NewCommit:
     `at` is the time of record; the log may store a later one. `recorded` is when another log recorded the
     commit first, if that is not `at`, and `restored` is true of every commit of another log.
 
+    `claim` is the token of its claims on unique values: after the log has recorded that the claims of a token
+    are withdrawn, it stores no commit with that token. Without events, the commit is that record.
+
     `authentication` and `client` are those of the caller's `Scope`. The address is personal data of the
     actor: the log encrypts it, and does not store it without an actor.
     """
@@ -62,6 +65,7 @@ class NewCommit:
     restored: bool = False
     authentication: str | None = None
     client: str | None = None
+    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,54 @@ class LoadedState(Generic[A]):
     state: A
     version: int
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The claim of a stream on a unique value, of which only a digest is kept.
+
+    `tokens` are those of the commits that lead to the value, stored or still to be stored.
+    """
+
+    tenant: str
+    category: str
+    field: str
+    digest: str
+    stream: str
+    tokens: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What at most one stream can have a claim on."""
+        return self.tenant, self.category, self.field, self.digest
+
+
+class ClaimStore(Protocol):
+    """The claims on unique values, beside the log. Every method raises Unavailable."""
+
+    async def take(self, wanted: Claim) -> Claim:
+        """Store the claim if no other stream has one on the value; return the claim that is stored now.
+
+        If the stream itself has one already, the tokens of `wanted` are added to it.
+        """
+
+    async def find(self, key: tuple[str, ...]) -> Claim | None:
+        """Return the claim on a value; None if there is none."""
+
+    async def replace(self, claim: Claim, wanted: Claim) -> bool:
+        """Store `wanted` instead of the claim, unless that has changed; return whether it is stored."""
+
+    async def give_back(self, claim: Claim) -> None:
+        """Remove the tokens from the claim, and the claim if no other token led to it."""
+
+    async def remove(self, claim: Claim) -> bool:
+        """Remove the claim unless it has changed; return whether it was removed."""
+
+    async def is_settled(self, claim: Claim) -> bool:
+        """Return whether each token of the claim has an outcome: its commit is stored, or it is withdrawn."""
+
+    async def settle(self, claim: Claim) -> None:
+        """Wait until the claim is settled or has changed; after some time, withdraw it."""
 
 
 class AggregateStore(Protocol):

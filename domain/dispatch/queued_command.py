@@ -7,8 +7,27 @@ from dataclasses import dataclass, replace
 from domain.dispatch.deciding import Decider, Decision, Target
 from domain.dispatch.ports import AggregateStore, CommandLog, NewCommit
 from domain.dispatch.queues import SpeculativeState, StreamQueue
+from domain.dispatch.unique_values import ClaimedValues
 from domain.kernel.command import Envelope, Receipt
-from domain.kernel.errors import ConcurrencyConflict
+from domain.kernel.errors import (
+    CommandIdReused,
+    CommandIdTaken,
+    ConcurrencyConflict,
+    ContextFault,
+    PersonalDataRefused,
+    ValidationFailed,
+)
+from domain.kernel.limit_errors import Overloaded
+
+NOT_STORED = (
+    CommandIdReused,
+    CommandIdTaken,
+    ConcurrencyConflict,
+    Overloaded,
+    PersonalDataRefused,
+    ValidationFailed,
+)
+"""Errors of an append after which its commit is not stored, and never will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +35,14 @@ class _Turn:
     """The result of a command's turn.
 
     `basis` is the speculative state of the decision, None if that was the stored state. `decision` is None if
-    the command itself is pending already. An `append` must start at once, before the next turn.
+    the command itself is pending already. An `append` must start at once, before the next turn; `claimed` are
+    the unique values that it claims.
     """
 
     basis: SpeculativeState | None
     decision: Decision | None
     append: tuple[NewCommit, SpeculativeState] | None = None
+    claimed: ClaimedValues | None = None
 
 
 class QueuedCommand:
@@ -54,7 +75,7 @@ class QueuedCommand:
             turn = await self._take_turn()
             if turn.append is not None:
                 try:
-                    return await self._append(*turn.append)
+                    return await self._append_claimed(*turn.append, turn.claimed)
                 except ConcurrencyConflict:
                     # A failure of an earlier command of this process does not count.
                     conflicts += self._queue.is_contested
@@ -76,7 +97,12 @@ class QueuedCommand:
             )
             if not decision.events:
                 return _Turn(basis, decision)
-            return _Turn(basis, decision, self._begin(basis, decision))
+            try:
+                append = self._begin(basis, decision)
+            except ContextFault:
+                await self._settle_claims(decision.claimed, stored=False)
+                raise
+            return _Turn(basis, decision, append, decision.claimed)
         finally:
             self._queue.end_turn()
 
@@ -89,6 +115,22 @@ class QueuedCommand:
         pending = SpeculativeState(self._target.command_id, decision.after, decision.events)
         self._queue.begin(pending)
         return commit, pending
+
+    async def _append_claimed(
+        self, commit: NewCommit, pending: SpeculativeState, claimed: ClaimedValues | None
+    ) -> Receipt:
+        """Append the commit, and release the claims that do not count after that."""
+        try:
+            receipt = await self._append(commit, pending)
+        except NOT_STORED:
+            await self._settle_claims(claimed, stored=False)
+            raise
+        await self._settle_claims(claimed, stored=not receipt.replayed)
+        return receipt
+
+    async def _settle_claims(self, claimed: ClaimedValues | None, *, stored: bool) -> None:
+        if claimed is not None and (unique := self._decider.unique) is not None:
+            await unique.settle(claimed, stored=stored)
 
     async def _append(self, commit: NewCommit, pending: SpeculativeState) -> Receipt:
         stored = contested = False

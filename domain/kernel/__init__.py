@@ -22,6 +22,7 @@ from domain.kernel.fields import (
     Text,
     elapsed,
 )
+from domain.kernel.unique import Unique
 from domain.kernel.upcasting import Upcaster, upcaster
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Refers",
     "Scope",
     "Text",
+    "Unique",
     "Unreadable",
     "Upcaster",
     "elapsed",

@@ -7,8 +7,9 @@ from typing import Any
 
 from domain.kernel.aggregate import Aggregate, command_classes, event_classes
 from domain.kernel.command import Command
-from domain.kernel.declaration_checks import check_context
+from domain.kernel.declaration_checks import check_context, check_unique
 from domain.kernel.event import Event
+from domain.kernel.unique import Unique
 from domain.kernel.upcasting import Upcaster
 
 
@@ -16,16 +17,18 @@ from domain.kernel.upcasting import Upcaster
 class Context:
     """One part of the domain: an aggregate with its commands and events, which its type arguments name.
 
-    `upcasters` lead from each older revision of its events to the next one. Raises DeclarationError where the
-    aggregate cannot be used.
+    `upcasters` lead from each older revision of its events to the next one. `unique` are the values that no
+    two of its streams have. Raises DeclarationError where the aggregate cannot be used.
     """
 
     name: str
     aggregate: type[Aggregate[Any, Any]]
     upcasters: tuple[Upcaster, ...] = ()
+    unique: tuple[Unique, ...] = ()
 
     def __post_init__(self) -> None:
         check_context(self.name, self.aggregate, self.upcasters)
+        check_unique(self.name, self.unique)
 
     @property
     def category(self) -> str:

@@ -182,6 +182,22 @@ def target_of(command: Command) -> str | None:
     return target
 
 
+def call_unique(of: Callable[[Any], Any], field: str, state: Any) -> str | None:
+    """Return a state's unique value; raise ContextFault if the function raises, or returns no text."""
+    called = f"the unique value {field!r} of {type(state).__name__}"
+    try:
+        value = of(state)
+    except MemoryError:
+        raise
+    except CALL_FAULTS as error:
+        raise exception_fault(called, error) from error
+    if value is not None and not isinstance(value, str):
+        raise ContextFault(
+            f"{called} is {_description(value)} ({definition_location(of)}); it must be a text, or None"
+        )
+    return value
+
+
 def _description(value: Any) -> str:
     """Return what kind of value this is, without its content."""
     if value is None:

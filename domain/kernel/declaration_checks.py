@@ -13,6 +13,7 @@ from domain.kernel.code_locations import definition_location
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, PutCommand
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event import Event
+from domain.kernel.unique import Unique
 from domain.kernel.upcasting import Upcaster
 
 _CATEGORY = re.compile(r"[a-z]+")
@@ -43,6 +44,24 @@ def check_context(name: Any, aggregate: Any, upcasters: Any) -> None:
             f"upcasters=(made_1,), not {shown(upcasters)}"
         )
     check_aggregate(aggregate)
+
+
+def check_unique(name: str, unique: Any) -> None:
+    """Raise DeclarationError if a context's tuple of unique values cannot be used."""
+    if not isinstance(unique, tuple) or not all(isinstance(each, Unique) for each in unique):
+        raise DeclarationError(
+            f"unique of the context {name!r} must be a tuple, as in "
+            f'unique=(Unique("email", of=email),), not {shown(unique)}'
+        )
+    fields = [each.field for each in unique]
+    for each in unique:
+        if not isinstance(each.field, str) or not _NAME.fullmatch(each.field) or fields.count(each.field) > 1:
+            raise DeclarationError(
+                f"each unique value of the context {name!r} needs a name of its own in lower case, not "
+                f"{each.field!r}"
+            )
+        check_pure(f"of of the unique value {each.field!r}", each.of)
+        check_arguments(f"of of the unique value {each.field!r}", each.of, "state", own="")
 
 
 def shown(value: Any) -> str:

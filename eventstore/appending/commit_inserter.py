@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.dispatch.ports import Clock
 from eventstore.mongo.driver import Document, is_outage
-from eventstore.mongo.log_collections import COMMAND_KEYS, VERSION_KEYS, LogCollections
+from eventstore.mongo.log_collections import CLAIM_KEYS, COMMAND_KEYS, VERSION_KEYS, LogCollections
 from eventstore.reading.fence import close_positions
 
 
@@ -21,6 +21,7 @@ class InsertFailure(Enum):
     POSITION = ("_id",)
     VERSION = VERSION_KEYS
     COMMAND = COMMAND_KEYS
+    CLAIM = CLAIM_KEYS
     UNKNOWN = ()
     """No index refused it: a timeout, a lost primary, or no majority in time."""
     NOT_TRIED = None

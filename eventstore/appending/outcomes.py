@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from domain.kernel import Receipt
 from domain.kernel.errors import ConcurrencyConflict
+from domain.kernel.unique_errors import ClaimWithdrawn
 from eventstore.appending.commit_inserter import CommitInserter, InsertFailure
 from eventstore.appending.pending_append import PendingAppend
 from eventstore.commit_documents import first_receipt, new_receipt
@@ -76,6 +77,8 @@ class OutcomeResolver:
             tip = await self._streams.tip(commit.tenant, commit.stream, commit.expected)
             if tip is not None:
                 append.fail(ConcurrencyConflict(commit.stream, commit.expected, tip.version))
+        elif failure is InsertFailure.CLAIM:
+            append.fail(ClaimWithdrawn(commit.stream, commit.expected, commit.expected))
 
     async def _complete_if_stored(self, append: PendingAppend) -> bool:
         """Set the first receipt where the command is stored, by this commit or an earlier run of it."""

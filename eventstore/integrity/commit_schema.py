@@ -57,6 +57,7 @@ class _Commit(TypedDict):
     restored: NotRequired[bool]
     authentication: NotRequired[Name]
     client: NotRequired[bytes]
+    claim: NotRequired[Name]
 
 
 class _Unchanged(TypedDict):
@@ -72,18 +73,19 @@ class _Record(TypedDict):
     command: _Command
     unchanged: _Unchanged
     at: datetime
+    claim: NotRequired[Name]
 
 
 _COMMIT = TypeAdapter(_Commit)
 _RECORD = TypeAdapter(_Record)
 _TOMBSTONE = {"_id", "tombstone", "at"}
-_RECORDED = _TOMBSTONE | _Record.__annotations__.keys()
+_RECORDED = _TOMBSTONE | _Record.__annotations__.keys() - {"claim"}
 
 
 def commit_defect(document: Document) -> str | None:
     """Return what is wrong with a stored commit or tombstone, or None."""
     if "tombstone" in document:
-        if "unchanged" in document and document.keys() == _RECORDED:
+        if "unchanged" in document and document.keys() - {"claim"} == _RECORDED:
             return _mismatch(_RECORD, document)
         is_tombstone = document.keys() - {"erased"} == _TOMBSTONE
         return None if is_tombstone else "a tombstone has other fields than it should"

@@ -21,6 +21,7 @@ BY_CATEGORY = "by_category"
 BY_MOMENT = "by_moment"
 VERSION_KEYS = ("tenant", "stream", "events.version")
 COMMAND_KEYS = ("tenant", "command.id")
+CLAIM_KEYS = ("tenant", "claim")
 
 
 class Index(NamedTuple):
@@ -49,6 +50,7 @@ class Index(NamedTuple):
 GUARDS = (
     Index(VERSION_GUARD, VERSION_KEYS, unique=True, requires="stream"),
     Index(COMMAND_GUARD, COMMAND_KEYS, unique=True, requires="command.id"),
+    Index("claim_guard", CLAIM_KEYS, unique=True, requires="claim"),
 )
 READ_INDEXES = (
     Index("by_type", ("tenant", "events.type", "_id")),

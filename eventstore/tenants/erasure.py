@@ -1,4 +1,4 @@
-"""Erasing a tenant: its commits become tombstones, and its keys and snapshots are deleted.
+"""Erasing a tenant: its commits become tombstones, and its keys, snapshots and claims are deleted.
 
 A tombstone keeps the position and the record time of the commit, and nothing of the tenant, so all readers go
 on as before. The digest of a sealed block is that of the original commits, and stays: it chains the blocks,
@@ -42,6 +42,7 @@ class TenantEraser:
         self._meta = database["meta"]
         self._keys = database["keys"]
         self._snapshots = database["snapshots"]
+        self._claims = database["claims"]
         self._archive = archive
 
     async def run(
@@ -62,6 +63,7 @@ class TenantEraser:
             for number in blocks:
                 await self._seal_again(number)
             snapshots = (await self._snapshots.delete_many(_owned_by(tenant))).deleted_count
+            await self._claims.delete_many(_owned_by(tenant))
             await self._meta.delete_one({"_id": NOTE})
         return ErasedParts(len(positions), keys, snapshots)
 

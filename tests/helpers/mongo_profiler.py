@@ -18,7 +18,7 @@ async def commands(store: Store) -> AsyncIterator[Counter[str]]:
     await store.database.command({"profile": 0})
     for asked in await store.database["system.profile"].find({}).to_list(None):
         collection = asked["ns"].removeprefix(f"{store.database.name}.")
-        if collection in ("log", "counters"):
+        if collection in ("log", "counters", "claims"):
             counts[f"{next(iter(asked['command']))} {collection}"] += 1
 
 

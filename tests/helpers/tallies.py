@@ -216,7 +216,7 @@ class MemoryAggregates:
             return self.kept[stream]
         self.reads += 1
         await asyncio.sleep(0)
-        known = self.kept.get(stream, LoadedState(Tally(), 0, fresh=False))
+        known = self.kept.get(stream, LoadedState(kind(), 0, fresh=False))
         events = [new.event for commit in self.log.stored if commit.stream == stream for new in commit.events]
         state = known.state.evolve_all(events[known.version :])
         self.kept[stream] = LoadedState(state, max(known.version, len(events)), fresh=False)

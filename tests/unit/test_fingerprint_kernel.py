@@ -83,6 +83,8 @@ NEVER = [
     "domain.kernel.types",
     "domain.kernel.types.record_checks",
     "domain.kernel.types.refusals",
+    "domain.kernel.unique",
+    "domain.kernel.unique_errors",
     "domain.kernel.unreadable",
     "domain.kernel.user_exceptions",
     "domain.process",

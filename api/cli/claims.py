@@ -1,0 +1,42 @@
+"""``nerve claims``: the claims on unique values."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+from api.cli.connection import connect_runtime
+from api.cli.terminal import say, warn
+from eventstore.aggregates.claim_upkeep import RebuildReport
+
+claims = typer.Typer(help="Manage the claims on unique values.", no_args_is_help=True)
+
+
+@claims.callback()
+def _group() -> None:
+    """Keep `rebuild` a command of the group, which it would replace as the only one."""
+
+
+@claims.command()
+def rebuild() -> None:
+    """Claim the unique values of all stored streams, and release claims that are not needed any more.
+
+    Run it after a unique value got another form. nerve itself runs it for a value that is newly declared,
+    and after an import. The exit code is 1 if a value is found in two streams.
+    """
+    if report_claims(asyncio.run(_rebuild())):
+        raise typer.Exit(1)
+
+
+def report_claims(report: RebuildReport) -> bool:
+    """Print the report; return whether a value was found in two streams."""
+    say(f"the unique values of {report.streams} streams are claimed; {report.released} claims were released")
+    for tenant, stream, field in report.duplicates:
+        warn(f"tenant {tenant}: another stream has the same {field} as {stream}; change one of them")
+    return bool(report.duplicates)
+
+
+async def _rebuild() -> RebuildReport:
+    async with connect_runtime(appends_events=True) as runtime:
+        return await runtime.claim_upkeep.rebuild()
