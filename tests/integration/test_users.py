@@ -10,17 +10,25 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
+from api.graphql.schema import build_schema
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
-from domain.kernel import Command, Envelope, Receipt
+from domain.activity.commands import RecordAction, RecordLogin
+from domain.builtin.subjects.commands import EraseSubject
+from domain.kernel import Command, Envelope, NotFound, Receipt
 from domain.kernel.unique_errors import ValueTaken
 from domain.users.commands import CreateUser, DeleteUser, UpdateUser
 from tests.helpers.drivers import chosen_driver
 from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 60
-CONTEXTS = ("projections.views.users", "projections.views.subjects", "domain.users.erasure")
+CONTEXTS = (
+    "projections.views.users",
+    "projections.views.subjects",
+    "domain.users.erasure",
+    "projections.views.user_sessions",
+)
 
 
 @pytest.fixture
@@ -69,3 +77,30 @@ async def test_a_deleted_user_is_erased_and_its_address_is_free(nerve: Runtime) 
         assert await nerve.readers["users"].get(ALL_ROWS, ada) is None
         events = await nerve.log.stream("default", ada)
         assert "ada" not in str([event.data for event in events]).casefold()
+
+
+async def test_the_sessions_of_a_user_are_shown_and_their_address_is_erased(nerve: Runtime) -> None:
+    with pytest.raises(NotFound):
+        await send(nerve, RecordLogin(user_id="user-none", session="s1"))
+    ada = (await send(nerve, CreateUser(email="ada@example.org", name="Ada"))).stream
+    await send(nerve, RecordLogin(user_id=ada, session="s1", address="192.0.2.1", user_agent="Firefox"))
+    action = await send(nerve, RecordAction(user_id=ada, session="s1", action="export"))
+    sessions = nerve.readers["user_sessions"]
+    await nerve.projection_waits.reach(nerve.readers, action.position, DEADLINE)
+    row = await sessions.get(ALL_ROWS, f"{ada}/s1")
+    assert row is not None
+    assert (row["address"], row["user_agent"], row["actions"]) == ("192.0.2.1", "Firefox", 1)
+    erased = await send(nerve, EraseSubject(subject=ada))
+    await nerve.projection_waits.reach(nerve.readers, erased.position, DEADLINE)
+    row = await sessions.get(ALL_ROWS, f"{ada}/s1")
+    assert row is not None
+    assert (row["address"], row["user_agent"], row["actions"]) == (None, None, 1)
+
+
+async def test_users_and_their_sessions_are_in_the_api(nerve: Runtime) -> None:
+    schema = build_schema(nerve.catalog, nerve.views)
+    assert schema.query_type is not None
+    assert schema.mutation_type is not None
+    assert {"user", "users", "userSession", "userSessions"} <= schema.query_type.fields.keys()
+    recorded = {"recordLogin", "recordFailedLogin", "recordAction", "recordLogout"}
+    assert recorded | {"createUser", "deleteUser"} <= schema.mutation_type.fields.keys()
