@@ -6,7 +6,7 @@ The test stores what the runtime of processes would store, so that each state is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,30 +24,20 @@ from subscriptions.consumers.state import Partition
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import OpenWork, Work
 from tests.helpers.parcel_delivery.runs import CONTEXTS, PORTS, DeliveryRun, projecting
-from tests.helpers.served_api import Client, Served, serve
-
-PROCESS = """query ($id: ID!, $at: Position) { process(id: $id, atLeast: $at) {
-  id _meta { key } kind key status waitingFor stuckOn error errorCode retries correlationId compensationReason
-  effects { effectId name kind operation port state code message } } }"""
-ATTEMPTS = """query ($id: ID!) { processAttempts(id: $id) { effectId attempts error nextAttemptAt } }"""
-TRACE = """query ($id: ID!, $first: Int, $after: Position) {
-  trace(correlationId: $id, first: $first, after: $after) { truncated position startedAt endedAt
-    nodes { nodeId parentId kind name detail stream secondsAfterParent } } }"""
-COMMAND = """subscription ($id: ID!) { command(id: $id) { __typename
-  ... on CommandProjected { view }
-  ... on ProcessFinished { processId status }
-  ... on ProcessCompensated { processId reason } } }"""
-SEND = """mutation ($id: ID!, $command: ID) {
-  %s(input: { id: $id%s }, commandId: $command) { receipt { version } } }"""
-BOOK, BOOK_NOTHING = SEND % ("bookParcel", ", weight: 3"), SEND % ("bookParcel", ", weight: 0")
-LIVE_TRACE = """subscription ($id: ID!, $after: Position) { trace(correlationId: $id, after: $after) {
-  __typename ... on TraceNodes { nodes { nodeId parentId kind name } } } }"""
-OPERATE = """mutation ($id: ID!) {
-  %s(input: { id: $id, reason: "the address was mended" }, await: PROJECTED) {
-  process { status retries stuckOn } receipt { stream version } } }"""
-RETRY_ALL = """mutation ($filter: ProcessFilter!, $limit: Int) {
-  retryProcesses(filter: $filter, reason: "mail is back", limit: $limit) {
-    changed hasMore position refused { processId code message } } }"""
+from tests.helpers.process_documents import (
+    ATTEMPTS,
+    BOOK,
+    BOOK_NOTHING,
+    COMMAND,
+    LIVE_TRACE,
+    OPERATE,
+    PROCESS,
+    RETRY_ALL,
+    TRACE,
+    messages_of,
+    tree,
+)
+from tests.helpers.served_api import Served, serve
 
 
 @pytest.fixture
@@ -297,26 +287,3 @@ async def test_without_a_process_the_api_has_nothing_of_processes() -> None:
     schema = print_api(declarations.catalog, declarations.views)
     assert "processes(" not in schema
     assert "Process(" not in schema
-
-
-async def messages_of(client: Client) -> AsyncIterator[Any]:
-    """The messages of a subscription to its end."""
-    while (message := await client.receive())["type"] == "next":
-        assert "errors" not in message["payload"], message
-        yield message["payload"]["data"]["command"]
-
-
-def tree(nodes: Sequence[dict[str, Any]]) -> list[str]:
-    """The nodes as indented lines, children below their parents."""
-    by_parent: dict[str | None, list[dict[str, Any]]] = {}
-    ids = {node["nodeId"] for node in nodes}
-    for node in nodes:
-        parent = node["parentId"] if node["parentId"] in ids else None
-        by_parent.setdefault(parent, []).append(node)
-
-    def lines(parent: str | None, depth: int) -> Iterator[str]:
-        for node in by_parent.get(parent, ()):
-            yield f"{'  ' * depth}{node['kind']} {node['name']}"
-            yield from lines(node["nodeId"], depth + 1)
-
-    return list(lines(None, 0))

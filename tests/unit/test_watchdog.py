@@ -77,7 +77,10 @@ def test_the_key_of_a_process_is_watched_too(caplog: pytest.LogCaptureFixture) -
             for _ in range(2):
                 watchdog.look(sys._getframe())
 
-    process, event = cast(Any, Fulfilment), cast(Any, SimpleNamespace(type="order.placed", position=7))
+    process, event = (
+        cast(Any, Fulfilment),
+        cast(Any, SimpleNamespace(type="order.placed", position=7, payload=object())),
+    )
     assert instance_of(process, event) is None
     (record,) = caplog.records
     assert record.message.startswith(
