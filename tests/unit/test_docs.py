@@ -14,7 +14,7 @@ from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
-from domain.kernel import errors, limit_errors
+from domain.kernel import errors, limit_errors, unique_errors
 from tests.helpers.documentation import PAGES, ROOT, code_blocks
 
 
@@ -68,7 +68,7 @@ def test_the_page_of_authentication_lists_each_of_its_settings() -> None:
 
 def test_the_page_of_errors_lists_each_code() -> None:
     page = (ROOT / "docs" / "errors.md").read_text()
-    modules = (errors, limit_errors)
+    modules = (errors, limit_errors, unique_errors)
     classes = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
     codes = {kind.code for kind in classes if issubclass(kind, errors.NerveError)}
     assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.M)) == codes
