@@ -1,4 +1,4 @@
-"""The last use of each API key. It is recorded beside the log: a use changes nothing."""
+"""The last use of each API key. It has a collection of its own: a use is no event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of reads of personal data and events. It is kept beside the log: a read changes nothing."""
+"""The record of reads of personal data and events. It has a collection of its own: a read is no event."""
 
 from __future__ import annotations
 

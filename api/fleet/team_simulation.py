@@ -39,7 +39,7 @@ PATIENCE = 15.0
 """Seconds for which agents and people wait for a process to create what they are to work on."""
 
 POLL = 0.2
-"""Seconds between two attempts meanwhile."""
+"""Seconds between two attempts."""
 
 
 class TeamSimulation:

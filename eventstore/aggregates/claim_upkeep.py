@@ -63,7 +63,7 @@ class ClaimUpkeep:
     ) -> RebuildReport:
         """Claim the values of all stored streams of the categories, and release claims that do not count.
 
-        Commands may be stored meanwhile. `progress` is called after each stream.
+        Commands may be stored at the same time. `progress` is called after each stream.
         """
         wanted = set(self._unique.contexts if categories is None else categories)
         report = RebuildReport()

@@ -15,16 +15,28 @@ MAX_BYTES = 2_000_000
 class RecentCommits:
     """The acknowledged commits of this process, until they are taken or later ones replace them.
 
+    They are kept only while a tail follows the log: other processes have no use for them.
     A commit is left out if a reader would have more to do than to decode it: to open personal data, or to
     complete the erasure of a subject.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._events = catalog.events
+        self._tails = 0
         self._appends: LruCache[int, PendingAppend] = LruCache(MAX_BYTES, lambda append: len(append.encoded))
+
+    def begin(self) -> None:
+        """Keep commits from now on: a tail begins to follow the log."""
+        self._tails += 1
+
+    def end(self) -> None:
+        """Undo one `begin`."""
+        self._tails -= 1
 
     def add(self, position: int, append: PendingAppend) -> None:
         """Keep a commit that was acknowledged at this position."""
+        if not self._tails:
+            return
         commit = append.commit
         is_plain = not append.is_sealed and commit.category != Subject.category
         if is_plain and all(self._events.get(new.event.type) is type(new.event) for new in commit.events):

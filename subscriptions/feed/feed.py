@@ -103,6 +103,11 @@ class Feed(Tail[Commit]):
         super()._forget()
         self._pages.forget()
 
+    def _begin(self) -> None:
+        super()._begin()
+        self.log.recent.begin()
+
     def _end(self) -> None:
         super()._end()
+        self.log.recent.end()
         self._pages.close()

@@ -216,12 +216,16 @@ class Tail(Generic[T]):
     def _enter(self) -> None:
         self.cursors += 1
         if self.cursors == 1:
-            self._loop.start()
+            self._begin()
 
     def _leave(self) -> None:
         self.cursors -= 1
         if not self.cursors:
             self._end()
+
+    def _begin(self) -> None:
+        """Start to read, with the first cursor."""
+        self._loop.start()
 
     def _end(self) -> None:
         """Stop reading, after the last cursor has left."""

@@ -16,6 +16,7 @@ MASTERS = MasterKeys(b"m" * 32)
 
 async def test_i4_recent_commits_are_what_a_reader_reads_and_are_taken_once(store):
     """The record of a command that changed nothing is a tombstone to both."""
+    store.log.recent.begin()
     await store.log.append(commit("note-a", 0, actor="user-1", source="test"))
     await store.log.append(commit("note-a", 1, causation="evt-1", authentication="process"))
     await store.log.append(replace(commit("note-a", 2), events=(), run="run-1"))
@@ -25,6 +26,7 @@ async def test_i4_recent_commits_are_what_a_reader_reads_and_are_taken_once(stor
 
 
 async def test_i4_recent_commits_end_before_a_commit_of_another_process(store):
+    store.log.recent.begin()
     await store.log.append(commit("note-a", 0))
     hole = await store.leave_hole()
     await store.log.append(commit("note-b", 0))
@@ -37,6 +39,7 @@ async def test_i4_recent_commits_end_before_a_commit_of_another_process(store):
 async def test_i4_commits_that_a_reader_has_to_open_are_not_taken_from_memory(open_another):
     """Personal data is opened, and the erasure of a subject completed, by a reader only."""
     store = await open_another(masters=MASTERS)
+    store.log.recent.begin()
     await store.log.append(
         commit("person-1", 0, PersonRegistered(city="Graz", name="Ada"), category="person")
     )
@@ -48,5 +51,17 @@ async def test_i4_commits_that_a_reader_has_to_open_are_not_taken_from_memory(op
 async def test_i4_commits_of_undeclared_events_are_not_taken_from_memory(open_another):
     """A reader finds them unreadable."""
     store = await open_another(catalog=Catalog([]))
+    store.log.recent.begin()
     await store.log.append(commit("note-a", 0))
     assert store.log.recent.take(0, 10) == []
+
+
+async def test_recent_commits_are_kept_only_while_a_tail_follows(store):
+    await store.log.append(commit("note-a", 0))
+    assert store.log.recent.take(0, 10) == []
+    store.log.recent.begin()
+    await store.log.append(commit("note-a", 1))
+    assert [recent.position for recent in store.log.recent.take(1, 10)] == [2]
+    store.log.recent.end()
+    await store.log.append(commit("note-a", 2))
+    assert store.log.recent.take(2, 10) == []
