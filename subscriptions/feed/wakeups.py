@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 
 from domain.kernel.errors import ConfigurationError, Unavailable, UntrustedCertificate
@@ -37,6 +37,9 @@ TEXT = "tell"
 MAX_TEXTS = 1_000
 """Most texts that wait to be sent; while Redis is down, older ones are dropped."""
 
+STOP_WITHIN = 1.0
+"""Longest time in seconds that `Wakeups.stop` spends on messages that are not sent yet."""
+
 BEAT_EVERY = 0.5
 """The part of a poll interval after which a worker looks and beats again."""
 
@@ -56,6 +59,8 @@ class Wakeups:
         self._handlers: dict[str, Callable[[str], None]] = {}
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
         self._has_messages = asyncio.Event()
+        self._unsent: list[str] = []
+        """Messages that were taken to be sent, and that Redis has not confirmed."""
         self._loops = [
             _loop(self._send, "wake-ups are not sent, other processes poll"),
             _loop(self._receive, "wake-ups are not received, this process polls"),
@@ -67,9 +72,15 @@ class Wakeups:
             loop.start()
 
     async def stop(self) -> None:
-        """Leave Redis."""
+        """Send what waits to be sent, as far as Redis takes it at once, and leave Redis.
+
+        So a command of a process that ends right after it, such as the CLI's, wakes the others too.
+        """
         # redis-py loses a cancellation that comes while it connects.
         await asyncio.gather(*(loop.stop(insist=True) for loop in self._loops))
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN):
+                await self._publish()
         await self._channel.close()
 
     async def reachable(self) -> bool:
@@ -142,8 +153,20 @@ class Wakeups:
         while True:
             await self._has_messages.wait()
             self._has_messages.clear()
-            await self._channel.publish(self._take_messages())
+            await self._publish()
             backoff.reset()
+
+    async def _publish(self) -> None:
+        """Send what waits. It is dropped when Redis fails, and kept when only this call is cancelled."""
+        self._unsent += self._take_messages()
+        if not self._unsent:
+            return
+        try:
+            await self._channel.publish(self._unsent)
+        except Unavailable:
+            self._unsent.clear()
+            raise
+        self._unsent.clear()
 
     def _take_messages(self) -> Iterable[str]:
         """Yield the messages that wait, each once."""

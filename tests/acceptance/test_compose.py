@@ -119,6 +119,11 @@ class Deployment:
         assert self.children[name].exit_code is None, (self._folder / f"{name}.log").read_text()
         return subprocess.run(self._command(command, name), capture_output=True, check=False).returncode == 0
 
+    def accepts(self, name: str, key: str) -> bool:
+        """Whether the API process `name` accepts an API key."""
+        address = f"http://{LOOPBACK}:{self.ports[name]}/graphql?query={{__typename}}"
+        return httpx.get(address, headers={"X-API-Key": key}).status_code == 200
+
     def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run the command of a service that ends by itself, or another command with its settings."""
         words = self._command(list(command) or self._service(name)["command"], name)
@@ -174,6 +179,9 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
     key = deployment.run(
         "worker", "nerve", "access", "keys", "issue", "admin", "--role", "administrator"
     ).stdout.strip()
+    for name in ("api1", "api2"):
+        # A process that another one's command gives a key knows it within milliseconds, not at once.
+        eventually(partial(deployment.accepts, name, key))
     address = f"{LOOPBACK}:{deployment.ports['proxy']}"
     create = (
         'mutation { createTask(input: {title: "t"}, await: PROJECTED) { task { title } receipt { stream } } }'
