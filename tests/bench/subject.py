@@ -43,7 +43,7 @@ class HeldReader:
         self.count = reader.count
         self._held: Page | None = None
 
-    async def page(self, tenant: str, query: ListQuery) -> Page:
+    async def page(self, scope: RowScope, query: ListQuery) -> Page:
         if self._held is None:
-            self._held = await self._reader.page(RowScope(tenant), query)
+            self._held = await self._reader.page(scope, query)
         return self._held
