@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.activity.location import Location
 from domain.kernel import Identifier, Name, PutCommand, Refers
 from domain.kernel.access import role
 from domain.users.aggregate import User
@@ -31,6 +32,10 @@ class RecordLogin(_ActivityCommand):
     session: Session
     address: Name | None = Field(None, description="The network address of the user; it is personal data.")
     user_agent: Name | None = Field(None, description="The program of the user; it is personal data.")
+    location: Location | None = Field(
+        None,
+        description="Where the user is; it is personal data, and kept to a tenth of a degree.",
+    )
 
 
 class RecordFailedLogin(_ActivityCommand):

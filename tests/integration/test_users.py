@@ -15,6 +15,8 @@ from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
 from domain.activity.commands import RecordAction, RecordLogin
+from domain.activity.events import LoggedIn
+from domain.activity.location import Location
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Command, Envelope, NotFound, Receipt
 from domain.kernel.unique_errors import ValueTaken
@@ -47,6 +49,13 @@ async def nerve(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[
 
 async def send(nerve: Runtime, command: Command) -> Receipt:
     return await nerve.bus.dispatch(Envelope(command))
+
+
+async def logged_in(nerve: Runtime, activity: str) -> tuple[str | None, Location | None]:
+    """Return address and location of the login with which the activity begins, as the log has them."""
+    login = (await nerve.log.stream("default", activity))[0].payload
+    assert isinstance(login, LoggedIn)
+    return login.address, login.location
 
 
 async def test_of_fifty_users_with_one_address_one_is_created(nerve: Runtime) -> None:
@@ -83,7 +92,10 @@ async def test_the_sessions_of_a_user_are_shown_and_their_address_is_erased(nerv
     with pytest.raises(NotFound):
         await send(nerve, RecordLogin(user_id="user-none", session="s1"))
     ada = (await send(nerve, CreateUser(email="ada@example.org", name="Ada"))).stream
-    await send(nerve, RecordLogin(user_id=ada, session="s1", address="192.0.2.1", user_agent="Firefox"))
+    place = Location(latitude=52.5, longitude=13.4)
+    login = RecordLogin(user_id=ada, session="s1", address="192.0.2.1", user_agent="Firefox", location=place)
+    activity = (await send(nerve, login)).stream
+    assert await logged_in(nerve, activity) == ("192.0.2.1", place)
     action = await send(nerve, RecordAction(user_id=ada, session="s1", action="export"))
     sessions = nerve.readers["user_sessions"]
     await nerve.projection_waits.reach(nerve.readers, action.position, DEADLINE)
@@ -95,6 +107,7 @@ async def test_the_sessions_of_a_user_are_shown_and_their_address_is_erased(nerv
     row = await sessions.get(ALL_ROWS, f"{ada}/s1")
     assert row is not None
     assert (row["address"], row["user_agent"], row["actions"]) == (None, None, 1)
+    assert await logged_in(nerve, activity) == (None, None)
 
 
 async def test_users_and_their_sessions_are_in_the_api(nerve: Runtime) -> None:

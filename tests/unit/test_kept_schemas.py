@@ -12,6 +12,8 @@ from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.contexts import load_contexts
+from api.settings import Settings
 from domain.kernel import Catalog
 from eventstore.integrity.event_schemas import (
     EventSchemas,
@@ -38,6 +40,18 @@ IN_UTC: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 def test_the_schemas_that_are_kept_say_what_the_events_are():
     assert schema_problems(CATALOG) == []
+
+
+def test_the_schemas_of_contexts_that_are_not_served_by_default_are_kept_too():
+    modules = (
+        "projections.views.users",
+        "projections.views.user_sessions",
+        "projections.builtin.alerts",
+        "projections.builtin.system_events",
+        "projections.builtin.service_calls",
+    )
+    catalog = load_contexts(Settings(contexts=modules)).catalog
+    assert schema_problems(catalog) == []
 
 
 @settings(max_examples=30, deadline=None)
