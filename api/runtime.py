@@ -15,6 +15,7 @@ from api.access.read_audit import ReadAudit
 from api.access.visibility import Visibilities
 from api.contexts import processes_in
 from api.ids import new_id, now
+from api.instruments import NO_INSTRUMENTS, Instruments
 from api.metrics import MeteredLog, Metrics
 from api.position_seal import PositionSeal
 from api.process_operator import ProcessOperator
@@ -76,7 +77,7 @@ class Runtime:
 
     The fields need servers; `api.lifecycle` opens them. Every other part is a property, made once from the
     parts that it names. To replace a part, override it in a subclass and pass the subclass to `open_runtime`.
-    The keys of mappings are names of views.
+    The keys of mappings are names of views. `instruments` wrap the parts that they observe.
     """
 
     log_class: ClassVar[type[EventLog]] = EventLog
@@ -90,6 +91,7 @@ class Runtime:
     log: EventLog
     digest_key: bytes
     position_key: bytes
+    instruments: Instruments = NO_INSTRUMENTS
 
     def make_parts(self) -> None:
         """Make all parts now, so that a wrong declaration fails at start and not in a request."""
@@ -107,7 +109,7 @@ class Runtime:
     def bus(self) -> CommandBus:
         return CommandBus(
             self.catalog,
-            MeteredLog(self.log, self.metrics),
+            self.instruments.wrap_log(MeteredLog(self.log, self.metrics)),
             self.aggregates,
             now,
             new_id,
@@ -121,6 +123,7 @@ class Runtime:
     def middleware(self) -> Sequence[Middleware]:
         """What runs around each command, from the outside to the inside."""
         return (
+            *self.instruments.middleware,
             measure_commands(self.metrics, perf_counter),
             log_commands(logging.getLogger("nerve.commands")),
             correlate,
@@ -176,7 +179,7 @@ class Runtime:
 
     @cached_property
     def feed(self) -> Feed:
-        return Feed(self.log, self.wakeups, self.settings.poll_interval)
+        return self.instruments.make_feed(self.log, self.wakeups, self.settings.poll_interval)
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
@@ -202,7 +205,7 @@ class Runtime:
         return {view.name: self._view_parts(view) for view in self.views}
 
     def _view_parts(self, view: View[Any]) -> ViewParts:
-        settings = self.settings
+        settings, wrap = self.settings, self.instruments.wrap_source
         interval = settings.poll_interval
         locator = ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
         reader, tail = ViewReader(locator, self.scan_limit), ViewTail(locator, interval)
@@ -213,7 +216,9 @@ class Runtime:
             related=RelatedRows(locator, self.scan_limit),
             past=past,
             tail=tail,
-            live=LiveView(reader, tail, self.log.head, past.visible_since, limits=self.ring_limits),
+            live=LiveView(
+                reader, tail, self.log.head, past.visible_since, limits=self.ring_limits, wrap_source=wrap
+            ),
         )
 
     @cached_property
@@ -250,7 +255,8 @@ class Runtime:
 
     @cached_property
     def event_hub(self) -> EventHub:
-        return EventHub(self.log, self.feed, limits=self.ring_limits)
+        wrap = self.instruments.wrap_source
+        return EventHub(self.log, self.feed, limits=self.ring_limits, wrap_source=wrap)
 
     @cached_property
     def ring_limits(self) -> RingLimits:

@@ -26,6 +26,7 @@ from api.personal_data_settings import PersonalDataSettings
 from api.port_settings import PortName, PortSettings
 from api.secret_settings import Environment, refuse_secrets
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
+from api.tracing_settings import TracingSettings
 from domain.kernel.errors import ConfigurationError
 from subscriptions.consumers.group import LEASE_TIME
 
@@ -133,6 +134,9 @@ class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
         None, ge=1, le=65535, description="Port where a worker serves /metrics; default: it does not."
     )
 
+    tracing: TracingSettings | None = Field(
+        None, description="Collector of OpenTelemetry spans of nerve; default: none. See docs/tracing.md."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level of log lines.")
 
     @field_validator(

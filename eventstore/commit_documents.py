@@ -88,6 +88,7 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
         "authentication": commit.authentication,
         "client": sealed.client,
         "claim": commit.claim,
+        "span": commit.span,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
@@ -160,6 +161,7 @@ def as_read(commit: NewCommit, position: int, at: datetime) -> Commit:
         recorded=None if commit.recorded is None else to_moment(commit.recorded),
         restored=commit.restored,
         authentication=commit.authentication,
+        span=commit.span,
     )
     events = [
         RecordedEvent(
@@ -190,6 +192,7 @@ def to_info(document: Document) -> CommitInfo:
         restored=document.get("restored", False),
         authentication=document.get("authentication"),
         client=document.get("client"),
+        span=document.get("span"),
     )
 
 

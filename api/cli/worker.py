@@ -10,6 +10,7 @@ import uvloop
 from api.cli.service import service_settings
 from api.lifecycle import open_runtime
 from api.settings import Settings
+from api.tracing.opening import open_tracing
 
 
 def worker() -> None:
@@ -21,5 +22,8 @@ async def _work(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_runtime(settings, worker=True):
+    async with (
+        open_tracing(settings.tracing) as tracing,
+        open_runtime(settings, worker=True, make_instruments=tracing.make_instruments),
+    ):
         await stopped.wait()

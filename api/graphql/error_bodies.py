@@ -10,7 +10,7 @@ from graphql import GraphQLError, GraphQLSchema
 
 from api.graphql.core_messages import client_message
 from api.graphql.message_hints import hints
-from domain.dispatch.middleware import current_trace_id
+from domain.dispatch.trace_context import current_trace_context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import (
     ConfigurationError,
@@ -93,7 +93,8 @@ def _cause(error: GraphQLError) -> Exception:
 
 
 def _masked(cause: Exception, *, explain: bool) -> dict[str, Any]:
-    trace_id = current_trace_id.get() or uuid4().hex
+    context = current_trace_context.get()
+    trace_id = uuid4().hex if context is None else context.trace_id
     if isinstance(cause, ContextFault):
         _log_fault(cause, trace_id)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +20,9 @@ from api.runtime import Runtime
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
-from domain.dispatch.middleware import current_trace_id
+from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel.errors import NerveError, Unauthenticated
 from domain.kernel.limit_errors import RateLimited
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class AdmittedCaller(NamedTuple):
@@ -116,10 +113,9 @@ def client_address(request: Request, addresses: ClientAddresses) -> str | None:
 
 @contextmanager
 def traced(headers: Mapping[str, str]) -> Iterator[None]:
-    """Use the trace id that the client sent (W3C Trace Context, header ``traceparent``) inside the block."""
-    sent = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    token = current_trace_id.set(sent[1] if sent else None)
+    """Use the trace context that the client sent (W3C, header ``traceparent``) inside the block."""
+    token = current_trace_context.set(TraceContext.parse(headers.get("traceparent", "")))
     try:
         yield
     finally:
-        current_trace_id.reset(token)
+        current_trace_context.reset(token)

@@ -251,6 +251,7 @@ class Decider:
             authentication=envelope.scope.authentication,
             client=envelope.scope.client,
             claim=decision.claimed.token if decision.claimed and decision.claimed.taken else None,
+            span=envelope.span,
         )
 
     def _new_events(self, command: Command, target: Target, decision: Decision) -> tuple[NewEvent, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import replace
 from typing import Protocol
 
 from domain.dispatch.bus import Handler, Middleware
+from domain.dispatch.trace_context import current_trace_context
 from domain.kernel.command import Envelope, Receipt
 from domain.kernel.errors import ContextFault, NerveError, ValidationFailed
 from domain.kernel.faults import traceback_text
@@ -17,9 +17,6 @@ Timer = Callable[[], float]
 """A monotonic clock in seconds, such as `time.perf_counter`."""
 
 MAX_COMMAND_ID = 128
-
-current_trace_id: ContextVar[str | None] = ContextVar("trace", default=None)
-"""The trace id (32 hexadecimal digits, W3C Trace Context) that the caller sent."""
 
 
 class CommandMeter(Protocol):
@@ -60,10 +57,11 @@ def reserve_ids(prefixes: tuple[str, ...]) -> Middleware:
 
 
 async def correlate(envelope: Envelope, next_handler: Handler) -> Receipt:
-    """Use the caller's trace id as correlation id, unless the command has one."""
-    trace_id = current_trace_id.get()
-    if envelope.correlation is None and trace_id is not None:
-        envelope = replace(envelope, correlation=trace_id)
+    """Give the command the request's span, and its trace id as correlation id, where it has none."""
+    context = current_trace_context.get()
+    if context is not None:
+        correlation = context.trace_id if envelope.correlation is None else envelope.correlation
+        envelope = replace(envelope, correlation=correlation, span=envelope.span or context.pack())
     return await next_handler(envelope)
 
 

@@ -42,7 +42,8 @@ class NewCommit:
     are withdrawn, it stores no commit with that token. Without events, the commit is that record.
 
     `authentication` and `client` are those of the caller's `Scope`. The address is personal data of the
-    actor: the log encrypts it, and does not store it without an actor.
+    actor: the log encrypts it, and does not store it without an actor. `span` is the packed trace context of
+    the span that stores the commit.
     """
 
     tenant: str
@@ -66,6 +67,7 @@ class NewCommit:
     authentication: str | None = None
     client: str | None = None
     claim: str | None = None
+    span: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,8 @@ class Envelope:
     `command_id` makes it idempotent; without one the bus generates one, and no client can send it twice.
     `expected_version` is the version that the client based its decision on; at another version the command's
     conflict rule decides. `occurred` is the event time if that is not now. `permission` is what the caller is
-    allowed; None for a command that nerve itself dispatches.
+    allowed; None for a command that nerve itself dispatches. `span` is the packed trace context of the span
+    that the command comes from.
     """
 
     command: Command
@@ -139,6 +140,7 @@ class Envelope:
     source: str | None = None
     occurred: datetime | None = None
     permission: Permission | None = None
+    span: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ class CommitInfo(NamedTuple):
     time and `recorded` the time at which the log recorded it that it was imported from, each if it differs.
     `restored` is true of a commit that was imported as another log had recorded it. `authentication` is how
     the actor was authenticated, None in commits without it and of older releases. `client` is the sealed
-    network address of the actor, which only an audit opens.
+    network address of the actor, which only an audit opens. `span` is the packed trace context of the span in
+    which the commit was stored.
     """
 
     position: int
@@ -103,6 +104,7 @@ class CommitInfo(NamedTuple):
     restored: bool = False
     authentication: str | None = None
     client: bytes | None = None
+    span: bytes | None = None
 
 
 class Cause(StrEnum):

@@ -58,6 +58,7 @@ class _Commit(TypedDict):
     authentication: NotRequired[Name]
     client: NotRequired[bytes]
     claim: NotRequired[Name]
+    span: NotRequired[bytes]
 
 
 class _Unchanged(TypedDict):

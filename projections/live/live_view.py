@@ -18,7 +18,7 @@ from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
 from subscriptions.live.hub import Hub
 from subscriptions.live.messages import MAX_LAG, StatusMessage
-from subscriptions.live.ports import LiveStats, Renderer
+from subscriptions.live.ports import LiveStats, Renderer, WrapSource, keep_source
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Sink, Subscription
@@ -33,7 +33,8 @@ class LiveView:
     """Serves the subscribers of one view. One that falls `max_lag` positions behind receives `Lagged`.
 
     `read_head` reads the end of the log, `past` which rows a subscriber could see before. `limits` bound what
-    is kept for slow subscribers, `read_limits` what is read for new ones.
+    is kept for slow subscribers, `read_limits` what is read for new ones. `wrap_source` may put another
+    source in the place of the view's.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class LiveView:
         max_lag: int = MAX_LAG,
         limits: RingLimits | None = None,
         read_limits: ReadLimits | None = None,
+        wrap_source: WrapSource = keep_source,
     ) -> None:
         self._view = reader.view
         self._source = ViewSource(reader, tail, read_head, past, read_limits or ReadLimits())
+        source = wrap_source(self._view.name, self._source)
         self._hub: Hub[Row, LiveMessage] = Hub(
-            self._source.dispatcher, self._source, max_lag=max_lag, limits=limits
+            self._source.dispatcher, source, max_lag=max_lag, limits=limits
         )
 
     @property

@@ -16,7 +16,16 @@ from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.event_index import EventIndex
 from subscriptions.live.hub import Hub
 from subscriptions.live.messages import MAX_LAG, CursorExpired, StatusMessage
-from subscriptions.live.ports import BacklogPage, BacklogRead, EndOfStream, LiveStats, Publisher, Renderer
+from subscriptions.live.ports import (
+    BacklogPage,
+    BacklogRead,
+    EndOfStream,
+    LiveStats,
+    Publisher,
+    Renderer,
+    WrapSource,
+    keep_source,
+)
 from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import RingLimits
 from subscriptions.live.sinks import Sink, Subscription
@@ -42,16 +51,24 @@ class EventHub:
     """Delivers the log's events to the subscribers of this process; as a source, it publishes commits.
 
     A subscriber that falls more than `max_lag` positions behind, after it has caught up, and that the ring
-    does not serve any more, receives `Lagged`.
+    does not serve any more, receives `Lagged`. `wrap_source` may put another source in the place of the hub.
     """
 
     def __init__(
-        self, log: EventLog, feed: Feed, *, max_lag: int = MAX_LAG, limits: RingLimits | None = None
+        self,
+        log: EventLog,
+        feed: Feed,
+        *,
+        max_lag: int = MAX_LAG,
+        limits: RingLimits | None = None,
+        wrap_source: WrapSource = keep_source,
     ) -> None:
         self.log = log
         self.dispatcher: Dispatcher[Commit] = Dispatcher(feed, log.high_water_mark)
         self._index: EventIndex[EventTopicSource] = EventIndex()
-        self._hub: Hub[Commit, EventMessage] = Hub(self.dispatcher, self, max_lag=max_lag, limits=limits)
+        self._hub: Hub[Commit, EventMessage] = Hub(
+            self.dispatcher, wrap_source("log", self), max_lag=max_lag, limits=limits
+        )
         self._head: asyncio.Task[int] | None = None
 
     @property

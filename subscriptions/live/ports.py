@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from eventstore.place import Place
 from subscriptions.live.messages import CursorExpired, StatusMessage
 
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -110,6 +111,17 @@ class Source(Protocol[T_contra]):
 
     def publish(self, items: Sequence[T_contra]) -> None:
         """Publish what the items mean to each topic; they follow all that were given before."""
+
+
+class WrapSource(Protocol):
+    """Returns what publishes to topics in place of the source of this name."""
+
+    def __call__(self, name: str, source: Source[T], /) -> Source[T]: ...
+
+
+def keep_source(_name: str, source: Source[T]) -> Source[T]:
+    """Return the source itself."""
+    return source
 
 
 class Progress(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from domain.dispatch.ports import Clock, IdSource, LoadedState, NewCommit
+from domain.dispatch.ports import Clock, CommandLog, IdSource, LoadedState, NewCommit
 from domain.kernel import Event, Receipt
 from domain.kernel.errors import ConcurrencyConflict, ContextFault, UnfitValue, ValidationFailed
 from domain.kernel.event import NewEvent
@@ -19,7 +19,6 @@ from domain.process.events import ProcessStarted, ProcessStuck
 from domain.process.instance import Instance, instance_class
 from domain.process.instance_state import InstanceState
 from eventstore.aggregates.repository import AggregateRepository
-from eventstore.log import EventLog
 
 
 class InstanceKey(NamedTuple):
@@ -36,7 +35,7 @@ class InstanceKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CommitCause:
-    """The cause of a commit of an instance: the ids that the commit carries.
+    """The cause of a commit of an instance: the ids and the span that the commit carries.
 
     `name` stands in the commit in the place of a command's name.
     """
@@ -45,6 +44,7 @@ class CommitCause:
     name: str
     correlation: str
     causation: str | None
+    span: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Instances:
     def __init__(
         self,
         processes: Mapping[str, ProcessContext],
-        log: EventLog,
+        log: CommandLog,
         aggregates: AggregateRepository,
         clock: Clock,
         ids: IdSource,
@@ -190,6 +190,7 @@ class Instances:
             at=self._clock(),
             occurred=None,
             authentication="process",
+            span=cause.span,
         )
         receipt = await self._log.append(commit)
         if receipt.replayed:

@@ -106,6 +106,7 @@ class PolicyHandler:
             command_id=self._policy.command_id(event, index),
             correlation=event.commit.correlation,
             causation=event.id,
+            span=event.commit.span,
         )
         backoff = Backoff()
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domain.dispatch import CommandBus
@@ -12,13 +12,17 @@ from domain.process.context import ProcessContext
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from subscriptions.processes.circuits import PortCircuit
+from subscriptions.processes.held_work import Perform
 from subscriptions.processes.instances import Instances
 from subscriptions.processes.ports import ProcessMeter
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessParts:
-    """What all processes of a worker share. `processes` are by category, `circuits` by the name of a port."""
+    """What all processes of a worker share. `processes` are by category, `circuits` by the name of a port.
+
+    `wrap_perform` returns what does the work in place of the given function.
+    """
 
     processes: Mapping[str, ProcessContext]
     database: Database
@@ -29,3 +33,4 @@ class ProcessParts:
     circuits: Mapping[str, PortCircuit]
     clock: Clock
     meter: ProcessMeter
+    wrap_perform: Callable[[Perform], Perform] = lambda perform: perform

@@ -65,7 +65,8 @@ class ProcessSession:
         self._parts = parts
         self._instances = parts.instances
         self._channels = Channels(parts.circuits)
-        self._unkeyed = UnkeyedEvents(context.process, parts.instances, self._deliver_late)
+        deliver_late = partial(self._trigger, late=True)
+        self._unkeyed = UnkeyedEvents(context.process, parts.instances, deliver_late)
         self._set_up(Partition())
 
     def _set_up(self, partition: Partition) -> None:
@@ -89,7 +90,8 @@ class ProcessSession:
             CallEffects(parts.circuits, recorder, parts.meter, lambda: self._agenda.now),
             self._children,
         )
-        self._agenda = Agenda(self._open_work, self._channels.limits, runner.perform, parts.clock)
+        perform = parts.wrap_perform(runner.perform)
+        self._agenda = Agenda(self._open_work, self._channels.limits, perform, parts.clock)
 
     @property
     def held(self) -> int:
@@ -175,9 +177,6 @@ class ProcessSession:
             else:
                 await self._trigger(instance, item)
 
-    async def _deliver_late(self, instance: InstanceKey, event: RecordedEvent) -> None:
-        await self._trigger(instance, event, late=True)
-
     async def _trigger(self, instance: InstanceKey, event: RecordedEvent, *, late: bool = False) -> None:
         """React to an event, or park it if the instance cannot react now."""
         if instance in self._parked and not await self._is_stuck(instance):
@@ -220,7 +219,7 @@ class ProcessSession:
             return react_to_event(state, event, instance.stream, self._parts.clock(), late=late)
 
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
-        cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id)
+        cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id, event.commit.span)
         is_first, stuck = self._is_first(instance, event), partial(stuck_at, event)
         return await self._instances.change(instance, react, cause, is_probably_new=is_first, stuck=stuck)
 

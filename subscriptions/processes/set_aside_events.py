@@ -37,5 +37,5 @@ class SetAsideEvents:
 
     async def _change(self, instance: InstanceKey, react: React, event: RecordedEvent) -> None:
         command_id = f"{instance.stream}<{event.stream}:{event.version}"
-        cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id)
+        cause = CommitCause(command_id, "ReactToEvent", event.commit.correlation, event.id, event.commit.span)
         await self._instances.change(instance, react, cause)

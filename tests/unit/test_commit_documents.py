@@ -13,6 +13,7 @@ from pydantic import create_model
 
 from domain.kernel import Catalog, Context, Event
 from eventstore.commit_documents import as_read, encode_commit, to_commit, with_position
+from eventstore.integrity.commit_schema import commit_defect
 from eventstore.mongo.driver import CODEC
 from tests.helpers.commits import commit
 from tests.helpers.declared_types import declared_types
@@ -46,3 +47,15 @@ def test_an_appended_commit_is_what_a_reader_decodes(data: st.DataObject):
     assert taken.info == reading.info
     assert taken.events[0].data == reading.events[0].data
     assert taken.events[0].payload == kind.from_data(reading.events[0].data)
+
+
+def test_a_commit_keeps_its_span():
+    """It is read as it was stored; a commit without one has no such field."""
+    catalog = Catalog([Context("notes", Note)])
+    for span in (b"s" * 25, None):
+        new = commit("note-1", span=span)
+        document = bson.decode(with_position(encode_commit(new), 7).raw, CODEC)
+        assert document.get("span") == span
+        assert commit_defect(document) is None
+        assert to_commit(document, catalog).info == as_read(new, 7, new.at).info
+        assert ("span" in document) is (span is not None)

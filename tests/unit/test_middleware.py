@@ -12,15 +12,16 @@ from domain.agents.commands import RegisterAgent
 from domain.dispatch.middleware import (
     check_envelope,
     correlate,
-    current_trace_id,
     log_commands,
     measure_commands,
     reserve_ids,
 )
+from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel import Envelope, InvariantViolated, Receipt
 from domain.kernel.errors import ContextFault, ValidationFailed
 
 ENVELOPE = Envelope(RegisterAgent(name="x"))
+CONTEXT = TraceContext("f" * 32, "a" * 16, 1)
 
 
 async def store(envelope: Envelope) -> Receipt:
@@ -63,13 +64,32 @@ async def test_no_client_takes_the_id_of_a_command_that_a_process_is_going_to_se
 
 async def test_a_command_is_correlated_with_its_callers_trace_unless_it_says_otherwise() -> None:
     assert (await correlate(ENVELOPE, store)).correlation == "cmd-1"
-    token = current_trace_id.set("f" * 32)
+    token = current_trace_context.set(CONTEXT)
     try:
         assert (await correlate(ENVELOPE, store)).correlation == "f" * 32
         own = Envelope(ENVELOPE.command, correlation="own")
         assert (await correlate(own, store)).correlation == "own"
     finally:
-        current_trace_id.reset(token)
+        current_trace_context.reset(token)
+
+
+async def test_a_command_has_the_span_of_its_caller_unless_it_has_one() -> None:
+    """So its commit says which span it comes from, also where nerve records none."""
+    spans: list[bytes | None] = []
+
+    async def note_span(envelope: Envelope) -> Receipt:
+        spans.append(envelope.span)
+        return await store(envelope)
+
+    own = Envelope(ENVELOPE.command, span=b"own")
+    await correlate(ENVELOPE, note_span)
+    token = current_trace_context.set(CONTEXT)
+    try:
+        await correlate(ENVELOPE, note_span)
+        await correlate(own, note_span)
+    finally:
+        current_trace_context.reset(token)
+    assert spans == [None, CONTEXT.pack(), b"own"]
 
 
 async def test_every_outcome_is_measured() -> None:
