@@ -8,7 +8,7 @@ BROWSER := $(or $(call HAS,chromium),$(call HAS,chromium-browser),$(call HAS,goo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CONSOLE := api/console/static/index.html
 
-.PHONY: run test lint audit sbom check bench faults console constraints clean
+.PHONY: run test lint audit sbom check references bench faults console constraints clean
 .DELETE_ON_ERROR:
 
 run: .venv/embedded
@@ -41,6 +41,10 @@ sbom: .venv/dev
 	$(BIN)/uvx --quiet --from cyclonedx-bom cyclonedx-py environment $(BIN)/python --output-reproducible --output-file sbom.json
 
 check: lint test audit
+
+# Runs the tests that docs/references.md names; all of them are part of `make test` too.
+references: .venv/dev
+	$(BIN)/python -m tests.references
 
 bench: .venv/dev
 	$(BIN)/python -m tests.bench
