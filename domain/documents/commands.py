@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from domain.documents.conflicts import merge
 from domain.documents.json_patch import read_steps
+from domain.documents.json_pointer import read_pointer
+from domain.documents.three_way import MergeRule, MergeRules
 from domain.kernel import ChangeCommand, ConflictRule, CreateCommand, last_write_wins
 from domain.kernel.access import role
 from domain.kernel.fields import Identifier, Json, Name, Text
@@ -63,6 +65,47 @@ class PatchDocument(ChangeCommand):
     )
 
 
+def _check_pointer(path: str) -> str:
+    if read_pointer(path) is None:
+        raise ValueError("must be a JSON Pointer, such as /title or /content/steps")
+    return path
+
+
+class MemberRule(BaseModel):
+    """The rule for the members at a path and below it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[Text, AfterValidator(_check_pointer)] = Field(
+        description="A JSON Pointer (RFC 6901) that begins with /title or /content."
+    )
+    rule: MergeRule = Field(description="What becomes of members that both sides have changed.")
+
+
+class MergeDocument(ChangeCommand):
+    """Merges an edited copy of a version into the document, as it is by now.
+
+    A member that only one side has changed gets the value of that side, and members of objects are merged in
+    turn. Where both sides have changed a value differently, a rule decides.
+    """
+
+    access = role("editor")
+
+    on_conflict: ClassVar[ConflictRule] = last_write_wins
+
+    base_version: int = Field(ge=1, description="The version that was copied: one of the last 100.")
+    title: Name | None = Field(None, description="The title of the copy; null if it was not edited.")
+    content: Json = Field(description="The content of the copy after the edit.")
+    rule: MergeRule = Field(MergeRule.REFUSE, description="The rule for all members that `rules` omits.")
+    rules: list[MemberRule] = Field(
+        default=[], max_length=100, description="Rules for single members; the longest path counts."
+    )
+
+    def merge_rules(self) -> MergeRules:
+        """Return the rule of each member."""
+        return MergeRules(self.rule, {read_pointer(each.path) or (): each.rule for each in self.rules})
+
+
 class RenameDocument(ChangeCommand):
     """Renames the document."""
 
@@ -79,6 +122,17 @@ class ArchiveDocument(ChangeCommand):
     access = role("editor")
 
     reason: Text | None = Field(None, description="Why it is archived.")
+
+
+class DeleteDocument(ChangeCommand):
+    """Deletes the document for good: it leaves the view, and nothing changes or restores it.
+
+    Its versions can still be read by `versions`, `stateAt` and `diff`.
+    """
+
+    access = role("editor")
+
+    reason: Text | None = Field(None, description="Why it is deleted.")
 
 
 class RestoreDocument(ChangeCommand):

@@ -9,9 +9,8 @@ from pydantic import JsonValue
 
 from domain.documents.events import DocumentArchived, DocumentPatched, DocumentRenamed, field_value
 from domain.documents.json_patch import changed_paths, read_steps
+from domain.documents.json_pointer import Path
 from domain.kernel import Event
-
-Path = tuple[str, ...]
 
 EVERYTHING: Path = ()
 

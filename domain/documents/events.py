@@ -65,6 +65,14 @@ class DocumentArchived(Event, type="document.archived"):
     reason: str | None = None
 
 
+class DocumentDeleted(Event, type="document.deleted"):
+    """A document was deleted for good."""
+
+    access = signed_in
+
+    reason: str | None = None
+
+
 class DocumentRestored(Event, type="document.restored"):
     """Title and content of `version` became the newest. `personal` may hold `title` and `content`."""
 
@@ -83,6 +91,7 @@ DocumentEvent = (
     | DocumentPatched
     | DocumentRenamed
     | DocumentArchived
+    | DocumentDeleted
     | DocumentRestored
 )
 

@@ -12,20 +12,16 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
+from domain.documents.json_pointer import Path, pointer, read_pointer
 from domain.documents.merging import is_same_json
 from domain.kernel import InvariantViolated
 from domain.kernel.fields import MAX_JSON_DEPTH
-
-Path = tuple[str, ...]
 
 MAX_STEPS = 1_000
 MAX_COPIED = 1_000_000
 """Characters and values that the steps of one patch may copy and move."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]*")
-_ESCAPE = re.compile(r"~[01]")
-_BAD_ESCAPE = re.compile(r"~(?![01])")
-_UNESCAPED = {"~0": "~", "~1": "/"}
 
 
 class PatchStep(NamedTuple):
@@ -39,8 +35,9 @@ class PatchStep(NamedTuple):
 
     def fail(self, reason: str) -> InvariantViolated:
         """The error of a step that cannot be done."""
-        pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in self.path)
-        return InvariantViolated(f"step {self.number} of the patch, {self.operation} {pointer!r}: {reason}")
+        return InvariantViolated(
+            f"step {self.number} of the patch, {self.operation} {pointer(self.path)!r}: {reason}"
+        )
 
 
 def read_steps(patch: Sequence[JsonValue]) -> list[PatchStep]:
@@ -97,13 +94,14 @@ def _read(number: int, step: JsonValue) -> PatchStep:
 
 
 def _read_pointer(text: JsonValue, name: str, number: int) -> Path:
-    """The parts of a JSON Pointer (RFC 6901)."""
-    if not isinstance(text, str) or (text and not text.startswith("/")) or _BAD_ESCAPE.search(text):
+    """Return the parts of the pointer in a step; raise ValueError where it is none."""
+    path = read_pointer(text)
+    if path is None:
         raise ValueError(
             f"must have a JSON Pointer such as '/name/0' as the {name} of each step; step {number} has "
             f"{text!r:.100}"
         )
-    return tuple(_ESCAPE.sub(lambda found: _UNESCAPED[found[0]], part) for part in text.split("/")[1:])
+    return path
 
 
 class _Copier:

@@ -82,6 +82,7 @@ class RowFold:
     __slots__ = (
         "_careful",
         "_codec",
+        "_command",
         "_created",
         "_dropped",
         "_open",
@@ -110,6 +111,7 @@ class RowFold:
         self._row = None if document.get("_gone", True) else self._codec.read(document)
         self._created: int = document.get("_created", 0)
         self._version: int | None = document.get("_version")
+        self._command: str | None = document.get("_command")
         self._subjects: set[str] = set(document.get("_subjects", ()))
         self._open: set[str] = set(document.get("_open", ()))
         self._scrubbed: int = document.get("_scrubbed", 0)
@@ -160,6 +162,7 @@ class RowFold:
             changed = self._add_subjects(event) or changed
         if changed:
             self._created = self._created or event.position
+            self._command = event.commit.command_id
         return changed
 
     def park(self, event: RecordedEvent, failure: Failure) -> bool:
@@ -213,6 +216,8 @@ class RowFold:
         }
         if self._version is not None:
             document["_version"] = self._version
+        if self._command is not None:
+            document["_command"] = self._command
         if self._subjects:
             document |= {"_subjects": sorted(self._subjects), "_open": sorted(self._open)}
         if self._parked:

@@ -30,7 +30,8 @@ class RowChange(NamedTuple):
     """One row entered the subscriber's rows, changed in them, or left them.
 
     `row` is None if it is gone from the view, or hidden from the subscriber by now. `changed_fields` is None
-    if the row before is not known.
+    if the row before is not known. `command_id` is that of the command whose event changed the row last, None
+    if it is not known, or if the subscriber may not see the row.
     """
 
     kind: ChangeKind
@@ -38,6 +39,14 @@ class RowChange(NamedTuple):
     row: Row | None
     changed_fields: tuple[str, ...] | None
     place: Place
+    command_id: str | None = None
+
+    @classmethod
+    def of_row(
+        cls, kind: ChangeKind, row: Row, changed_fields: tuple[str, ...] | None, place: Place
+    ) -> RowChange:
+        """Return the change after which the subscriber has this row."""
+        return cls(kind, row["id"], row, changed_fields, place, row.get("_command"))
 
 
 class RowDelta(NamedTuple):

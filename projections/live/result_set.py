@@ -99,7 +99,8 @@ class ResultSet:
     def removal(self, row: Row, published: Place) -> RowChange:
         """Return the removal of a row that belongs to the set no more; it shows only a visible row."""
         shown = row if self.is_visible(row) else None
-        return RowChange(ChangeKind.REMOVED, row["id"], shown, None, published)
+        command_id = row.get("_command") if shown is not None or row["_gone"] else None
+        return RowChange(ChangeKind.REMOVED, row["id"], shown, None, published, command_id)
 
     def initial_rows(self, first: int | None) -> InitialRows | None:
         """Return the `first` rows that changed last, None if they are not known."""
@@ -191,7 +192,7 @@ class ResultSet:
             return RowDelta(self.removal(row, published), before.rank)
         if before is None:
             self._put(row_id, row_place, row)
-            return RowDelta(RowChange(ChangeKind.ADDED, row_id, row, None, published), None)
+            return RowDelta(RowChange.of_row(ChangeKind.ADDED, row, None, published), None)
         old = self._rows.get(row_id)
         names = None if old is None else changed_fields(old, row)
         if old is not None and names == () and not has_other_metadata(old, row):
@@ -201,7 +202,7 @@ class ResultSet:
             return None
         self._remove(row_id)
         self._put(row_id, row_place, row)
-        return RowDelta(RowChange(ChangeKind.UPDATED, row_id, row, names, published), before.rank)
+        return RowDelta(RowChange.of_row(ChangeKind.UPDATED, row, names, published), before.rank)
 
     def _put(self, row_id: str, row_place: Place, row: Row) -> None:
         self._highest_rank += 1

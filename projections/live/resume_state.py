@@ -52,7 +52,7 @@ class ResumeState:
         if result_set.matches(row):
             self._sent.add(row["id"])
             kind = ChangeKind.UPDATED if is_sent or existed else ChangeKind.ADDED
-            return RowChange(kind, row["id"], row, None, sent_at)
+            return RowChange.of_row(kind, row, None, sent_at)
         self._sent.discard(row["id"])
         if not is_sent and not result_set.is_visible(row):
             existed = existed and (visible_before is None or row["id"] in visible_before)

@@ -6,11 +6,15 @@
 those that this commit touched, and `_created` the position at which the row was created. A row that is gone
 keeps these fields, so that an older write cannot restore it.
 
+If events were folded into it:
+
+    {_command: the id of the command whose event changed the row last}
+
 If events of the row's own stream (the stream that its id names) are folded into it:
 
     {_version: the stream's version after the last of them}
 
-Rows that were written by older releases lack it. If events are parked in the row:
+Rows that were written by older releases lack both. If events are parked in the row:
 
     {_parked: the first of each stream, see `parking`}
 
@@ -43,7 +47,7 @@ LIVE = ("_tenant", "_gone")
 META = frozenset(
     (
         "_id", "_tenant", "_gone", "_position", "_place", "_created", "_generation", "_version", "_subjects",
-        "_open", "_parked", "_scrubbed",
+        "_open", "_parked", "_scrubbed", "_command",
     )
 )  # fmt: skip
 """The names of the fields that are stored in addition to a row's own."""

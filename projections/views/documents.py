@@ -10,6 +10,7 @@ from domain.documents.aggregate import patched
 from domain.documents.events import (
     DocumentArchived,
     DocumentCreated,
+    DocumentDeleted,
     DocumentPatched,
     DocumentRenamed,
     DocumentReplaced,
@@ -54,7 +55,9 @@ def _apply(id: str, row: DocumentRow | None, event: RecordedEvent) -> DocumentRo
             changed_at=event.time,
             changed_by=event.commit.actor,
         )
-    return None if row is None else _changed(_stamped(row, event), event)
+    if row is None or isinstance(payload, DocumentDeleted):
+        return None
+    return _changed(_stamped(row, event), event)
 
 
 def _changed(row: DocumentRow, event: RecordedEvent) -> DocumentRow:
@@ -101,6 +104,6 @@ view = View(
     orders=("title", "created_at", "changed_at"),
     indexes=(("archived", "-changed_at"),),
     search=("title", "content", "tags"),
-    description="A title and any JSON value. Every version of a document is kept.",
+    description="A title and any JSON value. Every version of a document is kept, also of a deleted one.",
     access=signed_in,
 )

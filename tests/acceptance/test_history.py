@@ -52,7 +52,7 @@ def test_every_version_of_a_document_can_be_read_compared_and_restored(served: S
     assert paged == versions[1:3]
 
     first = {"title": "Plan", "content": {"steps": ["a", "b"], "budget": 5}}
-    rest: dict[str, Any] = {"tags": [], "subjectId": None, "archived": False}
+    rest: dict[str, Any] = {"tags": [], "subjectId": None, "archived": False, "deleted": False}
     for point in ({"version": 1}, {"asOf": {"position": versions[0]["position"]}}):
         assert served.ask(STATE, id=note, **point)["stateAt"] == {"version": 1, "state": first | rest}
     now = served.ask(STATE, id=note, asOf={"time": versions[3]["time"]})

@@ -138,8 +138,9 @@ def folded(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
                 where = {"_position": commit.position, "_place": place, "_created": created}
                 own = {"id": note} if row is None else dict(row)
                 version = {"_version": versions[key]} if key in versions else {}
+                command = {"_command": event.commit.command_id}
                 tenancy = {"_id": key, "_tenant": event.commit.tenant, "_gone": row is None}
-                documents[key] = {**own, **where, **version, **tenancy}
+                documents[key] = {**own, **where, **version, **command, **tenancy}
     return documents
 
 

@@ -12,6 +12,7 @@ from domain.documents.aggregate import EDITIONS, Document, DocumentCommand
 from domain.documents.commands import (
     ArchiveDocument,
     CreateDocument,
+    DeleteDocument,
     PatchDocument,
     RenameDocument,
     ReplaceDocument,
@@ -20,6 +21,7 @@ from domain.documents.commands import (
 from domain.documents.events import (
     DocumentArchived,
     DocumentCreated,
+    DocumentDeleted,
     DocumentPatched,
     DocumentRenamed,
     DocumentReplaced,
@@ -29,6 +31,8 @@ from domain.documents.merging import merged
 from domain.kernel import Facts, InvariantViolated, NotFound
 from domain.testing import NOON, given, stored
 from eventstore.history.state_json import state_json
+from projections.testing import History
+from projections.views.documents import view
 
 ID, ANN = "document-1", "subject-ann"
 CREATED = DocumentCreated(title="Plan", content={"a": 1, "b": [1, 2]}, tags=["x"])
@@ -90,6 +94,34 @@ def test_restoring_is_a_new_version_with_the_text_of_the_old_one() -> None:
     archived.when(RestoreDocument(id=ID, version=2)).then(restored.model_copy(update={"version": 2}))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        DeleteDocument(id=ID),
+        RestoreDocument(id=ID, version=1),
+        PatchDocument(id=ID, patch={}),
+        ArchiveDocument(id=ID),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_a_deleted_document_is_gone_for_every_command(command: DocumentCommand) -> None:
+    """Its state has nothing of its content any more; an archived document can be deleted too."""
+    deleted = DocumentDeleted(reason="old")
+    for history in ([CREATED], [CREATED, DocumentArchived()]):
+        given(Document, *history).when(DeleteDocument(id=ID, reason="old")).then(deleted)
+        scenario = given(Document, *history, deleted)
+        scenario.when(command).then_refused(NotFound, containing="was deleted")
+        state = state_json(scenario.state)
+        assert (state["title"], state["content"], state["deleted"]) == (None, None, True)
+
+
+def test_a_document_leaves_its_view_when_it_is_deleted() -> None:
+    """Archiving leaves it there."""
+    history = History().add(ID, CREATED).add(ID, DocumentArchived())
+    assert history.rows(view)[ID]["archived"]
+    assert history.add(ID, DocumentDeleted()).rows(view) == {}
+
+
 def test_a_document_can_be_restored_to_its_last_versions_only() -> None:
     history = [DocumentReplaced(content=number) for number in range(EDITIONS)]
     long = given(Document, CREATED, *history)
@@ -124,6 +156,7 @@ def test_once_the_person_is_erased_nothing_of_it_is_left() -> None:
         "tags": [],
         "subject_id": ANN,
         "archived": False,
+        "deleted": False,
     }
 
 

@@ -14,6 +14,7 @@ from projections.live.messages import ChangeKind, RowChange, RowDelta
 from projections.live.result_set import MatchingRow, ResultSet
 from projections.live.resume_state import ResumeState
 from projections.querying.filters import FieldCondition
+from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, changed_fields, place
 from tests.helpers.row_scopes import ALL_ROWS
 
@@ -29,8 +30,11 @@ def row(
     gone: bool = False,
     tenant: str = "default",
     id: str = "note-1",
+    command: str | None = None,
 ) -> Row:
     own: dict[str, Any] = {"id": id} if gone else {"id": id, "score": score}
+    if command is not None:
+        own["_command"] = command
     return own | {
         "_tenant": tenant,
         "_gone": gone,
@@ -64,6 +68,27 @@ def test_a_row_enters_changes_and_leaves() -> None:
     last = result_set.apply(row(7, 0, gone=True))
     assert last is not None
     assert last.change == RowChange(ChangeKind.REMOVED, "note-1", None, None, Place(7, 0))
+
+
+def test_a_change_has_the_command_that_changed_the_row_last() -> None:
+    """Also if the row left the filter, or is gone; not if it is hidden."""
+
+    def command_of(delta: RowDelta | None) -> str | None:
+        assert delta is not None
+        return delta.change.command_id
+
+    result_set = result_set_of()
+    assert command_of(result_set.apply(row(1, 5, command="a"))) == "a"
+    assert command_of(result_set.apply(row(2, 6, command="b"))) == "b"
+    assert command_of(result_set.apply(row(3, 7))) is None
+    assert command_of(result_set.apply(row(4, 0, command="c"))) == "c"
+    result_set.apply(row(5, 1, command="d"))
+    assert command_of(result_set.apply(row(6, 0, gone=True, command="e"))) == "e"
+    (missed,) = ResumeState(AWAY).missed([row(6, 1, command="f")], AWAY, Place(6), result_set_of())
+    assert missed.command_id == "f"
+    mine = ResultSet(RowScope("default", FieldCondition("score", "lt", 9)), POSITIVE)
+    mine.apply(row(1, 5, command="a"))
+    assert command_of(mine.apply(row(2, 10, command="b"))) is None
 
 
 def test_a_state_of_the_snapshot_is_not_published_again() -> None:

@@ -60,6 +60,22 @@ def test_an_event_of_another_stream_leaves_the_version() -> None:
     assert (row["_version"], row["_position"], row["links"]) == (1, 2, 1)
 
 
+def test_a_row_has_the_command_of_the_event_that_changed_it_last() -> None:
+    """Also when it is gone; an event of another stream that leaves it as it is does not count."""
+    commits = commits_of(
+        [
+            ("note-a", [Written(text="x")]),
+            ("note-b", [Linked(to="note-a")]),
+            ("note-b", [Scored(by=1)]),
+            ("note-a", [Erased()]),
+        ]
+    )
+    ids = [commit.info.command_id for commit in commits if commit.info is not None]
+    for count, last in ((1, 0), (2, 1), (3, 1), (4, 3)):
+        rows, _ = folded(notes.view, [[commit] for commit in commits[:count]])
+        assert rows["default/note-a"]["_command"] == ids[last]
+
+
 def test_a_parked_event_and_what_waits_behind_it_leave_the_version() -> None:
     commits = commits_of([("note-a", [Written(text="x"), Scored(by=POISON), Scored(by=1)])])
     rows, _ = folded(poisoned(Dose()), [commits])

@@ -43,6 +43,10 @@ HAS_MORE = (
     "Whether more rows matched the filter when the snapshot was read. They are sent when they "
     "change; the query of this name pages through all rows."
 )
+COMMAND_ID = (
+    "The id of the command that changed the row last, by which a client finds its own changes. Null if it is "
+    "not known, or the row is hidden from the caller."
+)
 
 
 class MessageTypes:
@@ -93,6 +97,7 @@ class MessageTypes:
                 "The fields whose values changed, if known.",
                 resolver=_visible_changes(hidden) if hidden else None,
             ),
+            output_field("command_id", strawberry.ID | None, COMMAND_ID),
         ]
         return declare(
             f"{view.type_name}Changed",
@@ -240,6 +245,7 @@ def _changed(view: View[Any], message: RowChange, context: RequestContext) -> di
         "row_id": message.id,
         view.singular: message.row,
         "changed_fields": None if names is None else [client_name(name) for name in names],
+        "command_id": message.command_id,
         "position": context.seal(message.place),
     }
 
