@@ -32,6 +32,17 @@ DEFER_DELAY = 0.1
 """Seconds after which a handler that was not done with everything is asked again."""
 
 
+FIRST_PART = 50
+"""Commits that a handler gets at first, of a longer batch; then twice as many each time, up to whole batches.
+
+So the checkpoint moves soon after a partition was taken, although the process may lose it again at once.
+"""
+
+
+LEAVE_TIMEOUT = 1.0
+"""Seconds that saving the checkpoint may take when a partition is left; MongoDB may well be down."""
+
+
 class CommitHandler(Protocol):
     """What a consumer does with the log. Each method may be called again for what was done already."""
 
@@ -46,10 +57,11 @@ class CommitHandler(Protocol):
 class DeferringHandler(CommitHandler, Protocol):
     """A handler that goes on working on commits after `handle` has returned."""
 
-    async def settle(self, position: int) -> int:
+    async def settle(self, position: int, *, is_last: bool = False) -> int:
         """Return the position up to which all is done or recorded elsewhere, at most `position`.
 
-        It is saved as the checkpoint: later commits are handled again after a crash.
+        It is saved as the checkpoint: later commits are handled again after a crash. With `is_last` the
+        handler is about to end, so what is not done yet is recorded at once.
         """
 
     async def end(self) -> None:
@@ -64,6 +76,9 @@ class Consumer:
     checkpoint, and the batch is tried again from there after a growing pause. `announce` is called with each
     saved position.
     `extended` is the time of the last extension of the lease, on this process's monotonic clock.
+
+    A deferring handler may have done more than the checkpoint says. That is saved before the partition is
+    left: it is not done again, and partitions that change hands all the time still come further.
     """
 
     def __init__(
@@ -84,8 +99,11 @@ class Consumer:
         self._handler = handler
         self._announce = announce
         self._backoff = Backoff()
+        self._handled = position
+        self._part = FIRST_PART
         self._is_busy = False
         self._is_leaving = False
+        self._is_lost = False
         self._events = 0
         self._unsaved_since: float | None = None
         self._consuming = BackgroundLoop(
@@ -113,6 +131,11 @@ class Consumer:
             if loop is not self._consuming or not self._is_busy:
                 loop.cancel()
 
+    def lose(self) -> None:
+        """Leave without saving anything, because another process has the lease."""
+        self._is_lost = True
+        self.leave()
+
     async def stop(self) -> None:
         """Leave, and return when the consumer has ended."""
         self.leave()
@@ -133,8 +156,9 @@ class Consumer:
     async def _consume(self, handler: CommitHandler) -> None:
         generation, partition = self.lease.generation, self.lease.partition
         try:
+            self._events, self._unsaved_since, self._handled = 0, None, self._position
+            self._part = FIRST_PART
             await handler.begin(Checkpoint(generation, self._position, partition))
-            self._events, self._unsaved_since = 0, None
             async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
                 async for batch in batches:
                     self._is_busy = True
@@ -146,12 +170,33 @@ class Consumer:
                         return
         finally:
             if isinstance(handler, DeferringHandler):
-                await handler.end()
+                await self._end(handler)
+
+    async def _end(self, handler: DeferringHandler) -> None:
+        """Save what the handler has done since the checkpoint, and end it."""
+        try:
+            if self._unsaved_since is not None and not self._is_lost:
+                with suppress(Unavailable, TimeoutError):
+                    async with asyncio.timeout(LEAVE_TIMEOUT):
+                        done = await handler.settle(self._handled, is_last=True)
+                        if done > self._position:
+                            await self._save(done)
+        finally:
+            await handler.end()
 
     async def _take(self, handler: CommitHandler, commits: Sequence[Commit], position: int) -> None:
+        while len(commits) > self._part and not self._is_leaving:
+            part, commits = commits[: self._part], commits[self._part :]
+            self._part *= 2
+            await self._take_part(handler, part, part[-1].position)
+        if not self._is_leaving:
+            await self._take_part(handler, commits, position)
+
+    async def _take_part(self, handler: CommitHandler, commits: Sequence[Commit], position: int) -> None:
         has_worked = False
         if commits:
             has_worked = await handler.handle(commits)
+            self._handled = position
             self._events += sum(len(commit.events) for commit in commits)
             if self._unsaved_since is None:
                 self._unsaved_since = time.monotonic()
@@ -176,7 +221,7 @@ class Consumer:
     async def _save(self, position: int) -> None:
         if not await self._checkpoints.save(self.lease, position, self._events):
             # Another process has taken the partition, or its generation was cancelled.
-            self.leave()
+            self.lose()
             return
         self._events, self._unsaved_since = 0, None
         self._position, self.extended = position, time.monotonic()

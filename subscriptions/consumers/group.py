@@ -163,7 +163,7 @@ class ConsumerGroup:
                 consumer.extended = time.monotonic()
                 is_lost = not await self._leases.renew(consumer.lease)
             if is_lost:
-                consumer.leave()
+                consumer.lose()
 
     async def _take_share(self, seen: list[Assignment]) -> float:
         """Take free partitions, or one of a process with too many. Return the seconds until the next look."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -22,11 +21,16 @@ from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.processes.held_work import EffectRequest, HeldWork, Perform, WorkKey
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import OpenWork, Work
+from subscriptions.processes.server_clock import ServerClock
+from subscriptions.processes.work_memory import WorkMemory
 
 logger = logging.getLogger(__name__)
 
 HOLD_TIME = 1.0
-"""Seconds for which the checkpoint waits for work, before the work is written to MongoDB."""
+"""Most seconds for which the checkpoint waits for work, before the work is written to MongoDB."""
+
+HOLD_SHARE = 0.1
+"""The part of the lease time for which the checkpoint waits at most: it has to move within each lease."""
 
 SOON = 2.0
 """Seconds before work is due at which it is read from MongoDB; more than `HOLD_TIME`."""
@@ -38,28 +42,34 @@ TIMER_STEP = 0.001
 """Seconds by which a timer of the event loop may be early, because it counts whole milliseconds."""
 
 LONGEST_PAUSE = 60.0
-"""Seconds after which the clocks are compared again."""
+"""Most seconds until work is looked for again, and between two attempts."""
+
+
+def hold_time(lease_time: float) -> float:
+    """Return the seconds for which the checkpoint waits for work under leases of this time."""
+    return min(HOLD_TIME, HOLD_SHARE * lease_time)
 
 
 class Agenda:
     """Does the work of a partition, at most so many pieces at a time as `limits` has for each channel.
 
-    `perform` may raise: the work is done again after a growing pause.
+    `perform` may raise: the work is done again after a growing pause. `hold` is the time in seconds for which
+    the checkpoint waits for work.
     """
 
     def __init__(
-        self, open_work: OpenWork, limits: Mapping[str, int], perform: Perform, clock: Clock
+        self,
+        open_work: OpenWork,
+        limits: Mapping[str, int],
+        perform: Perform,
+        clock: Clock,
+        hold: float = HOLD_TIME,
     ) -> None:
         self._open_work = open_work
-        self._limits = limits
         self._perform = perform
-        self._clock = clock
-        self._clock_lead = timedelta(0)
-        self._clocks_compared_at = -inf
-        self._held: dict[WorkKey, HeldWork] = {}
-        self._counts: Counter[str] = Counter()
-        self._queues: dict[str, dict[WorkKey, HeldWork]] = {channel: {} for channel in limits}
-        self._later: dict[WorkKey, HeldWork] = {}
+        self._clock = ServerClock(open_work.server_time, clock)
+        self._hold_time = hold
+        self._memory = WorkMemory(limits)
         self._removed: set[WorkKey] = set()
         # When to read a channel again, on the monotonic clock.
         self._check_at = dict.fromkeys(limits, 0.0)
@@ -71,25 +81,22 @@ class Agenda:
     @property
     def size(self) -> int:
         """The number of pieces of work in memory."""
-        return len(self._held) + len(self._later) + sum(map(len, self._queues.values()))
+        return len(self._memory)
 
     @property
     def now(self) -> datetime:
         """The time by the server's clock."""
-        return self._clock() + self._clock_lead
+        return self._clock.now
 
     async def start(self) -> None:
         """Begin to do what is written in MongoDB. Raises Unavailable."""
-        await self._compare_clocks()
+        await self._clock.compare()
         self._loop.start()
 
     async def stop(self) -> None:
         """Stop all work, and forget it. All of it is cancelled at once, even if this call is cancelled."""
         self._loop.cancel()
-        for works in (self._later, *self._queues.values()):
-            works.clear()
-        held_work, self._held = list(self._held.values()), {}
-        self._counts.clear()
+        held_work = self._memory.clear()
         tasks = [held.task for held in held_work if held.task is not None]
         for held in held_work:
             if held.timer is not None:
@@ -102,20 +109,24 @@ class Agenda:
 
     def has(self, instance: InstanceKey, id: str) -> bool:
         """Return whether the work is in memory."""
-        key = (instance, id)
-        return key in self._held or key in self._later or any(key in queue for queue in self._queues.values())
+        return (instance, id) in self._memory
 
-    def add(self, work: Work, request: EffectRequest | None = None) -> None:
-        """Do the work, at once if there is room and it is due; nothing if it is in memory already."""
+    def add(self, work: Work, request: EffectRequest | None = None, *, was_left: bool = False) -> None:
+        """Do the work, at once if there is room and it is due; nothing if it is in memory already.
+
+        Work that `was_left` by an earlier session is written at the next occasion: the checkpoint has waited
+        for it before.
+        """
         if not self.has(work.instance, work.id):
-            self._add(HeldWork(work, request))
+            now = time.monotonic()
+            self._add(HeldWork(work, request, now, -inf if was_left else now + self._hold_time))
 
     def remove(self, instance: InstanceKey, id: str) -> None:
         """Forget the work: it is done, or does not have to be done any more."""
         key = (instance, id)
-        held = self._held.get(key)
+        held = self._memory.under_way.get(key)
         if held is None:
-            waiting = self._take_waiting(key)
+            waiting = self._memory.take_waiting(key)
             if waiting is None or self._may_be_written(waiting):
                 self._removed.add(key)
         elif held.task is None:
@@ -123,27 +134,23 @@ class Agenda:
         elif held.task is not asyncio.current_task():
             held.task.cancel()
 
-    async def settle(self, position: int) -> int:
+    async def settle(self, position: int, *, is_last: bool = False) -> int:
         """Write what has waited for long, and return the position before the first work that is not written.
 
-        Raises Unavailable.
+        With `is_last` everything is written. Raises Unavailable.
         """
-        await self._write()
+        await self._write(until=inf if is_last else time.monotonic())
         unwritten = [
             held.work.position
-            for works in (self._held, self._later, *self._queues.values())
-            for held in works.values()
+            for held in self._memory
             if not held.is_written and held.work.position <= position
         ]
         return min(unwritten) - 1 if unwritten else position
 
-    async def _write(self) -> None:
+    async def _write(self, until: float) -> None:
+        """Write the work for which the checkpoint waits until this time at most, and what is done."""
         async with self._writing:
-            before = time.monotonic() - HOLD_TIME
-            added = [held for held in self._held.values() if not held.is_written and held.since <= before]
-            for works in (self._later, *self._queues.values()):
-                is_long = len(works) > MOST_UNWRITTEN
-                added += [held for held in works.values() if is_long or held.since <= before]
+            added = self._unwritten(until)
             removed, self._removed = self._removed, set()
             try:
                 await self._open_work.save([held.work for held in added], removed)
@@ -152,22 +159,20 @@ class Agenda:
                 raise
             for held in added:
                 held.is_written = True
-                if self._is_waiting(held):
-                    self._take_waiting(held.key)
+                if self._memory.is_waiting(held):
+                    self._memory.take_waiting(held.key)
                     self._expect(held.work)
         if added:
             self._wake.set()
 
-    def _is_waiting(self, held: HeldWork) -> bool:
-        works = (self._later, *self._queues.values())
-        return any(each.get(held.key) is held for each in works)
-
-    def _take_waiting(self, key: WorkKey) -> HeldWork | None:
-        """Take out work that waits in memory."""
-        for works in (self._later, *self._queues.values()):
-            if key in works:
-                return works.pop(key)
-        return None
+    def _unwritten(self, until: float) -> list[HeldWork]:
+        """Return the work to write. What waits in memory is written again, because its time has changed."""
+        under_way = self._memory.under_way.values()
+        unwritten = [held for held in under_way if not held.is_written and held.held_until <= until]
+        for works in self._memory.waiting():
+            is_long = len(works) > MOST_UNWRITTEN
+            unwritten += [held for held in works.values() if is_long or held.held_until <= until]
+        return unwritten
 
     def _expect(self, work: Work) -> None:
         """Read a channel when this work, which MongoDB has, is due."""
@@ -178,24 +183,20 @@ class Agenda:
         """Return the seconds until work is due by the server's clock."""
         return 0.0 if work.due is None else (work.due - self.now).total_seconds()
 
-    def _has_room(self, channel: str) -> bool:
-        return self._counts[channel] < self._limits[channel]
-
     def _add(self, held: HeldWork) -> None:
         self._removed.discard(held.key)
-        channel = held.work.channel
         if self._delay(held.work) > SOON:
-            self._later[held.key] = held
+            self._memory.later[held.key] = held
             if held.is_written:
                 self._wake.set()
-        elif self._has_room(channel):
-            self._hold(held)
+        elif self._memory.room(held.work.channel) > 0:
+            self._start(held)
         else:
-            self._queues[channel][held.key] = held
+            self._memory.enqueue(held)
 
-    def _hold(self, held: HeldWork) -> None:
-        self._held[held.key] = held
-        self._counts[held.work.channel] += 1
+    def _start(self, held: HeldWork) -> None:
+        """Do work now, or after the moment until it is due."""
+        self._memory.enter(held)
         delay = self._delay(held.work)
         if delay > 0:
             held.timer = asyncio.get_running_loop().call_later(delay + TIMER_STEP, self._begin, held)
@@ -213,12 +214,12 @@ class Agenda:
             again = await self._perform(held)
         except Exception as error:
             again = self._after_failure(held.work, error)
-        if again is not None and self._held.get(held.key) is held:
+        if again is not None and self._memory.is_under_way(held):
             # What is written already stays so: only its time changes. Without its request the state is looked
             # up again, because the instance may have been cancelled by then.
-            since = -inf if held.is_written else held.since
+            held_until = -inf if held.is_written else held.held_until
             self._drop(held)
-            self._add(HeldWork(again, None, since, held.is_written))
+            self._add(HeldWork(again, None, held.since, held_until, held.is_written))
 
     def _after_failure(self, work: Work, error: Exception) -> Work:
         if not isinstance(error, Unavailable):
@@ -228,7 +229,7 @@ class Agenda:
 
     def _end(self, held: HeldWork) -> None:
         """Let go of work that is done, unless it was taken out before."""
-        if self._held.get(held.key) is held:
+        if self._memory.is_under_way(held):
             self._drop(held)
             if self._may_be_written(held):
                 self._removed.add(held.key)
@@ -237,16 +238,13 @@ class Agenda:
         return held.is_written or self._writing.locked()
 
     def _drop(self, held: HeldWork) -> None:
-        """Take held work out, and begin the next one of its channel."""
+        """Take out work that was under way, and begin the next one of its channel."""
         if held.timer is not None:
             held.timer.cancel()
-        channel = held.work.channel
-        del self._held[held.key]
-        self._counts[channel] -= 1
-        queue = self._queues[channel]
-        if queue:
-            self._hold(queue.pop(next(iter(queue))))
-        elif self._check_at[channel] <= time.monotonic():
+        following = self._memory.leave(held)
+        if following is not None:
+            self._start(following)
+        elif self._check_at[held.work.channel] <= time.monotonic():
             self._wake.set()
 
     async def _sleep(self, pause: float) -> None:
@@ -258,26 +256,19 @@ class Agenda:
 
     async def _read_due(self) -> float:
         """Read the work that is due, as far as there is room. Return the seconds until more is due."""
-        if self._clocks_compared_at + LONGEST_PAUSE <= time.monotonic():
-            await self._compare_clocks()
-        if self._removed or self._later or any(self._queues.values()):
-            await self._write()
-        for channel in self._limits:
-            if self._check_at[channel] <= time.monotonic() and self._has_room(channel):
+        await self._clock.compare()
+        if self._removed or self._memory.has_waiting:
+            await self._write(until=time.monotonic())
+        for channel, check_at in self._check_at.items():
+            if check_at <= time.monotonic() and self._memory.room(channel) > 0:
                 await self._read(channel)
-        checks = [at for channel, at in self._check_at.items() if self._has_room(channel)]
-        longest = HOLD_TIME if self._later or any(self._queues.values()) else LONGEST_PAUSE
+        checks = [at for channel, at in self._check_at.items() if self._memory.room(channel) > 0]
+        longest = self._hold_time if self._memory.has_waiting else LONGEST_PAUSE
         return max(0.0, min([longest, *(at - time.monotonic() for at in checks)]))
 
-    async def _compare_clocks(self) -> None:
-        server_time = await self._open_work.server_time()
-        # The local clock is read later, so that the server's time is never overestimated.
-        self._clock_lead = server_time - self._clock()
-        self._clocks_compared_at = time.monotonic()
-
     async def _read(self, channel: str) -> None:
-        room = self._limits[channel] - self._counts[channel]
-        known = [held.work for held in self._held.values() if held.work.channel == channel]
+        room = self._memory.room(channel)
+        known = [held.work for held in self._memory.under_way.values() if held.work.channel == channel]
         self._check_at[channel] = inf
         try:
             works = await self._open_work.earliest(channel, room, known)
@@ -288,7 +279,7 @@ class Agenda:
             if self._delay(work) > SOON:
                 self._expect(work)
                 return
-            if not self.has(work.instance, work.id) and self._has_room(channel):
-                self._hold(HeldWork(work, None, is_written=True))
+            if not self.has(work.instance, work.id) and self._memory.room(channel) > 0:
+                self._start(HeldWork(work, None, is_written=True))
         if len(works) == room:
             self._check_at[channel] = 0.0

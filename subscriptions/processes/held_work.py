@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from domain.kernel.event import Event
 from subscriptions.processes.instances import InstanceKey
@@ -25,11 +26,16 @@ class EffectRequest:
 
 @dataclass(eq=False, slots=True)
 class HeldWork:
-    """Work that is being done, or is due soon. `since` is a monotonic time; see `Agenda` for the rest."""
+    """Work that is being done, or is due soon.
+
+    `since` is the time at which it came into memory, and `held_until` the time from which the checkpoint does
+    not wait for it any more; both are monotonic. `is_written`: MongoDB has it. See `Agenda` for the rest.
+    """
 
     work: Work
     request: EffectRequest | None
     since: float = field(default_factory=time.monotonic)
+    held_until: float = inf
     is_written: bool = False
     timer: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None

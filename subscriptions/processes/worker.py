@@ -14,6 +14,7 @@ from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, ConsumerGroup
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
+from subscriptions.processes.agenda import hold_time
 from subscriptions.processes.policies import policy_consumer
 from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.session import ProcessSession
@@ -39,8 +40,10 @@ class ProcessWorker:
     ) -> None:
         self._sessions: WeakSet[ProcessSession] = WeakSet()
 
+        hold = hold_time(lease_time)
+
         def make_session(context: ProcessContext) -> ProcessSession:
-            session = ProcessSession(context, parts)
+            session = ProcessSession(context, parts, hold)
             self._sessions.add(session)
             return session
 

@@ -230,3 +230,22 @@ async def test_a_consumer_that_lost_its_partition_saves_no_checkpoint_and_ends(r
     await running.stop()
     assert slow.done == [1]
     assert await rig.checkpoints.position("test") == 0
+
+
+async def test_a_handler_begins_with_few_commits_so_that_its_first_checkpoint_is_early(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that loses its lease in the middle of a long batch has done something for good."""
+    few = 3
+    monkeypatch.setattr("subscriptions.consumers.consumer.FIRST_PART", few)
+    checkpoints: list[int] = []
+
+    async def note(positions: list[int]) -> None:
+        checkpoints.append(await rig.checkpoints.position("test"))
+
+    last = await rig.write(str(number) for number in range(4 * few))
+    running = consumer(rig, Recorder(note))
+    await running.start()
+    await reaches(rig, last)
+    await running.stop()
+    assert checkpoints == [0, few, 3 * few]
