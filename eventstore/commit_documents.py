@@ -14,7 +14,7 @@ from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.event import NewEvent
 from domain.kernel.fields import to_moment
-from domain.kernel.personal import personal_fields
+from domain.kernel.personal import holds_personal_values
 from eventstore.mongo.driver import Document
 from eventstore.personal.sealing import NO_SEALED_PARTS, SealedParts
 
@@ -121,10 +121,9 @@ def _stored(new: NewEvent, version: int, sealed: SealedParts) -> Document:
     event = {"id": new.id, "type": new.event.type, "schema": new.event.revision, "version": version}
     if (own := sealed.events.get(new.id)) is not None:
         return {**event, "data": own.data, "sealed": own.sealed}
-    data = new.data
-    if not data.keys().isdisjoint(personal_fields(type(new.event))):
+    if holds_personal_values(new.event):
         raise AssertionError(f"{new.event.type} holds personal data that was not sealed")
-    return {**event, "data": data}
+    return {**event, "data": new.data}
 
 
 def tombstone(position: int, at: datetime) -> Document:

@@ -24,7 +24,7 @@ from api.encoding import encode
 from api.event_json import event_json
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.personal import personal_fields
+from domain.kernel.personal import carried_subjects, personal_fields, put_personal
 from domain.kernel.rfc3339 import write_moment
 from domain.kernel.unreadable import describe_unreadable
 
@@ -32,7 +32,7 @@ from domain.kernel.unreadable import describe_unreadable
 def commit_lines(
     commit: Commit, *, personal: bool, client: str | None = None, position: int | None = None
 ) -> bytes:
-    """Return the lines of a commit; without `personal` all personal fields are null.
+    """Return the lines of a commit; without `personal` all personal values are null.
 
     `client` is the opened address of its client. `position` is written in place of that in the log.
 
@@ -104,6 +104,7 @@ def _data(event: RecordedEvent, *, personal: bool) -> Mapping[str, Any]:
         return {
             name: value for name, value in data.items() if value is not None or name not in personal_names
         }
+    put_personal(data, dict.fromkeys(carried_subjects(event.payload)))
     return {
         name: None if name in personal_names else data[name]
         for name in kind.model_fields

@@ -9,10 +9,13 @@ from pydantic import Field
 from domain.activity.location import Location
 from domain.kernel import Identifier, Name, PutCommand, Refers
 from domain.kernel.access import role
+from domain.kernel.fields import Personal
 from domain.users.aggregate import User
 
 Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
 """The id of a session, which the service that signs users in makes."""
+
+PersonalName = Annotated[Name | None, Personal("user_id")]
 
 
 class _ActivityCommand(PutCommand):
@@ -30,9 +33,9 @@ class RecordLogin(_ActivityCommand):
     access = role("user_activity")
 
     session: Session
-    address: Name | None = Field(None, description="The network address of the user; it is personal data.")
-    user_agent: Name | None = Field(None, description="The program of the user; it is personal data.")
-    location: Location | None = Field(
+    address: PersonalName = Field(None, description="The network address of the user; it is personal data.")
+    user_agent: PersonalName = Field(None, description="The program of the user; it is personal data.")
+    location: Annotated[Location | None, Personal("user_id")] = Field(
         None,
         description="Where the user is; it is personal data, and kept to a tenth of a degree.",
     )
@@ -43,8 +46,8 @@ class RecordFailedLogin(_ActivityCommand):
 
     access = role("user_activity")
 
-    address: Name | None = Field(None, description="The network address; it is personal data of the user.")
-    user_agent: Name | None = Field(None, description="The program; it is personal data of the user.")
+    address: PersonalName = Field(None, description="The network address; it is personal data of the user.")
+    user_agent: PersonalName = Field(None, description="The program; it is personal data of the user.")
 
 
 class RecordAction(_ActivityCommand):

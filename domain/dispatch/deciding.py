@@ -29,7 +29,7 @@ from domain.kernel.errors import (
     UnfitValue,
 )
 from domain.kernel.event import Event, NewEvent
-from domain.kernel.personal import holds_personal_data, holds_personal_values
+from domain.kernel.personal import holds_personal_data, holds_personal_values, personal_inputs
 from domain.kernel.state_checks import evolve_checked
 
 PendingEvents = Callable[[], Sequence[tuple[int, Event]]]
@@ -266,6 +266,7 @@ class Decider:
         A holder of the digest key could test guesses against it even after the subject's erasure.
         """
         digest = self.digest(envelope)
-        if digest is None or not holds_personal_data(target.kind):
+        is_personal = holds_personal_data(target.kind) or personal_inputs(type(envelope.command))
+        if digest is None or not is_personal:
             return digest
         return digest if any(map(holds_personal_values, decision.events)) else None

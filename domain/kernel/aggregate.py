@@ -67,6 +67,14 @@ class Aggregate(ABC, Generic[C, E]):
     def evolve(self, event: E) -> Self:
         """Return the state after the event. An event is a fact and is never refused."""
 
+    @property
+    def carries_personal_data(self) -> bool:
+        """Whether the state may hold personal values that its events carry for other classes.
+
+        Marked fields of its events are not meant: they are known of all states of the aggregate.
+        """
+        return False
+
     def evolve_all(self, events: Iterable[E]) -> Self:
         """Return the state after all of `events`, in order; raise ContextFault if `evolve` fails."""
         state = self

@@ -10,7 +10,7 @@ from domain.kernel.command import Command
 from domain.kernel.context import Context
 from domain.kernel.errors import DeclarationError, NotFound, ValidationFailed
 from domain.kernel.event import Event
-from domain.kernel.personal import personal_fields
+from domain.kernel.personal import personal_fields, personal_inputs
 from domain.kernel.types.record_checks import check_records
 from domain.kernel.upcasting import EventReader, Upcaster, chain
 
@@ -36,6 +36,7 @@ class Catalog:
             for command in context.commands:
                 self._claim_command(command, context)
                 _claim(names, command.__name__, command, "are commands of the name")
+                personal_inputs(command)
             for event in context.events:
                 _claim(self._events, event.type, event, "are events of the type")
                 personal_fields(event)

@@ -97,7 +97,14 @@ class AlreadyExists(InvariantViolated):
 
 
 class PersonalDataRefused(InvariantViolated):
-    """Personal data cannot be encrypted: its subject was erased, or no master key is configured."""
+    """Personal data cannot be encrypted: its subject was erased, or no master key is configured.
+
+    `erased` is the subject that was erased.
+    """
+
+    def __init__(self, message: str, erased: str | None = None) -> None:
+        super().__init__(message)
+        self.erased = erased
 
 
 class ConcurrencyConflict(NerveError):

@@ -1,4 +1,4 @@
-"""Personal fields of events, and the subjects whom they are about. Pure."""
+"""Personal fields of events and of what events carry, and the subjects whom they are about. Pure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.kernel.aggregate import Aggregate, event_classes
+from domain.kernel.data_carrier import DataCarrier
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.event import Event, NewEvent
 from domain.kernel.fields import ID_PATTERN, Personal
 
 PersonalData = dict[str, dict[str, Any]]
-"""Personal values by field, by subject."""
+"""Personal values by field, or by the path in a field, by subject."""
+
+E = TypeVar("E", bound=Event)
 
 _IDENTIFIER = re.compile(ID_PATTERN)
 
@@ -41,16 +44,38 @@ def personal_fields(event: type[Event]) -> Mapping[str, str | None]:
     Raises DeclarationError if a marked field could not be encrypted, or could not be None after an erasure.
     """
     subjects: dict[str, str | None] = {}
-    for name, field in event.model_fields.items():
-        marks = [mark for mark in field.metadata if isinstance(mark, Personal)]
-        for mark in marks:
-            subjects[name] = _checked(event, name, field, mark).subject
-        if not marks and any(_marks(field.annotation, set())):
-            raise DeclarationError(
-                f"{event.__name__}.{name}: Personal() marks a whole field, as in"
-                f" `{name}: Annotated[str | None, Personal()] = None`; here it is further inside"
-            )
+    for name, mark in _marked_fields(event):
+        _check_optional(event, name)
+        _check_subject(event, name, mark, event)
+        subjects[name] = mark.subject
     return subjects
+
+
+@cache
+def personal_inputs(model: type[BaseModel], named_in: type[BaseModel] | None = None) -> Mapping[str, str]:
+    """Return the personal fields of a command, a request or a reply, each with the field with its subject.
+
+    That is a field of `named_in`, the request of a reply; without it one of the model itself. Raises
+    DeclarationError if a marked field could not be encrypted where an event carries it, or if a field of a
+    reply, which is read again, could not be None after an erasure.
+    """
+    subjects: dict[str, str] = {}
+    for name, mark in _marked_fields(model):
+        if mark.subject is None:
+            raise DeclarationError(
+                f"{model.__name__}.{name} is personal without a subject; name the field with the id of the "
+                "person, as in Personal('customer_id')"
+            )
+        if named_in is not None:
+            _check_optional(model, name)
+        _check_subject(model, name, mark, named_in or model)
+        subjects[name] = mark.subject
+    return subjects
+
+
+def carried_subjects(event: Event) -> Mapping[str, str]:
+    """Return the subjects of the personal values that an event carries for other classes, by path."""
+    return (event.personal or {}) if isinstance(event, DataCarrier) else {}
 
 
 @cache
@@ -59,9 +84,19 @@ def holds_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
     return any(map(personal_fields, event_classes(aggregate)))
 
 
+@cache
+def may_hold_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
+    """Return whether an event of the aggregate has a personal field, or can carry personal values."""
+    return holds_personal_data(aggregate) or any(
+        issubclass(event, DataCarrier) for event in event_classes(aggregate)
+    )
+
+
 def holds_personal_values(event: Event) -> bool:
-    """Return whether a personal field of the event has a value."""
-    return any(getattr(event, name) is not None for name in personal_fields(type(event)))
+    """Return whether a personal field of the event, or a personal value that it carries, is not None."""
+    return any(getattr(event, name) is not None for name in personal_fields(type(event))) or any(
+        _carried_value(vars(event), path) is not None for path in carried_subjects(event)
+    )
 
 
 def split_personal(new: NewEvent, stream: str) -> tuple[dict[str, Any], PersonalData]:
@@ -81,23 +116,71 @@ def split_personal(new: NewEvent, stream: str) -> tuple[dict[str, Any], Personal
                     (name,),
                 )
             personal.setdefault(subject, {})[name] = data.pop(name)
+    for path, subject in carried_subjects(event).items():
+        value = _carried_value(data, path)
+        if value is not None:
+            personal.setdefault(subject, {})[path] = value
+            field, _, member = path.partition(".")
+            data[field] = {key: each for key, each in data[field].items() if key != member}
     return data, personal
 
 
-def _checked(event: type[Event], name: str, field: FieldInfo, mark: Personal) -> Personal:
+def put_personal(data: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Put personal values into the data of an event, each at its field or its path."""
+    for path, value in values.items():
+        field, _, member = path.partition(".")
+        data[field] = {**(data.get(field) or {}), member: value} if member else value
+
+
+def without_subject(event: E, stream: str, subject: str) -> E:
+    """Return an event of this stream as it is read after the erasure of a subject."""
+    values = dict(event)
+    for name, named_by in personal_fields(type(event)).items():
+        if subject == (stream if named_by is None else values[named_by]):
+            values[name] = None
+    put_personal(values, {path: None for path, each in carried_subjects(event).items() if each == subject})
+    return event.model_copy(update=values)
+
+
+def _carried_value(fields: Mapping[str, Any], path: str) -> Any:
+    """Return the value at the path in these fields; None if there is none."""
+    field, _, member = path.partition(".")
+    carried = fields.get(field)
+    return carried.get(member) if isinstance(carried, Mapping) else None
+
+
+def _marked_fields(model: type[BaseModel]) -> Iterator[tuple[str, Personal]]:
+    """Yield the personal fields with their marks; raise DeclarationError for a mark inside a field."""
+    for name, field in model.model_fields.items():
+        marks = [mark for mark in field.metadata if isinstance(mark, Personal)]
+        for mark in marks:
+            yield name, mark
+        if not marks and any(_marks(field.annotation, set())):
+            raise DeclarationError(
+                f"{model.__name__}.{name}: Personal() marks a whole field, as in"
+                f" `{name}: Annotated[str | None, Personal()] = None`; here it is further inside"
+            )
+
+
+def _check_optional(model: type[BaseModel], name: str) -> None:
+    field = model.model_fields[name]
     if NoneType not in get_args(field.annotation) or field.is_required() or field.default is not None:
         raise DeclarationError(
-            f"{event.__name__}.{name} is personal and must allow None and have it as its default: "
+            f"{model.__name__}.{name} is personal and must allow None and have it as its default: "
             "that is what it reads once its subject is erased"
         )
-    if mark.subject is not None:
-        subject = event.model_fields.get(mark.subject)
-        if subject is None or not _is_identifier(subject) or _is_marked(subject):
-            raise DeclarationError(
-                f"{event.__name__}.{name}: its subject is named by {mark.subject!r}, which must be a field "
-                "of the type Identifier and not be personal"
-            )
-    return mark
+
+
+def _check_subject(model: type[BaseModel], name: str, mark: Personal, named_in: type[BaseModel]) -> None:
+    if mark.subject is None:
+        return
+    subject = named_in.model_fields.get(mark.subject)
+    if subject is None or not _is_identifier(subject) or _is_marked(subject):
+        owner = "" if named_in is model else f" of {named_in.__name__}"
+        raise DeclarationError(
+            f"{model.__name__}.{name}: its subject is named by {mark.subject!r}, which must be a field"
+            f"{owner} of the type Identifier and not be personal"
+        )
 
 
 def _is_marked(field: FieldInfo) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from domain.kernel.command import Command
@@ -34,6 +35,7 @@ from domain.process.events import (
 from domain.process.inputs import to_json
 from domain.process.instance_state import InstanceState
 from domain.process.keys import instance_id
+from domain.process.personal_values import Subjects, at_paths, input_subjects
 from domain.process.ports import Request
 from domain.process.process import Process
 from domain.process.unwinding import next_compensation
@@ -81,6 +83,7 @@ def _command_requested(effect: Dispatch, called: str, state: InstanceState) -> C
         compensation=undo.operation,
         compensation_port=undo.port,
         compensation_input=undo.input,
+        personal=at_paths(input=input_subjects(effect.command), compensation_input=undo.personal),
     )
 
 
@@ -95,6 +98,7 @@ def _call_requested(effect: Call, called: str, state: InstanceState, now: dateti
         compensation=undo.operation,
         compensation_port=undo.port,
         compensation_input=undo.input,
+        personal=at_paths(input=input_subjects(effect.request), compensation_input=undo.personal),
     )
 
 
@@ -107,6 +111,7 @@ def _child_requested(effect: StartProcess, called: str, state: InstanceState) ->
         input_type=effect.input.type,
         input_revision=effect.input.revision,
         input=to_json(effect.input),
+        personal=at_paths(input=input_subjects(effect.input)),
     )
 
 
@@ -126,15 +131,20 @@ def _compensation(reason: str, without: tuple[str, ...], state: InstanceState) -
 
 
 class _Undo(NamedTuple):
-    """The name, the port and the fields of what undoes an effect; None for a command's port."""
+    """The name, the port and the fields of what undoes an effect; None for a command's port.
+
+    `personal` has the subjects of the personal values in `input`.
+    """
 
     operation: str | None = None
     port: str | None = None
     input: Json | None = None
+    personal: Subjects = MappingProxyType({})
 
 
 def _undo(compensation: Command | Request[Any] | None) -> _Undo:
     if compensation is None:
         return _Undo()
     port = compensation.port if isinstance(compensation, Request) else None
-    return _Undo(type(compensation).__name__, port, to_json(compensation))
+    personal = input_subjects(compensation)
+    return _Undo(type(compensation).__name__, port, to_json(compensation), personal)

@@ -10,8 +10,15 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from domain.kernel.data_carrier import DataCarrier
 from domain.kernel.event import Event
 from domain.kernel.fields import Int64, Json
+
+PERSONAL_DATA_ERASED = "PERSONAL_DATA_ERASED"
+"""The code of an effect that was refused because personal data that it needs was erased before it ran.
+
+An attempt of a call before the erasure may have taken place, so the call is undone.
+"""
 
 
 class ProcessStatus(StrEnum):
@@ -62,7 +69,7 @@ class ProcessReacted(Event, type="process.reacted"):
     is_late: bool = False
 
 
-class CommandRequested(Event, type="process.command_requested"):
+class CommandRequested(Event, DataCarrier, type="process.command_requested"):
     """The instance asks for a command; `input` has its fields as in the API.
 
     `compensation` is the command that undoes it, or the request where `compensation_port` is set, and
@@ -94,7 +101,7 @@ class CommandWasRefused(Event, type="process.command_refused"):
     message: str
 
 
-class CallRequested(Event, type="process.call_requested"):
+class CallRequested(Event, DataCarrier, type="process.call_requested"):
     """The instance asks for a call of an outside port until `due`; see CommandRequested."""
 
     name: str
@@ -108,7 +115,7 @@ class CallRequested(Event, type="process.call_requested"):
     compensates: str | None = None
 
 
-class CallSucceeded(Event, type="process.call_replied"):
+class CallSucceeded(Event, DataCarrier, type="process.call_replied"):
     """An outside port has replied, after so many attempts."""
 
     effect: str
@@ -152,7 +159,7 @@ class DeadlinePassed(Event, type="process.deadline_reached"):
     name: str
 
 
-class ChildRequested(Event, type="process.child_requested"):
+class ChildRequested(Event, DataCarrier, type="process.child_requested"):
     """The instance asks for an instance of another process, and gives it the event `input`."""
 
     name: str

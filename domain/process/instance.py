@@ -45,6 +45,10 @@ class Instance(Aggregate[InstanceCommand, Event]):
 
     kept: InstanceState = field(default_factory=InstanceState)
 
+    @property
+    def carries_personal_data(self) -> bool:
+        return self.kept.is_personal
+
     def decide(self, command: InstanceCommand, facts: Facts) -> Sequence[Event]:
         status = self.kept.status
         if status.is_final:

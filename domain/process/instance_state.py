@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
 from typing import Any, TypeVar
 
+from domain.kernel.data_carrier import DataCarrier
 from domain.kernel.event import Event
-from domain.kernel.fields import Json
 from domain.process.copies import changed
 from domain.process.effect_ids import effect_id
 from domain.process.events import (
+    PERSONAL_DATA_ERASED,
     CallRequested,
     CallSucceeded,
     CallWasRefused,
@@ -39,74 +38,12 @@ from domain.process.events import (
     ProcessStuck,
 )
 from domain.process.inputs import to_json
+from domain.process.open_effects import Deadline, PendingEffect, Undo, UnhandledOutcome, pending_effect
 
 V = TypeVar("V")
 
 Changes = dict[str, Any]
 """Fields of a state that an event changes, with their new values."""
-
-
-class EffectKind(StrEnum):
-    """What an effect is."""
-
-    COMMAND = "COMMAND"
-    CALL = "CALL"
-    CHILD = "CHILD"
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """The command that undoes the effect of the name `effect`, or the request where `port` is set."""
-
-    effect: str
-    operation: str
-    input: Json
-    port: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the compensation."""
-        return f"undo {self.effect}"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingEffect:
-    """An effect without an outcome. `compensation` undoes it; `compensates` is the effect that it undoes.
-
-    `operation` is the name of the command or the request, or the id of the child; `port` that of a call, and
-    `due` the end of its time. A call that a person had tried again has no end.
-    """
-
-    kind: EffectKind
-    name: str
-    operation: str
-    port: str | None = None
-    compensation: Undo | None = None
-    compensates: str | None = None
-    due: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UnhandledOutcome:
-    """An outcome that was recorded while the instance was stuck: the event's type and its data as JSON.
-
-    `effect`, `name`, `operation` and `port` are those of the effect or the deadline.
-    """
-
-    effect: str
-    name: str
-    type: str
-    data: Json
-    operation: str = ""
-    port: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """A deadline that has not come yet, and the id of its effect."""
-
-    effect: str
-    due: datetime
 
 
 @dataclass(frozen=True)  # Without slots, for `changed`.
@@ -120,6 +57,8 @@ class InstanceState:
     While the instance is stuck, `resumes_as` is the status before. `stuck_on` is the effect that failed, or
     whose outcome could not be reacted to; `stuck_at` are position and place of the event that could not be
     reacted to; `outcomes` were recorded meanwhile and are reacted to when the instance goes on.
+
+    `is_personal`: an event of the instance has carried personal data, so states may contain some.
     """
 
     instance: str = ""
@@ -137,6 +76,7 @@ class InstanceState:
     stuck_on: str | None = None
     stuck_at: tuple[int, int] | None = None
     outcomes: tuple[UnhandledOutcome, ...] = ()
+    is_personal: bool = False
 
     def has_reacted_to(self, position: int, place: int) -> bool:
         """Return whether the instance has reacted to this event, or to a later one."""
@@ -153,7 +93,10 @@ class InstanceState:
 
     def after(self, event: InstanceEvent) -> InstanceState:
         """Return the state after an event of nerve's own."""
-        return changed(self, version=self.version + 1, **self._changes(event))
+        changes = self._changes(event)
+        if isinstance(event, DataCarrier) and event.personal:
+            changes = changes | {"is_personal": True}
+        return changed(self, version=self.version + 1, **changes)
 
     @property
     def next_effect(self) -> str:
@@ -165,12 +108,17 @@ class InstanceState:
             case ProcessReacted():
                 return self._reacted(event.from_position, event.place, is_late=event.is_late)
             case CommandRequested() | CallRequested() | ChildRequested():
-                return {"pending": {**self.pending, self.next_effect: _pending(event)}}
+                return {"pending": {**self.pending, self.next_effect: pending_effect(event)}}
             case CommandSucceeded() | CallSucceeded() | CallWasTimedOut() | ChildEnded():
                 # A call that has timed out may have been carried out, so it is undone too.
                 return self._with_outcome(event, event.effect) | self._settled(event.effect, is_done=True)
-            case CommandWasRefused() | CallWasRefused():
+            case CommandWasRefused():
                 return self._with_outcome(event, event.effect) | self._settled(event.effect, is_done=False)
+            case CallWasRefused(code=code):
+                may_be_done = code == PERSONAL_DATA_ERASED
+                return self._with_outcome(event, event.effect) | self._settled(
+                    event.effect, is_done=may_be_done
+                )
             case DeadlineSet():
                 deadline = Deadline(self.next_effect, event.due)
                 return {"deadlines": {**self.deadlines, event.name: deadline}}
@@ -261,21 +209,6 @@ class InstanceState:
 
     def _ended(self, status: ProcessStatus) -> Changes:
         return self._unstuck() | {"status": status, "pending": {}, "deadlines": {}, "undos": {}}
-
-
-def _pending(event: CommandRequested | CallRequested | ChildRequested) -> PendingEffect:
-    port, due = None, None
-    match event:
-        case ChildRequested():
-            return PendingEffect(EffectKind.CHILD, event.name, f"{event.process}-{event.key}")
-        case CommandRequested():
-            kind, operation = EffectKind.COMMAND, event.command
-        case CallRequested():
-            kind, operation, port, due = EffectKind.CALL, event.request, event.port, event.due
-    undo = None
-    if event.compensation is not None:
-        undo = Undo(event.name, event.compensation, event.compensation_input, event.compensation_port)
-    return PendingEffect(kind, event.name, operation, port, undo, event.compensates, due)
 
 
 def _without(mapping: Mapping[str, V], key: str) -> Mapping[str, V]:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from domain.kernel.errors import ContextFault, InvariantViolated, UnfitValue
 from domain.kernel.event import Event
 from domain.process.events import ProcessResumed, ProcessRetried, ProcessStatus
-from domain.process.instance_state import InstanceState, UnhandledOutcome
+from domain.process.instance_state import InstanceState
+from domain.process.open_effects import UnhandledOutcome
 from domain.process.outcomes import EffectSkipped, Outcome
 from domain.process.process import ProcessFacts
 from domain.process.reacting import is_handled

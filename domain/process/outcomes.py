@@ -6,7 +6,8 @@ a time-out or a failure that it does not declare makes the instance stuck; other
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from domain.kernel.event import Event
 from domain.kernel.fields import Json
@@ -33,10 +34,11 @@ class CommandRefused:
 
 @dataclass(frozen=True, slots=True)
 class CallReplied:
-    """An outside port has replied."""
+    """An outside port has replied. `personal` has the subjects of the reply's personal fields, as in JSON."""
 
     name: str
     reply: Reply
+    personal: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

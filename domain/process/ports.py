@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from domain.kernel.errors import DeclarationError
+from domain.kernel.personal import personal_inputs
 
 PORT_PATTERN = r"[a-z][a-z0-9_-]*"
 
@@ -51,6 +52,17 @@ class Request(BaseModel, Generic[R]):
                 )
             reply_class(cls)
             cls.port = port
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        if not hasattr(cls, "port"):
+            return
+        reply = reply_class(cls)
+        # The fields of a class are unknown while one of their types is declared further below.
+        if cls.__pydantic_complete__ and reply.__pydantic_complete__:
+            personal_inputs(cls)
+            personal_inputs(reply, cls)
 
 
 def reply_class(request: type[Request[Any]]) -> type[Reply]:

@@ -25,7 +25,8 @@ from domain.process.events import (
     ProcessStatus,
     ProcessStuck,
 )
-from domain.process.instance_state import EffectKind, InstanceState
+from domain.process.instance_state import InstanceState
+from domain.process.open_effects import EffectKind
 from domain.process.outcomes import (
     CallFailed,
     CallTimedOut,

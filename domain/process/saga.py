@@ -31,6 +31,7 @@ from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from domain.kernel.command import Command
+from domain.kernel.data_carrier import DataCarrier
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event
 from domain.kernel.fields import Json
@@ -47,6 +48,7 @@ from domain.process.outcomes import (
     EffectSkipped,
     Outcome,
 )
+from domain.process.personal_values import at_paths
 from domain.process.ports import Reply, Request
 from domain.process.process import Process, ProcessFacts, Reaction, type_arguments
 from domain.process.saga_checks import check_saga, groups
@@ -63,7 +65,7 @@ TIMEOUT = timedelta(minutes=5)
 _ARGUMENTS = ("what starts it", "its first event")
 
 
-class StepDone(Event, type="saga.step_done"):
+class StepDone(Event, DataCarrier, type="saga.step_done"):
     """A step of a saga is done; `reply` is that of a port."""
 
     step: str
@@ -176,8 +178,10 @@ class Saga(Process[T, S], Generic[T, S]):
                 yield SetDeadline(step.name, facts.now + step.within)
 
     def _finish(self, step: Step, trigger: Any, facts: ProcessFacts) -> Reaction:
-        reply = to_json(trigger.reply) if isinstance(trigger, CallReplied) else None
-        done = StepDone(step=step.name, reply=reply)
+        reply, personal = None, None
+        if isinstance(trigger, CallReplied):
+            reply, personal = to_json(trigger.reply), at_paths(reply=trigger.personal)
+        done = StepDone(step=step.name, reply=reply, personal=personal)
         yield done
         if step.has_deadline:
             yield CancelDeadline(step.name)

@@ -17,7 +17,7 @@ from domain.process.events import (
     DeadlinePassed,
 )
 from domain.process.inputs import from_json, to_json
-from domain.process.instance_state import UnhandledOutcome
+from domain.process.open_effects import UnhandledOutcome
 from domain.process.outcomes import (
     CallFailed,
     CallReplied,
@@ -28,6 +28,7 @@ from domain.process.outcomes import (
     Outcome,
     ProcessEnded,
 )
+from domain.process.personal_values import at_paths, members_in
 from domain.process.ports import Request, reply_class
 
 SETTLEMENTS = (
@@ -51,8 +52,8 @@ def settlement_of(effect: str, outcome: Outcome) -> Event:
             return CommandSucceeded(effect=effect, stream=stream, version=version)
         case CommandRefused(code=code, message=message):
             return CommandWasRefused(effect=effect, code=code, message=message)
-        case CallReplied(reply=reply):
-            return CallSucceeded(effect=effect, reply=to_json(reply))
+        case CallReplied(reply=reply, personal=personal):
+            return CallSucceeded(effect=effect, reply=to_json(reply), personal=at_paths(reply=personal))
         case CallTimedOut():
             return CallWasTimedOut(effect=effect)
         case CallFailed(code=code, message=message):
@@ -75,9 +76,9 @@ def outcome_of(unhandled: UnhandledOutcome) -> Outcome:
             return CommandDone(name, stream, version)
         case CommandWasRefused(code=code, message=message):
             return CommandRefused(name, code, message)
-        case CallSucceeded(reply=reply):
+        case CallSucceeded(reply=reply, personal=personal):
             kind = reply_class(request_class(unhandled.port, unhandled.operation))
-            return CallReplied(name, from_json(kind, reply))
+            return CallReplied(name, from_json(kind, reply), members_in("reply", personal))
         case CallWasTimedOut():
             return CallTimedOut(name)
         case CallWasRefused(code=code, message=message):

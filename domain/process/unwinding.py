@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from domain.kernel.event import Event
 from domain.process.events import CallRequested, CommandRequested, ProcessCompensated, ProcessStatus
 from domain.process.instance_state import InstanceState
+from domain.process.personal_values import at_paths
 
 
 def next_compensation(state: InstanceState) -> Sequence[Event]:
@@ -19,9 +20,16 @@ def next_compensation(state: InstanceState) -> Sequence[Event]:
     if not state.undos:
         return (ProcessCompensated(),)
     effect, undo = list(state.undos.items())[-1]
+    personal = at_paths(input=undo.personal)
     if undo.port is None:
         return (
-            CommandRequested(name=undo.name, command=undo.operation, input=undo.input, compensates=effect),
+            CommandRequested(
+                name=undo.name,
+                command=undo.operation,
+                input=undo.input,
+                compensates=effect,
+                personal=personal,
+            ),
         )
     return (
         CallRequested(
@@ -30,5 +38,6 @@ def next_compensation(state: InstanceState) -> Sequence[Event]:
             request=undo.operation,
             input=undo.input,
             compensates=effect,
+            personal=personal,
         ),
     )

@@ -25,8 +25,9 @@ from domain.process.effect_events import effect_events
 from domain.process.effects import Effect
 from domain.process.events import DeadlinePassed, ProcessReacted, ProcessStarted, ProcessStatus, ProcessStuck
 from domain.process.instance import INSTANCE_EVENTS, instance_class
-from domain.process.instance_state import EffectKind, InstanceState
+from domain.process.instance_state import InstanceState
 from domain.process.keys import instance_of
+from domain.process.open_effects import EffectKind
 from domain.process.outcomes import DeadlineReached, Outcome, ProcessRequested
 from domain.process.process import Process
 from domain.process.reacting import (

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from domain.kernel import ChangeCommand, CreateCommand, Name, Text
 from domain.kernel.access import role
+from domain.kernel.fields import Personal
 
 Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^\s@]+@[^\s@]+$")]
 """An e-mail address by its form; whether it exists, only a message to it can show."""
@@ -18,8 +19,10 @@ class CreateUser(CreateCommand):
 
     access = role("user_manager")
 
-    email: Email = Field(description="Unique among all users; capital letters do not count.")
-    name: Name
+    email: Annotated[Email, Personal("id")] = Field(
+        description="Unique among all users; capital letters do not count."
+    )
+    name: Annotated[Name, Personal("id")]
 
 
 class UpdateUser(ChangeCommand):
@@ -27,8 +30,10 @@ class UpdateUser(ChangeCommand):
 
     access = role("user_manager")
 
-    email: Email | None = Field(None, description="Unique among all users; capital letters do not count.")
-    name: Name | None = None
+    email: Annotated[Email | None, Personal("id")] = Field(
+        None, description="Unique among all users; capital letters do not count."
+    )
+    name: Annotated[Name | None, Personal("id")] = None
 
 
 class DeactivateUser(ChangeCommand):

@@ -79,7 +79,8 @@ class AggregateRepository:
     def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Cache a state, unless a newer one is cached already or it may hold personal data."""
         kind = type(state)
-        if holds_personal_data(kind):
+        if not _is_cacheable(state):
+            self._cache.forget((tenant, stream))
             return
         cached = self._cache.get((tenant, stream))
         snapshot = cached.snapshot if cached else 0
@@ -91,5 +92,9 @@ class AggregateRepository:
     def _remember(self, tenant: str, stream: str, new: _CachedAggregate) -> None:
         cached = self._cache.get((tenant, stream))
         is_newer = new.version > (cached.version if cached else 0)
-        if is_newer and not holds_personal_data(type(new.state)):
+        if is_newer and _is_cacheable(new.state):
             self._cache.put((tenant, stream), new)
+
+
+def _is_cacheable(state: Aggregate[Any, Any]) -> bool:
+    return not (holds_personal_data(type(state)) or state.carries_personal_data)

@@ -173,12 +173,14 @@ class EventSchemas:
     ) -> str | None:
         """Return what is wrong with the data of a stored event, without the data itself, or None.
 
-        `absent` are the fields that are stored sealed: each must allow None.
+        `absent` are the fields that are stored sealed: each must allow None. Of a field that carries sealed
+        values at paths inside it, the rest is stored in the data.
         """
         validators = self._validators.get((type, revision))
         if not validators:
             return f"there is no schema of {SchemaKey(type, revision)}"
-        stored: Any = {**dict.fromkeys(absent), **data} if absent else data
+        whole = [field for field in absent if "." not in field]
+        stored: Any = {**dict.fromkeys(whole), **data} if whole else data
         # A value without a JSON type is invalid, or raises ValueError; both are rare.
         with suppress(ValueError):
             for validator in validators:

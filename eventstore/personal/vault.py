@@ -13,7 +13,7 @@ from domain.builtin.subjects.events import SubjectErased
 from domain.dispatch.ports import NewCommit
 from domain.kernel.errors import PersonalDataRefused
 from domain.kernel.event import Cause, Unreadable
-from domain.kernel.personal import personal_fields, split_personal
+from domain.kernel.personal import holds_personal_values, put_personal, split_personal
 from eventstore.lru import LruCache
 from eventstore.mongo.driver import CODEC, Document
 from eventstore.personal.client_addresses import client_owner, client_to_seal, seal_client
@@ -59,7 +59,7 @@ class Vault:
         and no master key.
         """
         client = client_to_seal(commit)
-        if client is None and not any(personal_fields(type(new.event)) for new in commit.events):
+        if client is None and not any(holds_personal_values(new.event) for new in commit.events):
             return NO_UNSEALED_PARTS
         events = {}
         for new in commit.events:
@@ -192,7 +192,8 @@ def _ciphers(
 
 def _refused(subject: str, key: LockedKey | ErasedKey) -> PersonalDataRefused:
     if isinstance(key, ErasedKey):
-        return PersonalDataRefused(f"{subject} was erased; its personal data cannot be stored any more")
+        message = f"{subject} was erased; its personal data cannot be stored any more"
+        return PersonalDataRefused(message, erased=subject)
     return PersonalDataRefused(
         f"no known master key unwraps the key of {subject}; add the one that does to old_master_keys"
     )
@@ -229,7 +230,7 @@ def _opened_event(tenant: str, stream: str, event: Document, keys: Mapping[str, 
     for sealed in event["sealed"]:
         subject = sealed["subject"]
         key = keys.get(owner_of(tenant, subject))
-        data.update(dict.fromkeys(sealed["fields"]))
+        put_personal(data, dict.fromkeys(sealed["fields"]))
         if isinstance(key, AESGCM):
             try:
                 plaintext = unseal(key, sealed["value"], binding(tenant, stream, event["id"], subject))
@@ -237,7 +238,8 @@ def _opened_event(tenant: str, stream: str, event: Document, keys: Mapping[str, 
                 changed = f"the personal data of {subject} in it was changed after it was sealed"
                 unreadable = Unreadable(Cause.TAMPERED, changed)
             else:
-                data.update(bson.decode(plaintext, CODEC))
+                values: Document = bson.decode(plaintext, CODEC)
+                put_personal(data, values)
                 subjects.append(subject)
         elif isinstance(key, LockedKey):
             locked = f"this process has no master key that unwraps the key of {subject}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.process.events import (
+    PERSONAL_DATA_ERASED,
     CallRequested,
     CallSucceeded,
     CallWasRefused,
@@ -16,7 +17,7 @@ from domain.process.events import (
     CommandSucceeded,
     CommandWasRefused,
 )
-from domain.process.instance_state import EffectKind
+from domain.process.open_effects import EffectKind
 from projections.builtin.process_rows import EffectState, ProcessEffect
 
 MAX_EFFECTS = 200
@@ -133,7 +134,8 @@ def bounded(effects: Sequence[ProcessEffect]) -> list[ProcessEffect]:
 
 def may_be_undone(effect: ProcessEffect) -> bool:
     """Return whether a compensation of the instance undoes the effect."""
-    return effect["has_compensation"] and effect["state"] in _MAY_BE_UNDONE
+    has_lost_data = effect["kind"] is EffectKind.CALL and effect["code"] == PERSONAL_DATA_ERASED
+    return effect["has_compensation"] and (effect["state"] in _MAY_BE_UNDONE or has_lost_data)
 
 
 def _settled_as(

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from domain.kernel import Int32, Json
 from domain.process.events import ProcessStatus
-from domain.process.instance_state import EffectKind
+from domain.process.open_effects import EffectKind
 
 
 class EffectState(StrEnum):

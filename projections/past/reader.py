@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.personal import holds_personal_data
+from domain.kernel.personal import may_hold_personal_data
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Document
 from projections.past.changed import ChangedRows
@@ -43,7 +43,7 @@ class PastReader:
         self.changed = ChangedRows(reader, self.folds)
         self._max_events = max_events
         contexts = (reader.view.context, *reader.view.also_reads)
-        self.is_personal = any(holds_personal_data(context.aggregate) for context in contexts)
+        self.is_personal = any(may_hold_personal_data(context.aggregate) for context in contexts)
 
     def at(self, position: int, budget: Budget | None = None) -> PastView:
         """Return the view at a settled position, see `EventLog.position_at`.

@@ -12,10 +12,16 @@ from domain.kernel.errors import UnfitValue
 from domain.process.events import CallRequested, CallSucceeded, CallWasRefused, CallWasTimedOut
 from domain.process.inputs import from_json, to_json
 from domain.process.outcomes import CallFailed, CallReplied, CallTimedOut
+from domain.process.personal_values import at_paths, reply_subjects
 from domain.process.ports import reply_class
 from domain.process.settlements import request_class
 from subscriptions.feed.background import Backoff
 from subscriptions.processes.circuits import CircuitOpen, PortCircuit
+from subscriptions.processes.erased_data import (
+    PersonalDataErased,
+    check_personal_data,
+    storable_message,
+)
 from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.open_work import Work
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
@@ -59,19 +65,28 @@ class CallEffects:
             self._recorder.measure(held, "call", "TIMED_OUT")
             return None
         try:
+            check_personal_data(event)
             request = from_json(request_class(event.port, event.request), event.input)
             key = f"{work.instance.tenant}/{work.id}"
             reply = from_json(reply_class(type(request)), await self._circuit(event.port).call(key, request))
+            personal = reply_subjects(reply, request)
+        except PersonalDataErased as erased:
+            await self._fail(held, event, erased.code, erased, work.attempts)
         except PortUnavailable as error:
             return self._again(work, event, error)
         except PortRefused as refusal:
-            await self._fail(held, event.name, refusal.reason, str(refusal), attempts)
+            await self._fail(held, event, refusal.reason, refusal, attempts)
         except (UnfitValue, ValidationError) as error:
-            message = f"the request {event.request} or its reply does not fit its class: {error}"
-            await self._fail(held, event.name, UNFIT, message, attempts)
+            misfit = UnfitValue(f"the request {event.request} or its reply does not fit its class: {error}")
+            await self._fail(held, event, UNFIT, misfit, attempts)
         else:
-            replied = CallSucceeded(effect=work.id, reply=to_json(reply), attempts=attempts)
-            await self._recorder.record(held, replied, CallReplied(event.name, reply))
+            replied = CallSucceeded(
+                effect=work.id,
+                reply=to_json(reply),
+                attempts=attempts,
+                personal=at_paths(reply=personal),
+            )
+            await self._recorder.record(held, replied, CallReplied(event.name, reply, personal))
             self._recorder.measure(held, "call")
         return None
 
@@ -86,9 +101,13 @@ class CallEffects:
         pause = Backoff(cap=LONGEST_PAUSE, failures=work.attempts).pause() + (error.retry_after or 0.0)
         attempts = work.attempts + (not isinstance(error, CircuitOpen))
         due = self._now() + timedelta(seconds=pause)
-        return replace(work, due=min(due, event.due or due), attempts=attempts, error=str(error)[:MAX_ERROR])
+        message = storable_message(event, error)[:MAX_ERROR]
+        return replace(work, due=min(due, event.due or due), attempts=attempts, error=message)
 
-    async def _fail(self, held: HeldWork, name: str, code: str, message: str, attempts: int) -> None:
+    async def _fail(
+        self, held: HeldWork, event: CallRequested, code: str, error: Exception, attempts: int
+    ) -> None:
+        message = storable_message(event, error)
         refused = CallWasRefused(effect=held.work.id, code=code, message=message, attempts=attempts)
-        await self._recorder.record(held, refused, CallFailed(name, code, message))
+        await self._recorder.record(held, refused, CallFailed(event.name, code, message))
         self._recorder.measure(held, "call", code)

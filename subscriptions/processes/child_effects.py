@@ -24,11 +24,16 @@ from domain.process.instance_state import InstanceState
 from domain.process.outcomes import CommandRefused, ProcessEnded, ProcessRequested
 from domain.process.reacting import react_to_outcome, react_to_request
 from eventstore.log import EventLog
+from subscriptions.processes.erased_data import (
+    PersonalDataErased,
+    check_personal_data,
+    storable_message,
+)
 from subscriptions.processes.held_work import HeldWork
-from subscriptions.processes.instances import CommitCause, InstanceKey, Instances
+from subscriptions.processes.instances import CommandAlreadyStored, CommitCause, InstanceKey, Instances
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
 
-Refusal = NotFound | ValidationFailed | AlreadyExists
+Refusal = NotFound | ValidationFailed | AlreadyExists | PersonalDataErased
 
 
 class ChildEffects:
@@ -58,22 +63,35 @@ class ChildEffects:
         work = held.work
         child = InstanceKey(work.instance.tenant, f"{event.process}-{event.key}")
         try:
-            requested = self._read(work.instance.stream, event)
+            kept = await self._start(held, request_id, event, child)
         except (NotFound, ValidationFailed) as refusal:
-            await self._refuse(held, event.name, refusal)
+            await self._refuse(held, event, refusal)
             return
+        except PersonalDataErased as erased:
+            try:
+                await self._refuse(held, event, erased, shares_id=True)
+                return
+            except CommandAlreadyStored:
+                kept = await self._instances.state(child, fresh=True)
+        if (kept.parent, kept.parent_effect) != (work.instance.stream, work.id):
+            exists = AlreadyExists(f"{child.stream} exists already and was not started by this effect")
+            await self._refuse(held, event, exists)
+        elif kept.status.is_final:
+            await self.report_end(child, kept, await self._result(child), request_id, work.correlation)
+
+    async def _start(
+        self, held: HeldWork, request_id: str, event: ChildRequested, child: InstanceKey
+    ) -> InstanceState:
+        """Start the child, and return its state. Raises NotFound, ValidationFailed or PersonalDataErased."""
+        work = held.work
+        check_personal_data(event)
+        requested = self._read(work.instance.stream, event)
 
         def react(instance: Any) -> Advance:
             return react_to_request(instance, requested, work.id, child.stream, self._clock())
 
         cause = CommitCause(work.id, "StartProcess", work.correlation, request_id)
-        change = await self._instances.change(child, react, cause)
-        kept = change.after
-        if (kept.parent, kept.parent_effect) != (work.instance.stream, work.id):
-            exists = AlreadyExists(f"{child.stream} exists already and was not started by this effect")
-            await self._refuse(held, event.name, exists)
-        elif kept.status.is_final:
-            await self.report_end(child, kept, await self._result(child), request_id, work.correlation)
+        return (await self._instances.change(child, react, cause)).after
 
     async def report_end(
         self, child: InstanceKey, kept: InstanceState, result: Json, causation: str, correlation: str
@@ -106,10 +124,13 @@ class ChildEffects:
         except (UnfitValue, ValidationError) as error:
             raise ValidationFailed(f"the stored input does not fit {event.input_type!r}: {error}") from None
 
-    async def _refuse(self, held: HeldWork, name: str, refusal: Refusal) -> None:
-        code, message = refusal.code, str(refusal)
+    async def _refuse(
+        self, held: HeldWork, event: ChildRequested, refusal: Refusal, *, shares_id: bool = False
+    ) -> None:
+        code, message = refusal.code, storable_message(event, refusal)
         refused = CommandWasRefused(effect=held.work.id, code=code, message=message)
-        await self._recorder.record(held, refused, CommandRefused(name, code, message))
+        outcome = CommandRefused(event.name, code, message)
+        await self._recorder.record(held, refused, outcome, shares_id=shares_id)
         self._recorder.measure(held, "child", code)
 
     async def _result(self, child: InstanceKey) -> Json:

@@ -24,6 +24,7 @@ from domain.process.outcomes import CommandDone, CommandRefused
 from domain.process.process import Process, trigger_classes
 from subscriptions.feed.background import Backoff
 from subscriptions.feed.position_waiters import PositionWaiters
+from subscriptions.processes.erased_data import check_personal_data, storable_message
 from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.instances import CommandAlreadyStored, Instances
 from subscriptions.processes.outcome_recorder import OutcomeRecorder
@@ -75,11 +76,11 @@ class CommandEffects:
         except CommandIdReused as error:
             state = await self._instances.state(work.instance, fresh=True)
             if work.id in state.pending:
-                await self._refuse(held, event.name, error, shares_id=False)
+                await self._refuse(held, event, error, shares_id=False)
             return
         except NerveError as refusal:
             try:
-                await self._refuse(held, event.name, refusal)
+                await self._refuse(held, event, refusal)
                 return
             except CommandAlreadyStored as stored:
                 receipt = stored.receipt
@@ -109,6 +110,7 @@ class CommandEffects:
                 await asyncio.sleep(backoff.pause(error))
 
     def _command(self, event: CommandRequested) -> Command:
+        check_personal_data(event)
         kind = self._commands.get(event.command)
         if kind is None:
             raise ValidationFailed(f"no registered context has a command {event.command}")
@@ -118,14 +120,14 @@ class CommandEffects:
             raise ValidationFailed(f"the stored input does not fit {event.command}: {error}") from None
 
     async def _refuse(
-        self, held: HeldWork, name: str, refusal: NerveError, *, shares_id: bool = True
+        self, held: HeldWork, event: CommandRequested, refusal: NerveError, *, shares_id: bool = True
     ) -> None:
         """Record a refusal under the command's id, so that no attempt under way can still succeed.
 
         Raises CommandAlreadyStored if one has succeeded.
         """
-        code, message = refusal.code, str(refusal)
+        code, message = refusal.code, storable_message(event, refusal)
         refused = CommandWasRefused(effect=held.work.id, code=code, message=message)
-        outcome = CommandRefused(name, code, message)
+        outcome = CommandRefused(event.name, code, message)
         await self._recorder.record(held, refused, outcome, shares_id=shares_id)
         self._recorder.measure(held, "command", code)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from domain.kernel.event import Event
+from domain.kernel.personal import carried_subjects
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import Work
 
@@ -22,6 +23,14 @@ class EffectRequest:
 
     id: str
     event: Event
+
+    @property
+    def to_hold(self) -> EffectRequest | None:
+        """The request to keep in memory until the effect runs.
+
+        None for one with personal data, which would outlive an erasure there: it is read when it runs.
+        """
+        return None if carried_subjects(self.event) else self
 
 
 @dataclass(eq=False, slots=True)

@@ -10,8 +10,15 @@ from weakref import WeakValueDictionary
 
 from domain.dispatch.ports import Clock, CommandLog, IdSource, LoadedState, NewCommit
 from domain.kernel import Event, Receipt
-from domain.kernel.errors import ConcurrencyConflict, ContextFault, UnfitValue, ValidationFailed
+from domain.kernel.errors import (
+    ConcurrencyConflict,
+    ContextFault,
+    PersonalDataRefused,
+    UnfitValue,
+    ValidationFailed,
+)
 from domain.kernel.event import NewEvent
+from domain.kernel.personal import without_subject
 from domain.process.advance import Advance, advance
 from domain.process.context import ProcessContext
 from domain.process.effect_ids import bounded_id
@@ -122,9 +129,11 @@ class Instances:
     ) -> InstanceChange:
         """Append the events that `react` returns in the latest state of the instance, as one commit.
 
-        If they cannot be stored, the event that `stuck` returns is appended instead. With `trust_cache` no
-        events in a cached state means that there is nothing to do. For `is_probably_new` see
-        `AggregateRepository.load`. Raises CommandAlreadyStored, Unavailable or Overloaded.
+        If they cannot be stored, the event that `stuck` returns is appended instead. Personal data of a
+        subject who was erased meanwhile is left out. With `trust_cache` no events in a cached state means
+        that there is nothing to do. For `is_probably_new` see `AggregateRepository.load`.
+
+        Raises CommandAlreadyStored, Unavailable or Overloaded, and PersonalDataRefused without a master key.
         """
         lock = self._locks.get(instance)
         if lock is None:
@@ -161,6 +170,11 @@ class Instances:
     ) -> InstanceChange:
         try:
             return await self._append(instance, state.kept, reaction, cause)
+        except PersonalDataRefused as refusal:
+            if refusal.erased is None:
+                raise
+            erased = [without_subject(event, instance.stream, refusal.erased) for event in reaction.events]
+            return await self._append_storable(instance, state, advance(state, *erased), cause, stuck)
         except (ValidationFailed, UnfitValue) as error:
             fault = ContextFault(f"{instance.stream} leads to events that cannot be stored: {error}")
             return await self._append(

@@ -96,7 +96,7 @@ class RequestedWork:
                     change.instance, new.event, version, change.position, change.correlation
                 )
                 if work.id in opened:
-                    self._agenda.add(work, EffectRequest(new.id, new.event))
+                    self._agenda.add(work, EffectRequest(new.id, new.event).to_hold)
 
     async def _add_all_open(self, instance: InstanceKey, state: InstanceState) -> None:
         """Do what was left undone while an instance was stuck."""
@@ -114,7 +114,7 @@ class RequestedWork:
                 )
                 request = open_request(state, work.id, event)
                 if request is not None:
-                    self._agenda.add(work, request, was_left=event.position <= self._head)
+                    self._agenda.add(work, request.to_hold, was_left=event.position <= self._head)
 
 
 def _open_effects(state: InstanceState) -> set[str]:

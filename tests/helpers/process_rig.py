@@ -18,6 +18,7 @@ from domain.process.instance_state import InstanceState
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, open_client
+from eventstore.personal.sealing import MasterKeys
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.feed.feed import LOG_TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
@@ -68,6 +69,7 @@ class ProcessRig:
         partitions: int,
         recovery: float,
         policies: Sequence[Policy],
+        masters: MasterKeys | None,
     ) -> None:
         if policies:
             catalog = Catalog([*catalog.contexts, policy_events.context])
@@ -80,6 +82,7 @@ class ProcessRig:
             clock=now,
             announce=lambda position: self.wakeups.announce(LOG_TOPIC, position),
             fence_after=0.3,
+            masters=masters,
         )
         self.checkpoints = Checkpoints(database)
         self.feed = Feed(self.log, self.wakeups, 0.2)
@@ -159,12 +162,14 @@ async def open_process_rig(
     partitions: int = 1,
     recovery: float = 0.2,
     policies: Sequence[Policy] = (),
+    masters: MasterKeys | None = None,
 ) -> AsyncIterator[ProcessRig]:
     """A worker of its own, as another process would have it: nothing is shared but the database."""
     async with open_client(mongo_url, chosen_driver()) as client:
         rig = ProcessRig(
-            client[database], redis_url, adapters or {}, catalog, lease_time, partitions, recovery, policies
-        )
+            client[database], redis_url, adapters or {}, catalog, lease_time, partitions, recovery, policies,
+            masters,
+        )  # fmt: skip
         await rig.log.open()
         await rig.wakeups.start()
         if work:

@@ -46,7 +46,7 @@ for line in trace_lines(asyncio.run(asyncio.wait_for(trace(), 20))):
 def folder(tmp_path: Path) -> Path:
     """A folder with what the page shows, and nothing else."""
     files = re.findall(r"`(tickets/\w+\.py)`[^`]*:\n\n```python\n(.*?)```", PAGE.read_text(), re.S)
-    assert len(files) == len(code_blocks(PAGE, "python")) == 5
+    assert len(files) == len(code_blocks(PAGE, "python")) == 6
     (tmp_path / "tickets").mkdir()
     for name, code in files:
         (tmp_path / name).write_text(code)

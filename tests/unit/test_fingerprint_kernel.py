@@ -41,6 +41,7 @@ ALWAYS = [
 """Count for each fold: they lead from a stored event to its payload, or a fold is declared with them."""
 
 WHERE_IMPORTED = [
+    "domain.kernel.data_carrier",
     "domain.kernel.rfc3339",
     "domain.kernel.schemas",
     "domain.kernel.types.json_reading",
@@ -52,6 +53,8 @@ WHERE_IMPORTED = [
     "domain.process.inputs",
     "domain.process.instance",
     "domain.process.instance_state",
+    "domain.process.open_effects",
+    "domain.process.personal_values",
     "domain.process.saga",
     "projections.kernel.merging",
 ]

@@ -42,7 +42,7 @@ from domain.process.events import (
     ProcessStatus,
 )
 from domain.process.instance import instance_class
-from domain.process.instance_state import EffectKind, PendingEffect
+from domain.process.open_effects import EffectKind, PendingEffect
 from eventstore.mongo.driver import CODEC
 from tests.helpers.errands import Answer, Careless, Errand, ErrandExtended, ErrandGiven
 from tests.helpers.instances import InstanceLog

@@ -27,7 +27,7 @@ from domain.process.events import (
     CompensationStarted,
     ProcessStatus,
 )
-from domain.process.instance_state import EffectKind, PendingEffect
+from domain.process.open_effects import EffectKind, PendingEffect
 from domain.process.saga import StepDone
 from domain.process.saga_checks import groups
 from domain.testing import ProcessScenario, given_process

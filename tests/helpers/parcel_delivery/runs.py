@@ -14,7 +14,7 @@ from domain.kernel import Envelope, Event, RecordedEvent, Scope
 from domain.kernel.event import NewEvent
 from domain.process.events import CallSucceeded, CallWasRefused, CommandSucceeded
 from domain.process.instance import instance_class
-from domain.process.instance_state import PendingEffect
+from domain.process.open_effects import PendingEffect
 from domain.process.outcomes import CallFailed, CallReplied, CommandDone
 from domain.process.reacting import react_to_event, react_to_outcome
 from projections.projecting.view_worker import ViewWorker
