@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import strawberry
 from strawberry import schema_directives
 
+from api.graphql.item_lookups import DirectResolver
 from api.graphql.strawberry_internals import Argument, Field, append_field, make_argument, make_field
 from api.limits.weights import Weight
 
@@ -39,17 +40,21 @@ def output_field(
     description: str | None = None,
     *,
     resolver: Resolver | None = None,
+    read: Callable[[Any, Any], Any] | None = None,
     arguments: Sequence[Argument] = (),
     subscription: bool = False,
     weight: Weight | None = None,
 ) -> Field:
-    """Return a field of an output type; without a resolver it looks up the item `name` of its source."""
+    """Return a field of an output type; without a resolver it looks up the item `name` of its source.
+
+    A field whose value is there at once has `read` instead of a resolver; see `DirectResolver`.
+    """
     return make_field(
         name,
         _graphql_name(name),
         annotation,
         description,
-        {RESOLVER: resolver, WEIGHT: weight},
+        {RESOLVER: resolver if read is None else DirectResolver(read), WEIGHT: weight},
         arguments=arguments,
         is_subscription=subscription,
     )

@@ -15,7 +15,7 @@ contain plain keys, in the past too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -51,28 +51,13 @@ class PastId(str):
     __slots__ = ()
 
 
-class RowIdLookUp(ItemLookUp):
-    """Looks up the key of a row that is no entity, and adds its type to make the id."""
-
-    __slots__ = ("_prefix",)
-
-    def __init__(self, key: str, type_name: str) -> None:
-        super().__init__(key)
-        self._prefix = f"{type_name}:"
-
-    def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
-        return self._id(source.get(self.key))
-
-    def writer(self, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return lambda key: write(self._id(key))
-
-    def _id(self, key: Any) -> Any:
-        return self._prefix + key if type(key) is str else key
-
-
 def id_look_up(view: View[Any], key: str = "id") -> ItemLookUp:
     """Return the resolver of a field whose value is the id of a row, made from the row's key."""
-    return ItemLookUp(key) if view.is_entity else RowIdLookUp(key, view.type_name)
+    if view.is_entity:
+        return ItemLookUp(key)
+    prefix = f"{view.type_name}:"
+    # A row of the past has its complete id, a PastId.
+    return ItemLookUp(key, lambda value: prefix + value if type(value) is str else value)
 
 
 def check_ids(schema: GraphQLSchema) -> None:

@@ -1,4 +1,4 @@
-"""Resolvers that look an item up in their source, which compiled selections do without calling them."""
+"""Resolvers that have their value at once, from their source: compiled writers do without graphql-core."""
 
 from __future__ import annotations
 
@@ -7,33 +7,37 @@ from typing import Any
 
 
 class ItemLookUp:
-    """The resolver of a field that is an item of its source."""
+    """The resolver of a field that is an item of its source, or what `change` makes of that item.
 
-    __slots__ = ("key",)
+    `change` also gets None, for an item that is missing.
+    """
 
-    def __init__(self, key: str) -> None:
+    __slots__ = ("change", "key")
+
+    def __init__(self, key: str, change: Callable[[Any], Any] | None = None) -> None:
         self.key = key
-
-    def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
-        return source.get(self.key)
-
-    def writer(self, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return the writer of the field from the item itself, where `write` writes the field's value."""
-        return write
-
-
-class JsonLookUp(ItemLookUp):
-    """The resolver of a field of the type JSON whose item is stored in another form."""
-
-    __slots__ = ("_to_json",)
-
-    def __init__(self, key: str, to_json: Callable[[Any], Any]) -> None:
-        super().__init__(key)
-        self._to_json = to_json
+        self.change = change
 
     def __call__(self, source: Mapping[str, Any], _info: object) -> Any:
         value = source.get(self.key)
-        return None if value is None else self._to_json(value)
+        return value if self.change is None else self.change(value)
 
-    def writer(self, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return lambda value: write(None if value is None else self._to_json(value))
+
+def json_look_up(key: str, to_json: Callable[[Any], Any]) -> ItemLookUp:
+    """Return the resolver of a field of the type JSON whose item is stored in another form."""
+    return ItemLookUp(key, lambda value: None if value is None else to_json(value))
+
+
+class DirectResolver:
+    """The resolver of a field whose value `read` makes of the source and the request's context.
+
+    `read` returns a coroutine where the value has to be read from elsewhere; graphql-core awaits it then.
+    """
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Callable[[Any, Any], Any]) -> None:
+        self.read = read
+
+    def __call__(self, source: Any, info: Any) -> Any:
+        return self.read(source, info.context)

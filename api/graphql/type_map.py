@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from api.graphql.declare import list_of, output_field, union
 from api.graphql.input_types import InputTypes
-from api.graphql.item_lookups import JsonLookUp
+from api.graphql.item_lookups import json_look_up
 from api.graphql.scalars import JSON
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_registry import TypeRegistry
@@ -69,7 +69,7 @@ class TypeMap(TypeRegistry):
         if _may_exceed_int(declared):
             return output_field(name, shape | None, "Null, with an error, where the value exceeds 32 bits.")
         if _is_stored_json(declared) and (to_json := json_writer(declared, client_name)) is not None:
-            return output_field(name, shape, resolver=JsonLookUp(name, to_json))
+            return output_field(name, shape, resolver=json_look_up(name, to_json))
         return output_field(name, shape)
 
     def output(self, declared: FieldType, field: str) -> Any:

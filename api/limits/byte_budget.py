@@ -14,17 +14,27 @@ SMALL = 8
 
 
 class ByteBudget:
-    """Counts what is written of one response. A value that does not fit spends nothing."""
+    """Counts what is written of one response; `left` is what may still be written.
 
-    __slots__ = ("_left", "_most")
+    A value that does not fit spends nothing.
+    """
+
+    __slots__ = ("_most", "left")
 
     def __init__(self, most: int = MAX_RESPONSE_BYTES) -> None:
         self._most = most
-        self._left = most
+        self.left = most
 
     def renew(self) -> None:
         """Begin another response."""
-        self._left = self._most
+        self.left = self._most
+
+    def take(self, size: int) -> None:
+        """Count so many bytes; raises ResponseTooLarge where they do not fit."""
+        left = self.left - size
+        if left < 0:
+            raise ResponseTooLarge(self._most)
+        self.left = left
 
     def spend(self, name: str, value: Any) -> None:
         """Count a value under its name in the response; raises ResponseTooLarge where it does not fit."""
@@ -32,10 +42,7 @@ class ByteBudget:
             size = len(value) if value.isascii() else len(value.encode())
         else:
             size = SMALL if value.__class__ in _SMALL_TYPES else len(encode(value))
-        left = self._left - len(name) - size
-        if left < 0:
-            raise ResponseTooLarge(self._most)
-        self._left = left
+        self.take(len(name) + size)
 
 
 _SMALL_TYPES = frozenset({int, float, bool, type(None)})

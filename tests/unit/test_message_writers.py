@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.access.callers import UNRESTRICTED
-from api.graphql.execution.core_executor import OperationExecutor, find_leaves
+from api.graphql.execution.core_executor import OperationExecutor
 from api.graphql.execution.executor import SubscriptionExecution
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import FieldWriters
 from api.limits.byte_budget import ByteBudget
 from api.runtime import Runtime
 from tests.helpers.own_contexts import own_schema
@@ -68,7 +69,7 @@ def core(bound: CoreExecutor[Any], source: Mapping[str, Any]) -> Any:
 def select(query: str = QUERY, **variables: Any) -> SubscriptionSelection:
     tree, bound = SelectionTree(SCHEMA, parse(query)), bind(query, **variables)
     variables = bound.variable_values.coerced
-    return SubscriptionSelection(SCHEMA, tree, tree.operations[None], variables, ByteBudget())
+    return SubscriptionSelection(SCHEMA, tree, tree.operations[None], variables, ByteBudget(), None)
 
 
 def writer(typename: str, query: str = QUERY, **variables: Any) -> MessageWriter:
@@ -137,10 +138,12 @@ def test_a_written_result_needs_no_execution_and_any_other_gets_one() -> None:
             executed.append(message)
             return super().execute_message(message)
 
-    selection = select()
+    document, selection = parse(QUERY), select()
     request = RequestContext(cast(Runtime, None), UNRESTRICTED, {})
     context = ExecutionContext.of(request, RowSelections(selection.tree))
-    bound = CountingExecutor.bind(SCHEMA, parse(QUERY), context, {}, None, find_leaves(SCHEMA))
+    bound = CountingExecutor.bind(
+        SCHEMA, document, context, {}, None, FieldWriters(SelectionTree(SCHEMA, document))
+    )
     assert isinstance(bound, OperationExecutor)
     execution = SubscriptionExecution(bound, selection, None)
     whole = {"__typename": "CaughtUp", "position": "p"}

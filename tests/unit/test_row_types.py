@@ -14,7 +14,9 @@ from graphql import execute, parse, print_type
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from api.graphql.execution.core_executor import OperationExecutor, find_leaves
+from api.graphql.execution.core_executor import OperationExecutor
+from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import FieldWriters
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, Json, RecordedEvent
 from projections.kernel import View, by_stream
@@ -193,7 +195,13 @@ def test_a8_stored_values_are_written() -> None:
     declared.fields["thing"].resolve = lambda *_, **__: row
     try:
         document = parse(f'{{ thing(id: "a") {{ {selection} }} }}')
-        outcome: Any = execute(SCHEMA, document, executor_class=OperationExecutor, leaves=find_leaves(SCHEMA))
+        writers = FieldWriters(SelectionTree(SCHEMA, document))
+        outcome: Any = execute(
+            SCHEMA,
+            document,
+            executor_class=OperationExecutor,
+            writers=writers,
+        )
     finally:
         declared.fields["thing"].resolve = resolver
     assert outcome.errors in (None, [])

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from api.access.callers import UNRESTRICTED
 from api.graphql.execution import executor as executor_module
-from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, find_leaves
+from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor
 from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.parsed_documents import BASE_WEIGHT, document_cache
 from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import FieldWriters
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
 from api.runtime import Runtime
@@ -28,7 +30,6 @@ from domain.kernel.errors import NotFound
 from tests.helpers.own_contexts import own_schema
 
 SCHEMA = own_schema()
-LEAVES = find_leaves(SCHEMA)
 NOTHING = RequestContext(cast(Runtime, None), UNRESTRICTED, {})
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC)
@@ -58,9 +59,14 @@ def resolving(root: str, field: str, resolver: Callable[..., Any], kind: str = "
 def both(query: str, row: Mapping[str, Any], **variables: Any) -> tuple[Any, Any]:
     """What nerve's executor and what graphql-core's own makes of a row behind the query `node`."""
     document, node = parse(query), {**row, "__typename": "Task"}
+    writers = FieldWriters(SelectionTree(SCHEMA, document))
     with resolving("Query", "node", lambda *_, **__: node):
         short = execute(
-            SCHEMA, document, variable_values=variables, executor_class=OperationExecutor, leaves=LEAVES
+            SCHEMA,
+            document,
+            variable_values=variables,
+            executor_class=OperationExecutor,
+            writers=writers,
         )
         plain = execute(SCHEMA, document, variable_values=variables, executor_class=CheckedExecutor)
     return cast(ExecutionResult, short).formatted, cast(ExecutionResult, plain).formatted

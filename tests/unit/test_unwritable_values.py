@@ -9,7 +9,9 @@ from graphql import GraphQLSchema, execute, parse, print_type
 from typing_extensions import TypedDict
 
 from api.graphql.error_bodies import error_body
-from api.graphql.execution.core_executor import OperationExecutor, find_leaves
+from api.graphql.execution.core_executor import OperationExecutor
+from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import FieldWriters
 from api.graphql.schema import build_schema
 from domain.kernel import Catalog, Int32, Int64, RecordedEvent
 from domain.kernel.errors import UnfitValue
@@ -56,7 +58,13 @@ def listed(selection: str, found: list[dict[str, Any]]) -> tuple[Any, list[dict[
     declared.resolve = lambda *_, **__: {"rows": found, "cursor": lambda row: row["id"]}
     try:
         document = parse(f"{{ accounts {{ nodes {{ {selection} }} }} }}")
-        outcome: Any = execute(SCHEMA, document, executor_class=OperationExecutor, leaves=find_leaves(SCHEMA))
+        writers = FieldWriters(SelectionTree(SCHEMA, document))
+        outcome: Any = execute(
+            SCHEMA,
+            document,
+            executor_class=OperationExecutor,
+            writers=writers,
+        )
     finally:
         declared.resolve = resolver
     return outcome.data, [error_body(error) for error in outcome.errors or ()]

@@ -6,7 +6,7 @@ made. tests/unit/test_dependencies.py says which parts these are, and fails wher
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeGuard
 
@@ -15,55 +15,32 @@ from graphql import (
     ExecutionResult,
     Executor,
     GraphQLError,
-    GraphQLField,
     GraphQLLeafType,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     OperationType,
-    Undefined,
     create_source_event_stream,
     execute_root_selection_set,
     execute_subscription_event,
-    get_nullable_type,
-    is_leaf_type,
     map_source_to_response_event,
 )
+from graphql.execution.collect_fields import FieldDetails
 
 from api.graphql.error_bodies import UnwritableValue
 from api.graphql.execution.request_context import ExecutionContext
-from api.graphql.item_lookups import ItemLookUp
+from api.graphql.execution.value_writers import FieldWriters, Write
 from api.limits.byte_budget import MAX_RESPONSE_BYTES, ByteBudget
 from domain.kernel.limit_errors import ResponseTooLarge
 
 
-class Leaf(NamedTuple):
-    """How a field is written that has no selection and is an item of its source."""
+class _FieldWriter(NamedTuple):
+    """The writer of a field; None where graphql-core executes it.
 
-    key: str
-    coerce: Callable[[Any], Any]
-    nullable: bool
+    It is found by the identity of graphql-core's list of the field's `details`, which it therefore keeps.
+    """
 
-
-Leaves = Mapping[str, Mapping[str, Leaf]]
-"""By type and field."""
-
-
-def find_leaves(schema: GraphQLSchema) -> Leaves:
-    """Return all such fields of the schema."""
-    objects = (declared for declared in schema.type_map.values() if isinstance(declared, GraphQLObjectType))
-    return {
-        declared.name: {name: leaf for name, field in declared.fields.items() if (leaf := _leaf(field))}
-        for declared in objects
-    }
-
-
-def _leaf(field: GraphQLField) -> Leaf | None:
-    nullable = not isinstance(field.type, GraphQLNonNull)
-    inner: Any = get_nullable_type(field.type)
-    if isinstance(field.resolve, ItemLookUp) and is_leaf_type(inner):
-        return Leaf(field.resolve.key, field.resolve.writer(inner.coerce_output_value), nullable)
-    return None
+    details: Sequence[FieldDetails]
+    write: Write | None
 
 
 class CheckedExecutor(Executor[Any]):
@@ -81,16 +58,16 @@ class CheckedExecutor(Executor[Any]):
 class OperationExecutor(CheckedExecutor):
     """One operation with the variables of one request.
 
-    Most fields of a response are leaves that are items of their source. They are written at once, which saves
-    the resolve info, the search for arguments and four calls for each. Everything else, errors of leaves
-    included, is done by graphql-core.
+    Compiled writers write the fields whose values are there at once, with all that is selected inside them.
+    Everything else, errors included, is done by graphql-core.
     """
 
     def __init__(
-        self, *parts: Any, leaves: Leaves, max_bytes: int = MAX_RESPONSE_BYTES, **options: Any
+        self, *parts: Any, writers: FieldWriters, max_bytes: int = MAX_RESPONSE_BYTES, **options: Any
     ) -> None:
         super().__init__(*parts, **options)
-        self._leaves = leaves
+        self._writers = writers
+        self._writers_of_fields: dict[int, _FieldWriter] = {}
         self._max_bytes = max_bytes
         self._budget = ByteBudget(max_bytes)
         self._drops_rest = False
@@ -103,7 +80,7 @@ class OperationExecutor(CheckedExecutor):
         context: ExecutionContext,
         variables: dict[str, Any],
         operation_name: str | None,
-        leaves: Leaves,
+        writers: FieldWriters,
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> OperationExecutor | list[GraphQLError]:
         """Return the operation that is to be run, or the errors of its variables."""
@@ -114,7 +91,7 @@ class OperationExecutor(CheckedExecutor):
             raw_variable_values=variables,
             operation_name=operation_name,
             is_awaitable=is_coroutine,
-            leaves=leaves,
+            writers=writers,
             max_bytes=max_bytes,
         )
         return bound  # type: ignore[no-any-return]
@@ -142,6 +119,7 @@ class OperationExecutor(CheckedExecutor):
         # graphql-core 3.3 shares this cache between all messages; each adds what no other finds, and it only
         # grows.
         executor._relevant_sub_fields = {}
+        executor._writers_of_fields = {}
         executor._budget = ByteBudget(self._max_bytes)
         return executor  # type: ignore[no-any-return]
 
@@ -149,7 +127,7 @@ class OperationExecutor(CheckedExecutor):
         """Return the value as a response has it, and count its bytes."""
         written = CheckedExecutor.complete_leaf_value(return_type, result)
         if not self._drops_rest:
-            self._spend("", written)
+            self._spend(written)
         return written
 
     def execute_field(
@@ -160,36 +138,35 @@ class OperationExecutor(CheckedExecutor):
         path: Any,
         position_context: Any,
     ) -> Any:
-        """Write the field at once where it is such a leaf; otherwise leave it to graphql-core."""
-        leaf = self._leaves[parent_type.name].get(field_details_list[0].node.name.value)
-        if leaf is not None:
+        """Write the field at once where it can be; otherwise leave it to graphql-core."""
+        field = self._writers_of_fields.get(id(field_details_list))
+        if field is None:
+            field = self._field_writer(parent_type, field_details_list)
+        if field.write is not None:
             if self._drops_rest:
                 return None
+            left = self._budget.left
             try:
-                value = source.get(leaf.key)
-                if value is None and leaf.nullable:
-                    return None
-                written = leaf.coerce(value)
+                return field.write(source, self._budget, self.context_value)
             except Exception:
-                written = None
-            if written is not None and written is not Undefined:
-                try:
-                    self._spend(path.key, written)
-                except ResponseTooLarge as error:
-                    declared = parent_type.fields[field_details_list[0].node.name.value].type
-                    self.handle_field_error(error, declared, field_details_list, path)
-                    return None
-                return written
+                # graphql-core writes the same value again, and its errors where they belong.
+                self._budget.left = left
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
-    def _spend(self, name: str, written: Any) -> None:
+    def _field_writer(self, declared: GraphQLObjectType, details: Sequence[FieldDetails]) -> _FieldWriter:
+        nodes = [each.node for each in details]
+        write = self._writers.find(declared, nodes, self.variable_values.coerced)
+        field = self._writers_of_fields[id(details)] = _FieldWriter(details, write)
+        return field
+
+    def _spend(self, written: Any) -> None:
         """Count what is written; raises ResponseTooLarge where the response is full.
 
         The data of a query is dropped then, and its other leaves are not written any more. Receipts of a
         mutation must reach the client.
         """
         try:
-            self._budget.spend(name, written)
+            self._budget.spend("", written)
         except ResponseTooLarge:
             self._drops_rest = self.operation.operation is not OperationType.MUTATION
             raise

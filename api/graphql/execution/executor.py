@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from api.graphql.error_bodies import error_body, refused_result, request_error_body
-from api.graphql.execution.core_executor import OperationExecutor, find_leaves, is_coroutine
+from api.graphql.execution.core_executor import OperationExecutor, is_coroutine
 from api.graphql.execution.error_paths import error_paths
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
 from api.graphql.execution.operation_costs import Cost, OperationCosts, introspection_members
@@ -30,6 +30,7 @@ from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import FieldWriters
 from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
 from api.limits.input_limits import check_values
@@ -124,7 +125,6 @@ class Executor:
         self._rules = specified_rules if introspect else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._explain = explain
         self._persisted = persisted or PersistedDocuments()
-        self._leaves = find_leaves(schema)
         self._members = introspection_members(schema)
         self._documents = cache or document_cache()
 
@@ -190,7 +190,7 @@ class Executor:
         tree = prepared.document.tree
         root, variables = tree.operations[prepared.operation_name], bound.variable_values.coerced
         budget = ByteBudget(self._limits.response_bytes)
-        selection = SubscriptionSelection(self.schema, tree, root, variables, budget)
+        selection = SubscriptionSelection(self.schema, tree, root, variables, budget, bound.context_value)
         return SubscriptionExecution(bound, selection, source)
 
     def _find_text(self, request: OperationRequest, tenant: str) -> str:
@@ -213,7 +213,9 @@ class Executor:
             raise self._refused(errors, node, {})
         tree = SelectionTree(self.schema, node)
         costs = OperationCosts(self.schema, tree, self._members)
-        document = ParsedDocument(node, tree, RowSelections(tree), costs, weigh(node, text))
+        document = ParsedDocument(
+            node, tree, RowSelections(tree), FieldWriters(tree), costs, weigh(node, text)
+        )
         self._documents.put((self.schema, text), document)
         return document
 
@@ -232,7 +234,7 @@ class Executor:
             execution,
             variables,
             prepared.request.operation_name,
-            self._leaves,
+            document.writers,
             self._limits.response_bytes,
         )
         if isinstance(bound, list):

@@ -10,6 +10,7 @@ from api.graphql.execution.operation_costs import OperationCosts
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.shared_sources import cursor_variable
+from api.graphql.execution.value_writers import FieldWriters
 from api.limits.document_limits import count_tokens
 from eventstore.lru import LruCache
 
@@ -27,6 +28,7 @@ class ParsedDocument:
     node: DocumentNode
     tree: SelectionTree
     row_selections: RowSelections
+    writers: FieldWriters
     costs: OperationCosts
     weight: int
     _cursor_variables: dict[str | None, str] = field(default_factory=dict)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from api.graphql.item_lookups import DirectResolver
 from projections.kernel.view import View
 
 
@@ -17,10 +19,11 @@ class LinkResolver:
         self.view = view
 
 
-class RowItemsResolver:
-    """The resolver of a field that is made of several items of a stored row."""
+class RowItemsResolver(DirectResolver):
+    """The resolver of a field that `read` makes of several items of a stored row."""
 
     __slots__ = ("keys",)
 
-    def __init__(self, *keys: str) -> None:
+    def __init__(self, read: Callable[[Any, Any], Any], *keys: str) -> None:
+        super().__init__(read)
         self.keys = keys

@@ -38,23 +38,34 @@ def page_info(types: TypeMap) -> Any:
 
 def _declare_page_info() -> Any:
     fields = [
-        output_field("has_next_page", bool, "Whether rows follow this page.", resolver=_has_next),
-        output_field("has_previous_page", bool, "Whether rows precede this page.", resolver=_has_previous),
+        output_field("has_next_page", bool, "Whether rows follow this page.", read=_has_next),
         output_field(
-            "start_cursor", str | None, "The cursor of the first row of the page.", resolver=_start_cursor
+            "has_previous_page",
+            bool,
+            "Whether rows precede this page.",
+            read=_has_previous,
         ),
         output_field(
-            "end_cursor", str | None, "The cursor of the last row of the page.", resolver=_end_cursor
+            "start_cursor",
+            str | None,
+            "The cursor of the first row of the page.",
+            read=_start_cursor,
+        ),
+        output_field(
+            "end_cursor",
+            str | None,
+            "The cursor of the last row of the page.",
+            read=_end_cursor,
         ),
     ]
     return declare("PageInfo", fields, "The position of a page in its list.")
 
 
-def _has_next(source: Mapping[str, Any], _info: Info) -> Any:
+def _has_next(source: Mapping[str, Any], _context: RequestContext) -> Any:
     return _read_side(source["has_next_page"])
 
 
-def _has_previous(source: Mapping[str, Any], _info: Info) -> Any:
+def _has_previous(source: Mapping[str, Any], _context: RequestContext) -> Any:
     return _read_side(source["has_previous_page"])
 
 
@@ -63,11 +74,11 @@ def _read_side(side: Side) -> bool | Awaitable[bool]:
     return side() if callable(side) else side
 
 
-def _start_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
+def _start_cursor(source: Mapping[str, Any], _context: RequestContext) -> str | None:
     return source["cursor"](source["rows"][0]) if source["rows"] else None
 
 
-def _end_cursor(source: Mapping[str, Any], _info: Info) -> str | None:
+def _end_cursor(source: Mapping[str, Any], _context: RequestContext) -> str | None:
     return source["cursor"](source["rows"][-1]) if source["rows"] else None
 
 
@@ -76,25 +87,25 @@ def connection(name: str, row: Any, types: TypeMap, *extra: Field) -> Any:
     edge = declare(
         f"{name}Edge",
         [
-            output_field("node", row, resolver=lambda source, _info: source[0]),
-            output_field("cursor", str, resolver=lambda source, _info: source[1](source[0])),
+            output_field("node", row, read=lambda source, _context: source[0]),
+            output_field("cursor", str, read=lambda source, _context: source[1](source[0])),
         ],
     )
     fields = [
-        output_field("edges", list_of(edge), resolver=_edges),
+        output_field("edges", list_of(edge), read=_edges),
         output_field(
             "nodes",
             list_of(row),
             "The rows of the page without their cursors.",
-            resolver=lambda source, _info: source["rows"],
+            read=lambda source, _context: source["rows"],
         ),
-        output_field("page_info", page_info(types), resolver=lambda source, _info: source),
+        output_field("page_info", page_info(types), read=lambda source, _context: source),
         *extra,
     ]
     return declare(f"{name}Connection", fields)
 
 
-def _edges(source: Mapping[str, Any], _info: Info) -> list[tuple[Any, Any]]:
+def _edges(source: Mapping[str, Any], _context: RequestContext) -> list[tuple[Any, Any]]:
     cursor = source["cursor"]
     return [(row, cursor) for row in source["rows"]]
 

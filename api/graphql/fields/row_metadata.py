@@ -5,14 +5,14 @@ Fields of rows may not start with an underscore, so no row has a field of this n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import strawberry
 
 from api.graphql.declare import declare, list_of, output_field
-from api.graphql.execution.request_context import ExecutionContext, Info
+from api.graphql.execution.request_context import ExecutionContext
 from api.graphql.execution.row_resolvers import RowItemsResolver
 from api.graphql.identity import AS_OF, row_key
 from api.graphql.scalars import Position
@@ -38,25 +38,15 @@ class _RowMetadata(NamedTuple):
         return key
 
 
-class RowMetadataResolver(RowItemsResolver):
-    """The resolver of ``_meta`` for rows of one view."""
-
-    __slots__ = ("_view",)
-
-    def __init__(self, view: View[Any]) -> None:
-        super().__init__("id", "_position", "_version", "_parked")
-        self._view = view
-
-    def __call__(self, source: Mapping[str, Any], _info: Info) -> _RowMetadata:
-        return _RowMetadata(self._view, source)
-
-
 def meta_field(view: View[Any], types: TypeMap) -> Field:
     """Return ``_meta``."""
     text = "The row's version and position in the log, and the events that could not be applied to it."
-    return output_field(
-        META, types.claim("RowMeta", meta_field, _declare), text, resolver=RowMetadataResolver(view)
-    )
+
+    def read(row: Row, _context: ExecutionContext) -> _RowMetadata:
+        return _RowMetadata(view, row)
+
+    resolver = RowItemsResolver(read, "id", "_position", "_version", "_parked")
+    return output_field(META, types.claim("RowMeta", meta_field, _declare), text, resolver=resolver)
 
 
 def _declare() -> Any:
@@ -65,7 +55,7 @@ def _declare() -> Any:
             "key",
             strawberry.ID,
             "The row's key, by which other rows refer to it. It is the same now and in the past.",
-            resolver=lambda meta, _info: meta.key,
+            read=lambda meta, _context: meta.key,
         ),
         output_field(
             "version",
@@ -74,10 +64,13 @@ def _declare() -> Any:
                 "The version of the row's own stream. Send it as the `expectedVersion` of a command that "
                 "is decided on this row. Null for a row without a stream of its own."
             ),
-            resolver=_version,
+            read=_version,
         ),
         output_field(
-            "position", Position, "The position in the log at which the row last changed.", resolver=_position
+            "position",
+            Position,
+            "The position in the log at which the row last changed.",
+            read=_position,
         ),
         output_field(
             "parked",
@@ -86,13 +79,13 @@ def _declare() -> Any:
                 "The ids of the row's dead letters: events that could not be applied. The row lacks these "
                 "events and all later events of their streams. Empty for a row that lacks none."
             ),
-            resolver=_parked,
+            read=_parked,
         ),
         output_field(
             "as_of",
             Position | None,
             "The point in the past of this state of the row; null for the present state.",
-            resolver=_as_of,
+            read=_as_of,
         ),
     ]
     return declare(
@@ -100,23 +93,23 @@ def _declare() -> Any:
     )
 
 
-def _position(meta: _RowMetadata, info: Info) -> str:
-    return info.context.seal(Place(meta.row["_position"]))
+def _position(meta: _RowMetadata, context: ExecutionContext) -> str:
+    return context.seal(Place(meta.row["_position"]))
 
 
-def _as_of(meta: _RowMetadata, info: Info) -> str | None:
+def _as_of(meta: _RowMetadata, context: ExecutionContext) -> str | None:
     position = meta.row.get(AS_OF)
-    return None if position is None else info.context.seal(Place(position))
+    return None if position is None else context.seal(Place(position))
 
 
-def _parked(meta: _RowMetadata, _info: Info) -> list[str]:
+def _parked(meta: _RowMetadata, _context: ExecutionContext) -> list[str]:
     return [letter_id(meta.view.name, meta.key, parked.name) for parked in parked_in(meta.row)]
 
 
-def _version(meta: _RowMetadata, info: Info) -> int | Awaitable[int | None] | None:
+def _version(meta: _RowMetadata, context: ExecutionContext) -> int | Awaitable[int | None] | None:
     version: int | None = meta.row.get("_version")
     may_be_stream = meta.key.partition("-")[0] in meta.view.categories
-    return version if version is not None or not may_be_stream else _read_version(meta, info.context)
+    return version if version is not None or not may_be_stream else _read_version(meta, context)
 
 
 async def _read_version(meta: _RowMetadata, context: ExecutionContext) -> int | None:

@@ -1,0 +1,165 @@
+"""Whatever a page of rows holds and a document selects of it, writers give what graphql-core gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from graphql import ExecutionResult, GraphQLObjectType, execute, parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, is_coroutine
+from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import FieldWriters
+from tests.helpers.own_contexts import own_schema
+
+SCHEMA = own_schema()
+ROW = {
+    "id": "task-1",
+    "title": "Ä",
+    "status": "CREATED",
+    "tags": ["a", "b"],
+    "created_at": datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC),
+    "duration_seconds": 1.5,
+    "result": {"a": [1]},
+    "_position": 7,
+    "_version": 3,
+}
+
+LEAVES = ["__typename", "id", "title", "status", "tags", "createdAt", "durationSeconds", "result"]
+META = ["_meta { key version parked }", "_meta { __typename version }"]
+CONDITIONS = ["", " @include(if: $yes)", " @skip(if: $yes)", " @include(if: true)", " @skip(if: true)"]
+
+leaves = st.builds(
+    lambda alias, name, condition: f"{alias and alias + name.strip('_') + ': '}{name}{condition}",
+    st.sampled_from(["", "a", "b"]),
+    st.sampled_from(LEAVES),
+    st.sampled_from(CONDITIONS),
+)
+fields = st.lists(leaves | st.sampled_from(META), min_size=1, max_size=5).map(" ".join)
+fragments = st.builds(
+    lambda before, inside, condition: f"{before} ...{condition} {{ {inside} }} ...T",
+    fields,
+    fields,
+    st.sampled_from(["", " on Task", " @include(if: $yes)"]),
+)
+rows_selected = fields | fragments
+edges = st.builds(
+    lambda row, cursor: f"{cursor} node {{ {row} }}", rows_selected, st.sampled_from(["", "cursor"])
+)
+parts = (
+    edges.map(lambda text: f"edges {{ {text} }}")
+    | rows_selected.map(lambda text: f"nodes {{ {text} }}")
+    | st.sampled_from(
+        [
+            "pageInfo { hasNextPage hasPreviousPage }",
+            "pageInfo { startCursor endCursor }",
+            "totalCount",
+            "__typename",
+        ]
+    )
+)
+selections = st.lists(parts, min_size=1, max_size=3).map(" ".join)
+
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=3),
+    st.datetimes(timezones=st.just(UTC)),
+    st.lists(st.none() | st.integers() | st.text(max_size=2), max_size=2),
+    st.sampled_from(["CREATED", "HIGH"]),
+)
+rows = st.dictionaries(st.sampled_from(sorted(ROW.keys() - {"_position"})), values, max_size=2).map(
+    lambda changed: {**ROW, **changed}
+)
+
+
+def page(found: Sequence[Mapping[str, Any]], *, reads_later: bool) -> dict[str, Any]:
+    """The source of a connection; with `reads_later` its next page is read when it is selected."""
+
+    async def has_next() -> bool:
+        return True
+
+    async def count() -> int:
+        return len(found)
+
+    side = has_next if reads_later else True
+    return {
+        "rows": found,
+        "cursor": lambda row: f"cursor of {row['id']}",
+        "has_next_page": side,
+        "has_previous_page": False,
+        "count": count,
+    }
+
+
+async def run(executor: type[CheckedExecutor], document: Any, source: Any, yes: bool, **parts: Any) -> Any:
+    """Return the result of the document, whose field `tasks` resolves to the source."""
+    declared = cast(GraphQLObjectType, SCHEMA.type_map["Query"]).fields["tasks"]
+    resolver = declared.resolve
+    declared.resolve = lambda *_, **__: source
+    try:
+        outcome: Any = execute(
+            SCHEMA,
+            document,
+            variable_values={"yes": yes},
+            executor_class=executor,
+            is_awaitable=is_coroutine,
+            **parts,
+        )
+        result = await outcome if is_coroutine(outcome) else outcome
+    finally:
+        declared.resolve = resolver
+    return cast(ExecutionResult, result).formatted
+
+
+async def compiled(query: str, source: Any, yes: bool) -> Any:
+    document = parse(query)
+    writers = FieldWriters(SelectionTree(SCHEMA, document))
+    return await run(OperationExecutor, document, source, yes, writers=writers)
+
+
+@given(selection=selections, found=st.lists(rows, max_size=3), yes=st.booleans(), reads_later=st.booleans())
+def test_pages_are_written_as_graphql_core_writes_them(
+    selection: str, found: list[dict[str, Any]], yes: bool, reads_later: bool
+) -> None:
+    """graphql-core is the oracle for data, nulls, errors and their paths."""
+    query = f"query ($yes: Boolean!) {{ tasks {{ {selection} }} }} fragment T on Task {{ id title @skip(if: $yes) }}"
+    source = page(found, reads_later=reads_later)
+    plain = asyncio.run(run(CheckedExecutor, parse(query), source, yes))
+    assert repr(asyncio.run(compiled(query, source, yes))) == repr(plain)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+async def test_one_document_serves_all_values_of_its_conditions(yes: bool) -> None:
+    """What was compiled for one value is not used for the other."""
+    query = "query ($yes: Boolean!) { tasks { nodes { id title @include(if: $yes) } } }"
+    document = parse(query)
+    writers = FieldWriters(SelectionTree(SCHEMA, document))
+    for value in (yes, not yes):
+        source = page([ROW], reads_later=False)
+        result = await run(OperationExecutor, document, source, value, writers=writers)
+        [row] = result["data"]["tasks"]["nodes"]
+        assert row == ({"id": "task-1", "title": "Ä"} if value else {"id": "task-1"})
+
+
+async def test_a_page_that_fits_its_types_needs_no_execution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """graphql-core executes the root field alone."""
+    executed: list[str] = []
+    execute_field = CheckedExecutor.execute_field
+
+    def note(self: Any, parent_type: Any, source: Any, details: Any, *rest: Any) -> Any:
+        executed.append(details[0].node.name.value)
+        return execute_field(self, parent_type, source, details, *rest)
+
+    monkeypatch.setattr(CheckedExecutor, "execute_field", note)
+    query = "{ tasks { edges { cursor node { id createdAt _meta { version } } } pageInfo { hasNextPage } } }"
+    result = await compiled(query, page([ROW, ROW], reads_later=False), yes=True)
+    assert executed == ["tasks"]
+    assert len(result["data"]["tasks"]["edges"]) == 2
