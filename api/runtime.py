@@ -58,6 +58,7 @@ from projections.querying.dead_letter_reader import DeadLetterReader
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
+from projections.querying.shared_reads import SharedReads
 from projections.querying.waiting import ProjectionWaits
 from projections.rebuilding.rebuild_context import RebuildContext
 from projections.rebuilding.rebuilds import Rebuilds
@@ -209,11 +210,13 @@ class Runtime:
         interval = settings.poll_interval
         locator = ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
         reader, tail = ViewReader(locator, self.scan_limit), ViewTail(locator, interval)
+        related = RelatedRows(locator, self.scan_limit)
         past = PastReader(reader, self.log, settings.max_past_events, settings.wait_timeout)
         return ViewParts(
             locator=locator,
             reader=reader,
-            related=RelatedRows(locator, self.scan_limit),
+            related=related,
+            shared=SharedReads(reader, related, settings.operation_timeout),
             past=past,
             tail=tail,
             live=LiveView(

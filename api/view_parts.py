@@ -10,6 +10,7 @@ from projections.past.reader import PastReader
 from projections.querying.locator import ViewLocator
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
+from projections.querying.shared_reads import SharedReads
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class ViewParts:
     reader: ViewReader
     related: RelatedRows
     """Reads rows for the links of other views."""
+    shared: SharedReads
+    """Reads rows for the queries of clients."""
     past: PastReader
     tail: ViewTail
     live: LiveView

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from starlette.applications import Starlette
 
 from api.app import create_app
 from api.settings import load_settings
 from projections.querying.pages import ListQuery, Page
-from projections.querying.queries import ViewReader
 from projections.querying.row_scope import RowScope
+from projections.querying.shared_reads import SharedReads
 
 
 def usual() -> Starlette:
@@ -27,23 +28,23 @@ def from_memory() -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with inner(app):
-            readers = app.state.runtime.readers
-            readers["workflows"] = HeldReader(readers["workflows"])
+            parts = app.state.runtime.view_parts
+            workflows = parts["workflows"]
+            parts["workflows"] = replace(workflows, shared=HeldReads(workflows.shared))
             yield
 
     app.router.lifespan_context = lifespan
     return app
 
 
-class HeldReader:
+class HeldReads:
     """Asks MongoDB for the page once, and then has it in memory."""
 
-    def __init__(self, reader: ViewReader) -> None:
-        self._reader = reader
-        self.count = reader.count
+    def __init__(self, reads: SharedReads) -> None:
+        self._reads = reads
         self._held: Page | None = None
 
     async def page(self, scope: RowScope, query: ListQuery) -> Page:
         if self._held is None:
-            self._held = await self._reader.page(scope, query)
+            self._held = await self._reads.page(scope, query)
         return self._held

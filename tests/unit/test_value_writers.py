@@ -32,6 +32,7 @@ ROW = {
 
 LEAVES = ["__typename", "id", "title", "status", "tags", "createdAt", "durationSeconds", "result"]
 META = ["_meta { key version parked }", "_meta { __typename version }"]
+FRAGMENT = "fragment T on Task { id title @skip(if: $yes) }"
 CONDITIONS = ["", " @include(if: $yes)", " @skip(if: $yes)", " @include(if: true)", " @skip(if: true)"]
 
 leaves = st.builds(
@@ -130,7 +131,7 @@ def test_pages_are_written_as_graphql_core_writes_them(
     selection: str, found: list[dict[str, Any]], yes: bool, reads_later: bool
 ) -> None:
     """graphql-core is the oracle for data, nulls, errors and their paths."""
-    query = f"query ($yes: Boolean!) {{ tasks {{ {selection} }} }} fragment T on Task {{ id title @skip(if: $yes) }}"
+    query = f"query ($yes: Boolean!) {{ tasks {{ {selection} }} }} {FRAGMENT}"
     source = page(found, reads_later=reads_later)
     plain = asyncio.run(run(CheckedExecutor, parse(query), source, yes))
     assert repr(asyncio.run(compiled(query, source, yes))) == repr(plain)

@@ -27,9 +27,7 @@ from api.graphql.type_map import TypeMap
 from api.limits.weights import LIST_OF_VIEW, ROW_OF_ANY_TIME
 from domain.kernel.names import client_name
 from projections.kernel.view import View
-from projections.past.reader import PastView
 from projections.querying.pages import ListQuery
-from projections.querying.queries import ViewReader
 
 ROW_ID = "The `id` of the row. The id of a past state returns the row as it was then."
 
@@ -72,13 +70,13 @@ def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
         if position is not None:
             await _reach(view, at_least, info)
             return await read_past(view, key, position, context)
-        reader, scope = context.runtime.readers[view.name], context.rows(view)
+        parts, scope = context.runtime.view_parts[view.name], context.rows(view)
         fields = context.selections.fields(info, view)
         if at_least is None:
-            return await reader.get(scope, key, fields=fields)
+            return await parts.shared.get(scope, key, fields=fields)
         reached = context.open(at_least, "atLeast").position
         within = await reach_links(view, reached, info)
-        return await reader.get_at_least(scope, key, reached, within, fields=fields)
+        return await parts.reader.get_at_least(scope, key, reached, within, fields=fields)
 
     arguments = [argument("id", strawberry.ID, ROW_ID), _AT_LEAST, _as_of(types)]
     return output_field(
@@ -134,7 +132,6 @@ def _list(view: View[Any]) -> Resolver:
         size = page_size(first, last, context.runtime.settings.max_page)
         plain_filter = read_filter(view, filter, context)
         await _reach(view, at_least, info)
-        reader, position = await _reader(view, as_of, context)
         query = ListQuery(
             size,
             filter=plain_filter,
@@ -146,24 +143,24 @@ def _list(view: View[Any]) -> Resolver:
             search=search,
         )
         scope = context.rows(view)
-        page = await reader.page(scope, query)
+        if as_of is not None:
+            return await _past_page(view, query, await resolve_position(as_of, context), context)
+        parts = context.runtime.view_parts[view.name]
+        page = await parts.shared.page(scope, query)
         await context.return_rows(len(page.rows))
-        count = partial(reader.count, scope, plain_filter, search)
-        if position is None:
-            return connection_value(page, count)
-        return past_connection(view, page, position, count, context)
+        return connection_value(page, partial(parts.reader.count, scope, plain_filter, search))
 
     return resolve
 
 
-async def _reader(
-    view: View[Any], as_of: Mapping[str, Any] | None, context: ExecutionContext
-) -> tuple[ViewReader | PastView, int | None]:
-    """Return the reader of the view's rows, and the position that they are as of; None for the present."""
-    if as_of is None:
-        return context.runtime.readers[view.name], None
-    position = await resolve_position(as_of, context)
-    return context.past(view, position), position
+async def _past_page(
+    view: View[Any], query: ListQuery, position: int, context: ExecutionContext
+) -> dict[str, Any]:
+    past, scope = context.past(view, position), context.rows(view)
+    page = await past.page(scope, query)
+    await context.return_rows(len(page.rows))
+    count = partial(past.count, scope, query.filter, query.search)
+    return past_connection(view, page, position, count, context)
 
 
 async def _reach(view: View[Any], at_least: str | None, info: Info) -> None:

@@ -1,0 +1,116 @@
+"""Reads that requests share: each begins after all the requests that it serves have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping
+from contextvars import Context
+from typing import Any
+
+from eventstore.mongo.deadline import deadline
+
+Load = Callable[[Collection[Any]], Awaitable[Mapping[Any, Any]]]
+"""Reads items, and returns their values; an item without a value is missing in the mapping."""
+
+PATIENCE = 0.01
+"""Seconds that a read waits for the one before it: slow reads do not line up."""
+
+MAX_ITEMS = 200
+"""Items of one read."""
+
+
+class GroupReads:
+    """Groups reads of one kind, so that many requests cost MongoDB and this process one read.
+
+    A read that has begun is never used for a request that arrives later, because it may have missed what was
+    written before that request. The next read serves all requests that arrive until it begins. MongoDB ends a
+    read after `seconds`. One that nobody waits for any more is cancelled.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next: dict[Hashable, _Group] = {}
+        self._running: dict[Hashable, asyncio.Task[None]] = {}
+
+    async def read(self, key: Hashable, item: Hashable, load: Load) -> Any:
+        """Return the value of an item, None if it has none; `load` reads items under the same key.
+
+        Raises what `load` raises.
+        """
+        group = self._next.get(key)
+        if group is None or not group.accepts(item):
+            group = self._next[key] = _Group(load)
+            # In a context of its own: it has neither the deadline nor the trace of one of its requests.
+            group.task = asyncio.create_task(self._run(key, group), context=Context())
+        return await group.value(item)
+
+    async def _run(self, key: Hashable, group: _Group) -> None:
+        try:
+            if (before := self._running.get(key)) is not None:
+                await asyncio.wait({before}, timeout=PATIENCE)
+        finally:
+            if self._next.get(key) is group:
+                del self._next[key]
+        assert group.task is not None
+        self._running[key] = group.task
+        try:
+            with deadline(self._seconds):
+                await group.run()
+        finally:
+            if self._running.get(key) is group.task:
+                del self._running[key]
+
+
+class _Group:
+    """One read, and the requests that wait for it."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._waiting: dict[Hashable, list[asyncio.Future[Any]]] = {}
+        self._waiters = 0
+        self._is_left = False
+        """Whether every request has gone."""
+        self.task: asyncio.Task[None] | None = None
+
+    def accepts(self, item: Hashable) -> bool:
+        """Return whether the item can be read too, if the read has not begun."""
+        return not self._is_left and (item in self._waiting or len(self._waiting) < MAX_ITEMS)
+
+    async def value(self, item: Hashable) -> Any:
+        """Wait for the read, and return the item's value."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(item, []).append(future)
+        self._waiters += 1
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        self._waiters -= 1
+        if not self._waiters and self.task is not None:
+            self._is_left = True
+            self.task.cancel()
+
+    async def run(self) -> None:
+        """Read, and give each request its value or the error."""
+        try:
+            values = await self._load(self._waiting.keys())
+        except Exception as error:
+            for _, future in self._unanswered():
+                future.set_exception(error)
+        except asyncio.CancelledError:
+            for _, future in self._unanswered():
+                future.cancel()
+            raise
+        else:
+            for item, future in self._unanswered():
+                future.set_result(values.get(item))
+
+    def _unanswered(self) -> Iterator[tuple[Hashable, asyncio.Future[Any]]]:
+        """Yield the futures of the requests that have not gone, with their items."""
+        for item, futures in self._waiting.items():
+            for future in futures:
+                if not future.done():
+                    yield item, future
