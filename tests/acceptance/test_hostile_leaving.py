@@ -15,10 +15,10 @@ from pymongo.database import Database
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
-COUNTS = 50
+COUNTS = 80
 ROWS = 30_000
-IN_FLIGHT = 20
-"""Counts that MongoDB may work on when the client leaves: no more than the threads of the driver."""
+IN_FLIGHT = 40
+"""Counts that MongoDB may have worked on when the client has left: those of the driver's threads, twice."""
 
 SCAN = 'tasks(first: 0, filter: { title: { contains: "zzz" } }) { totalCount }'
 QUERY = "{" + " ".join(f"a{n}: {SCAN}" for n in range(COUNTS)) + "}"
