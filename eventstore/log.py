@@ -144,6 +144,7 @@ class EventLog:
                 digest,
                 to_receipt(document, replayed=True),
                 stored_actor(document),
+                document.get("source"),
             )
             for document, digest in zip(documents, await self._vault.digests(documents), strict=True)
         }

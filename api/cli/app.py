@@ -29,7 +29,7 @@ PANELS: dict[str, dict[str, str]] = {
         "schema": "schema:app",
     },
     "Move data": {
-        "import": "imports:import_file",
+        "import": "imports:import_files",
         "export": "export:export",
         "archive": "archive:archive",
     },

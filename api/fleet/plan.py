@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from api.fleet.activity import Activity
-from api.fleet.log_ids import command_id, stream_id
-from api.fleet.task_ids import TaskIds
-from api.transfer.rows import ImportStep, PlannedRow
+from api.fleet.lifecycle import ABORTS, SKIPS
+from api.fleet.log_ids import CaseIds, derive_command_id, stream_id
+from api.fleet.task_ids import TaskId, TaskIds
+from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, describe_error
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope, Scope
-from domain.tasks.commands import AssignTask, CancelTask, CompleteTask, CreateTask, FailTask, StartTask
+from domain.kernel.errors import UnfitValue
+from domain.kernel.fields import to_moment
+from domain.tasks.commands import (
+    AssignTask,
+    CancelTask,
+    CompleteTask,
+    CreateTask,
+    FailTask,
+    ReportTaskState,
+    StartTask,
+)
 from domain.workflows.commands import CompleteStep, FinishWorkflow, StartWorkflow
 
 
@@ -20,81 +33,153 @@ class ProcessPlan:
 
     An activity of which the log has only the completion becomes a task that is assigned and completed but
     not started, because its duration is unknown. A case ends at its ``case:enddate``, after its activities.
+    `stored_tasks` are the tasks that activities are stored for already, by their place in that order.
     """
 
-    def __init__(self, activities: Iterable[Activity], scope: Scope, source: str) -> None:
-        self._activities = sorted(activities, key=lambda activity: activity.time)
+    def __init__(
+        self,
+        activities: Iterable[Activity],
+        scope: Scope,
+        source: str,
+        ids: CaseIds | None = None,
+        stored_tasks: Mapping[int, str] | None = None,
+    ) -> None:
+        self.activities = sorted(activities, key=lambda activity: activity.time)
         self._scope = scope
         self._source = source
-        self._task_ids = TaskIds(self._activities)
-        self._last = {activity.case: activity for activity in self._activities}
+        self._ids = ids or CaseIds()
+        self._task_ids = TaskIds(self.activities, self._ids, stored_tasks)
+        self._last = {activity.case: activity for activity in self.activities}
+        self._begins: dict[str, datetime] = {}
+        for activity in self.activities:
+            self._begins[activity.case] = min(activity.begin, self._begins.get(activity.case, activity.begin))
         self._seen: set[str] = set()
         self._agents: dict[str, str | None] = {}
         self._started: set[str] = set()
 
-    def rows(self) -> Iterator[PlannedRow]:
+    def rows(self) -> Iterator[PlannedRow | RefusedRow]:
         """Yield the commands of each activity. Call it once."""
-        for activity in self._activities:
-            steps = [*self._case(activity), *self._agent(activity), *self._task(activity)]
-            if activity is self._last[activity.case]:
-                steps += self._end(activity)
-            yield PlannedRow(activity.line, tuple(steps))
+        for activity in self.activities:
+            try:
+                steps = [*self._case(activity), *self._agent(activity), *self._task(activity)]
+                if activity is self._last[activity.case]:
+                    steps += self._end(activity)
+            except (ValidationError, UnfitValue) as error:
+                yield RefusedRow(activity.line, describe_error(error))
+            else:
+                yield PlannedRow(activity.line, tuple(steps))
 
     def _case(self, activity: Activity) -> Iterator[ImportStep]:
-        workflow = _workflow(activity)
+        workflow = self._ids.workflow(activity.case)
         if self._is_new(workflow):
-            start = StartWorkflow(id=workflow, name=activity.case)
-            yield self._step(activity, start, activity.case_start, allow_existing=True)
+            attributes = dict(activity.case_attributes) or None
+            start = StartWorkflow(id=workflow, name=activity.case, attributes=attributes)
+            begin = activity.case_start or self._begins[activity.case]
+            yield self._step(activity, start, begin, allow_existing=True)
 
     def _end(self, activity: Activity) -> Iterator[ImportStep]:
         if activity.case_end is not None:
-            yield self._step(activity, FinishWorkflow(id=_workflow(activity)), activity.case_end)
+            yield self._step(
+                activity, FinishWorkflow(id=self._ids.workflow(activity.case)), activity.case_end
+            )
 
     def _agent(self, activity: Activity) -> Iterator[ImportStep]:
         agent = _agent(activity)
-        if self._is_new(agent):
-            yield self._step(activity, RegisterAgent(id=agent, name=activity.resource), allow_existing=True)
+        if agent is not None and self._is_new(agent):
+            register = RegisterAgent(id=agent, name=str(activity.resource))
+            yield self._step(activity, register, allow_existing=True)
 
     def _task(self, activity: Activity) -> Iterator[ImportStep]:
         task = self._task_ids.task_of(activity)
-        match activity.transition:
+        transition = activity.transition
+        match transition:
             case "schedule":
                 yield from self._created(activity, task, None)
-            case "assign":
+            case "assign" | "reassign":
                 yield from self._assigned(activity, task)
             case "start":
-                yield from self._assigned(activity, task)
-                self._started.add(task)
-                yield self._step(activity, StartTask(id=task), key=task)
+                yield from self._begun(activity, task)
             case "complete":
-                yield from self._assigned(activity, task)
-                yield self._step(activity, CompleteTask(id=task), key=task)
-                step = CompleteStep(id=_workflow(activity), name=activity.name, task_id=task)
-                yield self._step(activity, step, key=task)
+                yield from self._completed(activity, task)
+                return
             case "withdraw":
                 yield from self._created(activity, task, _agent(activity))
-                yield self._step(activity, CancelTask(id=task), key=task)
-            case abort:
+                yield self._task_step(activity, task, CancelTask(id=task.stream))
+            case skip if skip in SKIPS:
+                yield from self._created(activity, task, _agent(activity))
+                yield self._task_step(activity, task, CancelTask(id=task.stream, reason=skip))
+            case abort if abort in ABORTS:
                 yield from self._assigned(activity, task)
-                yield self._step(activity, FailTask(id=task, error=abort), key=task)
+                unknown = self._agents[task.stream] is None
+                fail = FailTask(id=task.stream, error=abort, agent_unknown=unknown)
+                yield self._task_step(activity, task, fail)
+            case _:
+                yield from self._assigned(activity, task)
+                yield self._reported(activity, task)
+                return
+        if activity.attributes or transition in SKIPS:
+            yield self._reported(activity, task)
 
-    def _created(self, activity: Activity, task: str, agent: str | None) -> Iterator[ImportStep]:
-        if self._is_new(task):
-            self._agents[task] = agent
-            create = CreateTask(id=task, title=activity.name, workflow_id=_workflow(activity), agent_id=agent)
-            yield self._step(activity, create)
+    def _begun(self, activity: Activity, task: TaskId) -> Iterator[ImportStep]:
+        yield from self._assigned(activity, task, activity.begin)
+        self._started.add(task.stream)
+        unknown = self._agents[task.stream] is None
+        start = StartTask(id=task.stream, agent_unknown=unknown)
+        yield self._task_step(activity, task, start, activity.begin)
 
-    def _assigned(self, activity: Activity, task: str) -> Iterator[ImportStep]:
+    def _completed(self, activity: Activity, task: TaskId) -> Iterator[ImportStep]:
+        if activity.start is not None:
+            yield from self._begun(activity, task)
+        else:
+            yield from self._assigned(activity, task)
+        complete = CompleteTask(
+            id=task.stream,
+            result=dict(activity.attributes) or None,
+            agent_unknown=self._agents[task.stream] is None,
+        )
+        yield self._task_step(activity, task, complete)
+        workflow = self._ids.workflow(activity.case)
+        step = CompleteStep(id=workflow, name=activity.name, task_id=task.stream)
+        yield self._step(activity, step, key=task.stream)
+
+    def _reported(self, activity: Activity, task: TaskId) -> ImportStep:
+        attributes = dict(activity.attributes) or None
+        report = ReportTaskState(id=task.stream, state=activity.transition, attributes=attributes)
+        key = f"{activity.transition} {activity.time.isoformat()}"
+        return self._step(activity, report, key=key, own_id=task.is_named)
+
+    def _created(
+        self, activity: Activity, task: TaskId, agent: str | None, occurred: datetime | None = None
+    ) -> Iterator[ImportStep]:
+        if self._is_new(task.stream):
+            self._agents[task.stream] = agent
+            create = CreateTask(
+                id=task.stream,
+                title=activity.name,
+                workflow_id=self._ids.workflow(activity.case),
+                agent_id=agent,
+            )
+            yield self._step(activity, create, occurred, own_id=task.is_named)
+
+    def _assigned(
+        self, activity: Activity, task: TaskId, occurred: datetime | None = None
+    ) -> Iterator[ImportStep]:
         agent = _agent(activity)
-        yield from self._created(activity, task, agent)
-        if self._agents[task] != agent and task not in self._started:
-            self._agents[task] = agent
-            yield self._step(activity, AssignTask(id=task, agent_id=agent), key=agent)
+        yield from self._created(activity, task, agent, occurred)
+        if agent is not None and self._agents[task.stream] != agent and task.stream not in self._started:
+            self._agents[task.stream] = agent
+            assign = AssignTask(id=task.stream, agent_id=agent)
+            yield self._step(activity, assign, occurred, key=agent, own_id=task.is_named)
 
     def _is_new(self, stream: str) -> bool:
         new = stream not in self._seen
         self._seen.add(stream)
         return new
+
+    def _task_step(
+        self, activity: Activity, task: TaskId, command: Command, occurred: datetime | None = None
+    ) -> ImportStep:
+        return self._step(activity, command, occurred, key=task.stream, own_id=task.is_named)
 
     def _step(
         self,
@@ -104,24 +189,26 @@ class ProcessPlan:
         *,
         key: str | None = None,
         allow_existing: bool = False,
+        own_id: bool = False,
     ) -> ImportStep:
-        """Return the command with its id: one for each stream or, with a `key`, for each key and time."""
+        """Return the command with its id: one for each stream or, with a `key`, for each key and time.
+
+        The content of a command that creates a task with an id of the log's own is compared, too.
+        """
         name, stream = type(command).__name__, str(command.target)
-        parts = (name, stream) if key is None else (name, stream, key, activity.time.isoformat())
+        moment = to_moment(occurred or activity.time)
+        parts = (name, stream) if key is None else (name, stream, key, moment.isoformat())
         envelope = Envelope(
             command,
             self._scope,
-            command_id=command_id(*parts),
-            correlation=_workflow(activity),
+            command_id=derive_command_id(*parts),
+            correlation=self._ids.workflow(activity.case),
             source=self._source,
-            occurred=occurred or activity.time,
+            occurred=moment,
         )
-        return ImportStep(envelope, allow_existing, derived_id=True)
+        derived_id = not (own_id and command.creates)
+        return ImportStep(envelope, allow_existing, derived_id=derived_id, own_id=own_id)
 
 
-def _workflow(activity: Activity) -> str:
-    return stream_id("workflow", activity.case)
-
-
-def _agent(activity: Activity) -> str:
-    return stream_id("agent", activity.resource)
+def _agent(activity: Activity) -> str | None:
+    return None if activity.resource is None else stream_id("agent", activity.resource)

@@ -3,50 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from api.fleet.activity import Activity, ProcessLogRow, parse_activity
 from api.fleet.csv_reader import read_csv
+from api.fleet.known_cases import find_known_cases, import_source
 from api.fleet.plan import ProcessPlan
 from api.fleet.xes_reader import read_xes
-from api.transfer.import_files import FileReader, FileRows, file_suffix, open_file
+from api.transfer.import_files import open_file, reader_of, uncompressed_name
+from api.transfer.import_options import FileReader, FileRows, ImportOptions, StoredCommands, check_has_rows
 from api.transfer.rows import RefusedRow
-from domain.kernel import Scope
+from api.transfer.text_encodings import SAMPLE_BYTES, guess_encoding
 from domain.kernel.errors import ValidationFailed
 
-ROW_READERS: Mapping[str, Callable[[BinaryIO], Iterator[ProcessLogRow | RefusedRow]]] = {
-    ".csv": read_csv,
-    ".xes": read_xes,
-}
+RowReader = Callable[[BinaryIO, ImportOptions], Iterator[ProcessLogRow | RefusedRow]]
+
+ROW_READERS: Mapping[str, RowReader] = {".csv": read_csv, ".xes": read_xes}
 
 
-def read_activities(path: Path) -> tuple[list[Activity], list[RefusedRow]]:
+def read_activities(
+    path: Path, options: ImportOptions | None = None
+) -> tuple[list[Activity], list[RefusedRow]]:
     """Return all activities of a process log, and the rows that are not valid activities."""
+    options = options or ImportOptions()
     activities: list[Activity] = []
     refused: list[RefusedRow] = []
-    read_rows = ROW_READERS[file_suffix(path)]
+    read_rows = reader_of(path, ROW_READERS)
+    if read_rows is read_csv and options.encoding is None:
+        with open_file(path) as stream:
+            options = replace(options, encoding=guess_encoding(stream.read(SAMPLE_BYTES)))
     with open_file(path) as stream:
-        for row in read_rows(stream):
-            parsed = row if isinstance(row, RefusedRow) else _parse(row)
+        for row in read_rows(stream, options):
+            parsed = row if isinstance(row, RefusedRow) else _parse(row, options.transitions)
             if isinstance(parsed, RefusedRow):
                 refused.append(parsed)
             else:
                 activities.append(parsed)
+    check_has_rows(path, len(activities) + len(refused))
     return activities, refused
 
 
-def _parse(row: ProcessLogRow) -> Activity | RefusedRow:
+def _parse(row: ProcessLogRow, transitions: Mapping[str, str]) -> Activity | RefusedRow:
     try:
-        return parse_activity(row)
+        return parse_activity(row, transitions)
     except ValidationFailed as error:
         return RefusedRow(row.line, str(error))
 
 
-def _read_process_log(path: Path, scope: Scope) -> FileRows:
-    activities, refused = read_activities(path)
-    plan = ProcessPlan(activities, scope, f"import:{path.name}")
+async def _read_process_log(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
+    activities, refused = read_activities(path, options)
+    activities.sort(key=lambda activity: activity.time)
+    source = options.source or uncompressed_name(path)
+    known = await find_known_cases(activities, source, options.source is not None, stored)
+    plan = ProcessPlan(activities, options.scope, import_source(source), known.ids, known.stored_tasks)
     return FileRows(chain(refused, plan.rows()), len(activities) + len(refused))
 
 

@@ -3,56 +3,111 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from api.fleet.activity import Activity
-from api.fleet.log_ids import stream_id
+from api.fleet.lifecycle import STAGES
+from api.fleet.log_ids import CaseIds, content_digest
 
-_STAGES = {"schedule": 0, "assign": 1, "start": 2}
 _ENDED = 3
+_STARTED = 2
+
+
+Owner = tuple[str, str, str | None]
+"""The case, the activity and the instance that a task is for."""
+
+
+class TaskId(NamedTuple):
+    """The task of an event. It `is_named` if the log itself names it, and not its content."""
+
+    stream: str
+    is_named: bool
 
 
 class TaskIds:
-    """Task ids, the same for each run over the log.
+    """Task ids, the same for each run over the log, and over a longer log of the same cases.
 
     ``concept:instance`` is the task if the whole log uses it for one activity of one case only. If it does
-    not, or if it is missing, a task is the n-th of its case: ``task-<case>.<n>``. An event without it belongs
-    to the oldest open task of its name in its case that has not reached the event's stage, else to a new one.
+    not, the task is named by case, activity and instance. Without an instance it is named by the content of
+    its first event, and by how often that has occurred. An event without instance belongs to the oldest open
+    task of its name in its case that has not reached the event's stage, else to a new one.
+
+    `stored` are the tasks that events are stored for already, by their place in the order of times.
     """
 
-    def __init__(self, activities: Sequence[Activity]) -> None:
-        owners: dict[str, tuple[str, str]] = {}
+    def __init__(
+        self, activities: Sequence[Activity], ids: CaseIds, stored: Mapping[int, str] | None = None
+    ) -> None:
+        self._ids = ids
+        self._stored = stored or {}
+        owners: dict[str, Owner] = {}
         self._ambiguous: set[str] = set()
         for activity in activities:
-            owner = (activity.case, activity.name)
-            if activity.instance and owners.setdefault(activity.instance, owner) != owner:
-                self._ambiguous.add(activity.instance)
-        self._counts: Counter[str] = Counter()
-        self._numbered: dict[tuple[str, str, str], str] = {}
+            if activity.instance:
+                owner, task = _owner(activity), ids.task(activity.case, activity.instance)
+                if owners.setdefault(task, owner) != owner:
+                    self._ambiguous.add(task)
+        self._stored_instances = {_owner(activities[place]): task for place, task in self._stored.items()}
+        self._occurrences: Counter[str] = Counter()
         self._open: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        self._place = -1
 
-    def task_of(self, activity: Activity) -> str:
-        """Return the task of the activity. Call it once for each activity, in the order of their times."""
+    def is_ambiguous(self, activity: Activity) -> bool:
+        """Return whether the log does not name the task of the activity, or uses its name for several."""
         if activity.instance is None:
-            return self._match(activity)
-        if activity.instance not in self._ambiguous:
-            return stream_id("task", activity.instance)
-        key = (activity.case, activity.name, activity.instance)
-        if key not in self._numbered:
-            self._numbered[key] = self._next(activity.case)
-        return self._numbered[key]
+            return True
+        return self._ids.task(activity.case, activity.instance) in self._ambiguous
 
-    def _match(self, activity: Activity) -> str:
-        stage = _STAGES.get(activity.transition, _ENDED)
+    def task_of(self, activity: Activity) -> TaskId:
+        """Return the task of the activity. Call it once for each activity, in the order of their times."""
+        self._place += 1
+        if activity.instance is None:
+            stored = self._stored.get(self._place)
+            return TaskId(self._match(activity, stored), is_named=activity.event_id is not None)
+        if not self.is_ambiguous(activity):
+            return TaskId(self._ids.task(activity.case, activity.instance), is_named=True)
+        task = self._stored_instances.get(_owner(activity))
+        digest = content_digest(activity.case, activity.name, activity.instance)
+        return TaskId(task or self._ids.task(activity.case, f"{activity.case}.{digest}"), is_named=False)
+
+    def _match(self, activity: Activity, stored: str | None) -> str:
         stages = self._open[activity.case, activity.name]
-        task = next((name for name, reached in stages.items() if reached < stage), None)
-        if task is None:
-            task = self._next(activity.case)
-        stages[task] = stage
-        if stage == _ENDED:
+        task = stored or _open_task(activity, stages) or self._new(activity)
+        stages[task] = STAGES.get(activity.transition, stages.get(task, 0))
+        if stages[task] == _ENDED:
             del stages[task]
         return task
 
-    def _next(self, case: str) -> str:
-        self._counts[case] += 1
-        return stream_id("task", f"{case}.{self._counts[case]}")
+    def _new(self, activity: Activity) -> str:
+        """Return the id of a task that begins with this event."""
+        digest = content_digest(activity.case, *_content(activity))
+        if activity.event_id is None:
+            self._occurrences[digest] += 1
+            digest = content_digest(digest, str(self._occurrences[digest]))
+        return self._ids.task(activity.case, f"{activity.case}.{digest}")
+
+
+def _open_task(activity: Activity, stages: Mapping[str, int]) -> str | None:
+    """Return the open task that an event without instance belongs to; None if it begins a new one."""
+    stage = STAGES.get(activity.transition)
+    if stage is None:
+        return next(
+            (task for task, reached in stages.items() if reached == _STARTED), next(iter(stages), None)
+        )
+    is_repeatable = activity.transition == "reassign"
+    # An event that has begin and end completes no task that another event has started.
+    limit = _STARTED if is_repeatable or activity.start is not None else stage
+    return next((task for task, reached in stages.items() if reached < limit), None)
+
+
+def _owner(activity: Activity) -> Owner:
+    return activity.case, activity.name, activity.instance
+
+
+def _content(activity: Activity) -> tuple[str, ...]:
+    """Return what distinguishes an event from others of its case: its own id, else its values."""
+    if activity.event_id is not None:
+        return ("id", activity.event_id)
+    start = "" if activity.start is None else activity.start.isoformat()
+    return activity.name, activity.transition, activity.resource or "", start, activity.time.isoformat()

@@ -2,60 +2,165 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import BinaryIO
+import codecs
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from api.fleet.activity import ProcessLogRow
+from api.fleet.activity import CASE_PREFIX, OWN_MEANING, ProcessLogRow
+from api.transfer.import_options import ImportOptions
 from api.transfer.rows import RefusedRow
+from api.transfer.text_encodings import check_encoding
+from domain.kernel.errors import ValidationFailed
 
 CHUNK = 1 << 16
 
+_DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
+_PARSED_BY_EXPAT = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1"})
+
+_NO_DEFAULT = "__INVALID__"
+"""The value that some tools write where an attribute has no default."""
+
+Attributes = dict[str, Any]
+
 
 class _TraceCollector:
-    """Collects the events of each trace together with the attributes of the trace."""
+    """Collects the events of each trace together with the attributes of the trace, and with defaults.
 
-    def __init__(self) -> None:
+    A nested attribute is named by its path, as in ``cost:total/cost:currency``. A name that occurs again
+    makes a list of its values.
+    """
+
+    def __init__(self, encoding: str | None) -> None:
         self.ready: list[ProcessLogRow] = []
-        self.parser = expat.ParserCreate()
+        self.open: list[int] = []
+        """The lines of the events that begin in the trace that has not ended."""
+        self.has_root = False
+        self.parser = expat.ParserCreate(encoding)
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
-        self._path: list[str] = []
-        self._case: dict[str, str] = {}
-        self._events: list[tuple[int, dict[str, str]]] = []
+        self._path: list[tuple[str, str]] = []
+        self._target: Attributes | None = None
+        self._defaults: dict[str, Attributes] = {"event": {}, "trace": {}}
+        self._case: Attributes = {}
+        self._in_trace = False
+        self._events: list[tuple[int, Attributes]] = []
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        parent = self._path[-1] if self._path else ""
-        self._path.append(tag)
+    def _start(self, qualified: str, attributes: dict[str, str]) -> None:
+        tag = qualified.rpartition(":")[2]
+        if not self.has_root:
+            if tag != "log":
+                raise ValidationFailed(f"is no XES: its root element is {qualified!a}, and not log")
+            self.has_root = True
+        self._path.append((tag, attributes.get("key", "")))
         if tag == "trace":
-            self._case, self._events = {}, []
+            self._in_trace, self._case, self._events = True, {}, []
+            self._target = self._case
         elif tag == "event":
-            self._events.append((self.parser.CurrentLineNumber, {}))
-        elif "key" in attributes and parent == "event":
-            self._events[-1][1][attributes["key"]] = attributes.get("value", "")
-        elif "key" in attributes and parent == "trace":
-            self._case[f"case:{attributes['key']}"] = attributes.get("value", "")
+            self._target = {}
+            self._events.append((self.parser.CurrentLineNumber, self._target))
+            self.open.append(self.parser.CurrentLineNumber)
+        elif tag == "global":
+            self._target = self._defaults.setdefault(attributes.get("scope", "event"), {})
+        elif self._target is not None and "key" in attributes and "value" in attributes:
+            name = "/".join(key for _, key in self._path if key)
+            _add(self._target, name, _typed(tag, name, attributes["value"]))
 
-    def _end(self, tag: str) -> None:
-        self._path.pop()
+    def _end(self, qualified: str) -> None:
+        tag, _ = self._path.pop()
         if tag == "trace":
-            self.ready += (ProcessLogRow(line, {**self._case, **event}) for line, event in self._events)
+            self._flush()
+            self._in_trace, self._target = False, None
+        elif tag == "event":
+            self._target = self._case if self._in_trace else None
+            if not self._in_trace:
+                self._case = {}
+                self._flush()
+        elif tag == "global":
+            self._target = None
+
+    def _flush(self) -> None:
+        """Add the events to what is ready, with the attributes of their trace."""
+        case = {**_present(self._defaults["trace"]), **self._case} if self._in_trace else {}
+        shared = {f"{CASE_PREFIX}{name}": value for name, value in case.items()}
+        defaults = {**shared, **_present(self._defaults["event"])}
+        self.ready += (ProcessLogRow(line, {**defaults, **event}) for line, event in self._events)
+        self._events = []
+        self.open.clear()
 
 
-def read_xes(stream: BinaryIO) -> Iterator[ProcessLogRow | RefusedRow]:
-    """Yield the events of an XES file, trace by trace; if the XML ends early, those before that point."""
-    traces = _TraceCollector()
+def _present(defaults: Mapping[str, Any]) -> Attributes:
+    return {name: value for name, value in defaults.items() if value != _NO_DEFAULT}
+
+
+def _typed(tag: str, name: str, text: str) -> Any:
+    """Return the value as JSON has it; as a text if it is none of its type, or if nerve understands it."""
+    if name in OWN_MEANING:
+        return text
+    with suppress(ValueError):
+        match tag:
+            case "int" if -(2**63) <= int(text) < 2**63:
+                return int(text)
+            case "float" if math.isfinite(float(text)):
+                return float(text)
+            case "boolean" if text.lower() in ("true", "false"):
+                return text.lower() == "true"
+    return text
+
+
+def _add(target: Attributes, name: str, value: Any) -> None:
+    if name not in target:
+        target[name] = value
+    elif isinstance(target[name], list):
+        target[name].append(value)
+    else:
+        target[name] = [target[name], value]
+
+
+def read_xes(stream: BinaryIO, options: ImportOptions) -> Iterator[ProcessLogRow | RefusedRow]:
+    """Yield the events of an XES file, trace by trace.
+
+    If the XML ends early, those of complete traces are yielded, and each other one that has begun is refused.
+    Raises ValidationFailed if it is no XES.
+    """
+    chunk = stream.read(CHUNK)
+    decode = _decoder(chunk, options.encoding)
+    traces = _TraceCollector("utf-8" if decode else None)
     more = True
     while more:
-        chunk = stream.read(CHUNK)
         more = bool(chunk)
         refused = None
         try:
-            traces.parser.Parse(chunk, not more)
-        except expat.ExpatError as error:
-            refused = RefusedRow(error.lineno, f"is not XML, and the rest of the file was not read: {error}")
+            traces.parser.Parse(decode(chunk, not more).encode() if decode else chunk, not more)
+        except (expat.ExpatError, UnicodeError) as error:
+            if not traces.has_root:
+                raise ValidationFailed(f"is no XES: {error}") from None
+            refused = f"is not XML, and the rest of the file was not read: {error}"
         yield from traces.ready
         traces.ready.clear()
         if refused is not None:
-            yield refused
+            for line in traces.open:
+                yield RefusedRow(line, "is in a part of the file that does not end")
+            yield RefusedRow(traces.parser.CurrentLineNumber, refused)
             return
+        chunk = stream.read(CHUNK)
+
+
+def _decoder(beginning: bytes, encoding: str | None) -> Callable[[bytes, bool], str] | None:
+    """Return what decodes the file; None if the parser does so, as it does with UTF-8 and UTF-16.
+
+    Raises ValidationFailed if the file declares an encoding that does not exist.
+    """
+    if encoding is None:
+        declared = _DECLARATION.match(beginning)
+        if declared is None or declared[1].decode().lower() in _PARSED_BY_EXPAT:
+            return None
+        try:
+            encoding = check_encoding(declared[1].decode())
+        except ValueError as error:
+            raise ValidationFailed(f"declares an encoding that cannot be read: {error}") from None
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    return lambda chunk, final: decoder.decode(chunk, final)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
-from api.transfer.import_files import FileReader, reader_of
-from api.transfer.rows import PlannedRow, RefusedRow
-from domain.dispatch import CommandBus
+from api.transfer.import_files import reader_of
+from api.transfer.import_options import FileReader, ImportOptions, check_has_rows
+from api.transfer.import_report import ImportReport, RowOutcome
+from api.transfer.rows import ImportStep, PlannedRow, RefusedRow
 from domain.dispatch.ports import StoredCommand
-from domain.kernel import AlreadyExists, InvariantViolated, NotFound, Scope
+from domain.kernel import AlreadyExists, Envelope, InvariantViolated, NerveError, NotFound, Receipt
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
-from eventstore.log import EventLog
 
 BATCH = 1000
 """Rows whose commands are looked up and run together."""
@@ -29,25 +30,20 @@ RowTask = asyncio.Task[None]
 REFUSALS = (ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused)
 
 
-@dataclass(slots=True)
-class ImportReport:
-    """The progress of an import: rows read, and what became of their commands.
+class Dispatcher(Protocol):
+    """Runs commands; the bus does, and a rehearsal that stores nothing."""
 
-    `stored` commands changed something in this run, `already_stored` ones in an earlier run.
-    """
+    async def dispatch(self, envelope: Envelope) -> Receipt: ...
 
-    total: int | None = None
-    rows: int = 0
-    refused: int = 0
-    stored: int = 0
-    already_stored: int = 0
-    started: float = field(default_factory=monotonic)
-    seconds: float = 0.0
+    def check_same(self, envelope: Envelope, first: StoredCommand) -> None: ...
 
-    @property
-    def rate(self) -> float:
-        """Rows per second."""
-        return self.rows / self.seconds if self.seconds else 0.0
+
+class CommandLookup(Protocol):
+    """Looks up stored commands, as the log does."""
+
+    async def stored_commands(
+        self, tenant: str, command_ids: Collection[str]
+    ) -> Mapping[str, StoredCommand]: ...
 
 
 @dataclass(frozen=True)
@@ -60,12 +56,12 @@ class CommandImporter:
     adds nothing, and an interrupted run can be continued.
     """
 
-    bus: CommandBus
-    log: EventLog
+    bus: Dispatcher
+    log: CommandLookup
     readers: Mapping[str, FileReader]
     on_progress: Callable[[ImportReport], None] = lambda report: None
     on_refused: Callable[[RefusedRow], None] = lambda row: None
-    scope: Scope = field(default_factory=Scope)
+    options: ImportOptions = field(default_factory=ImportOptions)
 
     async def run(self, path: Path) -> ImportReport:
         """Import the file and return the report.
@@ -74,86 +70,127 @@ class CommandImporter:
         where a server fails: commands stored by then remain, and the next run continues after them.
         """
         report = ImportReport()
-        rows = self._rows(path, report)
+        reader = reader_of(path, self.readers)
+        rows, report.total = await reader(path, self.options, self._stored_commands)
+        run = _ImportRun(self.bus, self.on_refused, report)
         while batch := list(islice(rows, BATCH)):
-            await self._run_batch(batch, report)
-            report.rows += len(batch)
+            planned = [row for row in batch if isinstance(row, PlannedRow)]
+            ids = {str(step.envelope.command_id) for row in planned for step in row.steps}
+            await run.run_batch(batch, await self._stored_commands(ids))
             report.seconds = monotonic() - report.started
             self.on_progress(report)
+        check_has_rows(path, report.rows)
         return report
 
-    def _rows(self, path: Path, report: ImportReport) -> Iterator[PlannedRow | RefusedRow]:
-        rows, report.total = reader_of(path, self.readers)(path, self.scope)
-        return rows
+    async def _stored_commands(self, ids: Collection[str]) -> Mapping[str, StoredCommand]:
+        return await self.log.stored_commands(self.options.scope.tenant, ids)
 
-    async def _run_batch(self, batch: Sequence[PlannedRow | RefusedRow], report: ImportReport) -> None:
-        planned = [row for row in batch if isinstance(row, PlannedRow)]
-        ids = {str(step.envelope.command_id) for row in planned for step in row.steps}
-        stored = await self.log.stored_commands(self.scope.tenant, ids)
-        conflicts = self._id_conflicts(planned, stored)
-        repeated = {
-            str(step.envelope.command_id)
-            for row in planned
-            if row.line not in conflicts
-            for step in row.steps
-        }
-        report.already_stored += len(repeated & stored.keys())
+
+class _ImportRun:
+    """One run over a file, which counts the outcome of each row."""
+
+    def __init__(
+        self, bus: Dispatcher, on_refused: Callable[[RefusedRow], None], report: ImportReport
+    ) -> None:
+        self._bus = bus
+        self._on_refused = on_refused
+        self._report = report
+        self._taken: set[str] = set()
+        """Streams with ids of the file's own that turned out to be about something else."""
+
+    async def run_batch(
+        self, batch: Sequence[PlannedRow | RefusedRow], stored: Mapping[str, StoredCommand]
+    ) -> None:
+        """Run the rows of a batch, of whose commands `stored` are in the log."""
         order = _RowOrder()
         slots = asyncio.Semaphore(CONCURRENCY)
         try:
             async with asyncio.TaskGroup() as group:
                 for row in batch:
                     if isinstance(row, RefusedRow):
-                        self._refuse(row, report)
-                    elif row.line in conflicts:
-                        self._refuse(conflicts[row.line], report)
-                    elif remaining := row.without(stored):
+                        self._refuse(row.line, row.reason, RowOutcome.REFUSED)
+                    elif reason := self._id_conflict(row, stored):
+                        self._refuse(row.line, reason, RowOutcome.CONFLICTING)
+                    elif remaining := self._without_stored(row, stored):
                         before = order.predecessors(remaining)
-                        task = group.create_task(self._run_row(remaining, before, slots, report))
+                        task = group.create_task(self._run_row(remaining, before, slots))
                         order.add(remaining, task)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    def _id_conflicts(
-        self, rows: Sequence[PlannedRow], stored_commands: Mapping[str, StoredCommand]
-    ) -> dict[int, RefusedRow]:
-        """Return the rows whose command ids are stored with other commands, by line."""
-        conflicts = {}
-        for row in rows:
-            for step in row.steps:
-                stored = None if step.derived_id else stored_commands.get(str(step.envelope.command_id))
-                if stored is not None:
-                    try:
-                        self.bus.check_same(step.envelope, stored)
-                    except CommandIdReused as error:
-                        conflicts[row.line] = RefusedRow(row.line, str(error))
-        return conflicts
+    def _id_conflict(self, row: PlannedRow, stored_commands: Mapping[str, StoredCommand]) -> str | None:
+        """Return why a command id of the row is stored with another command; None if none is."""
+        for step in row.steps:
+            stored = None if step.derived_id else stored_commands.get(str(step.envelope.command_id))
+            if stored is not None:
+                try:
+                    self._bus.check_same(step.envelope, stored)
+                except CommandIdReused as error:
+                    self._block(step)
+                    return str(error)
+        return None
 
-    async def _run_row(
-        self, row: PlannedRow, before: set[RowTask], slots: asyncio.Semaphore, report: ImportReport
-    ) -> None:
+    def _block(self, step: ImportStep) -> None:
+        """Keep later rows of a stream out that belongs to something else."""
+        if step.own_id and step.envelope.command.creates:
+            self._taken.add(str(step.envelope.command.target))
+
+    def _without_stored(self, row: PlannedRow, stored: Container[str | None]) -> PlannedRow | None:
+        remaining = row.without(stored)
+        self._report.already_stored += len(row.steps) - (0 if remaining is None else len(remaining.steps))
+        if remaining is None:
+            self._report.outcomes[RowOutcome.KNOWN] += 1
+        return remaining
+
+    async def _run_row(self, row: PlannedRow, before: set[RowTask], slots: asyncio.Semaphore) -> None:
         if before:
             await asyncio.wait(before)
+        if taken := self._taken & row.writes():
+            reason = f"{min(taken)} is stored with other content; use --source if it is something else"
+            self._refuse(row.line, reason, RowOutcome.CONFLICTING)
+            return
+        outcome = RowOutcome.KNOWN
         async with slots:
             for step in row.steps:
                 try:
-                    receipt = await self.bus.dispatch(step.envelope)
+                    if await self._run_step(step):
+                        outcome = RowOutcome.STORED
                 except REFUSALS as error:
-                    if step.allow_existing and isinstance(error, AlreadyExists):
-                        continue
-                    if step.derived_id and isinstance(error, CommandIdReused):
-                        report.already_stored += 1
-                        continue
-                    self._refuse(RefusedRow(row.line, str(error)), report)
+                    self._block(step)
+                    self._refuse(row.line, str(error), _outcome_of(error, step))
                     return
-                if receipt.replayed:
-                    report.already_stored += 1
-                elif receipt.changed:
-                    report.stored += 1
+        self._report.outcomes[outcome] += 1
 
-    def _refuse(self, row: RefusedRow, report: ImportReport) -> None:
-        report.refused += 1
-        self.on_refused(row)
+    async def _run_step(self, step: ImportStep) -> bool:
+        """Run a command; return whether it was not stored before. Raises its refusal."""
+        try:
+            receipt = await self._bus.dispatch(step.envelope)
+        except AlreadyExists:
+            if step.allow_existing:
+                return False
+            raise
+        except CommandIdReused:
+            if not step.derived_id:
+                raise
+            self._report.already_stored += 1
+            return False
+        if receipt.replayed:
+            self._report.already_stored += 1
+        elif receipt.changed:
+            self._report.stored += 1
+        return not receipt.replayed
+
+    def _refuse(self, line: int, reason: str, outcome: RowOutcome) -> None:
+        self._report.outcomes[outcome] += 1
+        self._on_refused(RefusedRow(line, reason))
+
+
+def _outcome_of(error: NerveError, step: ImportStep) -> RowOutcome:
+    """Return whether a refusal shows that something else is stored under the id of the row."""
+    if isinstance(error, AlreadyExists | CommandIdReused | ConcurrencyConflict):
+        return RowOutcome.CONFLICTING
+    contradicts = step.own_id and not step.envelope.command.creates and isinstance(error, InvariantViolated)
+    return RowOutcome.CONFLICTING if contradicts else RowOutcome.REFUSED
 
 
 class _RowOrder:

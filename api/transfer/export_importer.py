@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from api.transfer.command_importer import ImportReport
 from api.transfer.export_reader import ExportedCommit, begins_with_event, read_commits
 from api.transfer.import_files import JSON_LINES, file_suffix, open_file
+from api.transfer.import_report import ImportReport, RowOutcome
 from api.transfer.rows import RefusedRow
+from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, NerveError
-from domain.kernel.errors import ConcurrencyConflict
+from domain.kernel.errors import CommandIdReused, ConcurrencyConflict
 from eventstore.integrity.event_schemas import SchemasOfLog
 from eventstore.log import EventLog
 
@@ -36,7 +38,8 @@ class ExportImporter:
     """Imports files that `nerve export` wrote; each commit is stored unchanged.
 
     `log_schemas` are the event schemas that the log stores. `on_progress` is called after each batch,
-    `on_refused` for each commit that is not imported. In the report, rows are commits.
+    `on_refused` for each commit that is not imported. In the report, rows are commits. A `dry_run` stores
+    nothing; it does not check whether commits continue the streams of the log.
     """
 
     catalog: Catalog
@@ -44,6 +47,7 @@ class ExportImporter:
     on_progress: Callable[[ImportReport], None] = lambda report: None
     on_refused: Callable[[RefusedRow], None] = lambda row: None
     log_schemas: SchemasOfLog = field(default_factory=dict)
+    dry_run: bool = False
 
     async def run(self, path: Path) -> ImportReport:
         """Import the file and return the report.
@@ -55,7 +59,7 @@ class ExportImporter:
         with open_file(path) as stream:
             for row in read_commits(stream, self.catalog, self.log_schemas):
                 if isinstance(row, RefusedRow):
-                    self._refuse(row, report)
+                    self._refuse(row, report, RowOutcome.REFUSED)
                     continue
                 batch.append(row)
                 size += row.size
@@ -66,20 +70,34 @@ class ExportImporter:
         return report
 
     async def _store(self, batch: Sequence[ExportedCommit], report: ImportReport) -> None:
-        outcomes = await self.log.restore([row.commit for row in batch]) if batch else []
+        outcomes = await self._restore([row.commit for row in batch]) if batch else []
         for row, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, bool):
-                report.rows += 1
+                report.outcomes[RowOutcome.STORED if outcome else RowOutcome.KNOWN] += 1
                 report.stored += outcome
                 report.already_stored += not outcome
             else:
-                self._refuse(RefusedRow(row.line, _reason(outcome)), report)
+                is_conflict = isinstance(outcome, ConcurrencyConflict | CommandIdReused)
+                self._refuse(
+                    RefusedRow(row.line, _reason(outcome)),
+                    report,
+                    RowOutcome.CONFLICTING if is_conflict else RowOutcome.REFUSED,
+                )
         report.seconds = monotonic() - report.started
         self.on_progress(report)
 
-    def _refuse(self, row: RefusedRow, report: ImportReport) -> None:
-        report.rows += 1
-        report.refused += 1
+    async def _restore(self, commits: Sequence[NewCommit]) -> Sequence[bool | NerveError]:
+        """Store the commits; in a dry run, return which of them the log does not have."""
+        if not self.dry_run:
+            return await self.log.restore(commits)
+        ids: dict[str, set[str]] = defaultdict(set)
+        for commit in commits:
+            ids[commit.tenant].add(commit.command_id)
+        stored = {tenant: await self.log.stored_commands(tenant, ids[tenant]) for tenant in ids}
+        return [commit.command_id not in stored[commit.tenant] for commit in commits]
+
+    def _refuse(self, row: RefusedRow, report: ImportReport, outcome: RowOutcome) -> None:
+        report.outcomes[outcome] += 1
         self.on_refused(row)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO, Literal
@@ -79,7 +80,7 @@ class _EventLine:
 
 def begins_with_event(stream: BinaryIO) -> bool:
     """Return whether the first line is an exported event and not a command."""
-    first = next((line for line in stream if line.strip()), b"")
+    first = next((line for line in stream if line.strip()), b"").removeprefix(BOM_UTF8)
     try:
         value = orjson.loads(first)
     except orjson.JSONDecodeError:
@@ -97,6 +98,7 @@ def read_commits(
     lines: list[_EventLine] = []
     forms = StoredFormReader(catalog, log_schemas)
     for number, text in enumerate(stream, 1):
+        text = text.removeprefix(BOM_UTF8) if number == 1 else text
         if not text.strip():
             continue
         try:

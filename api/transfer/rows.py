@@ -24,12 +24,14 @@ class ImportStep(NamedTuple):
     """One command of a row.
 
     With `allow_existing` the step also succeeds if its stream exists already. With `derived_id` the command
-    id names what the row is about and not its content: another file may say more about the same thing.
+    id names what the row is about and not its content: another file may say more about the same thing. With
+    `own_id` the row itself names the stream, so a refusal in its state is a conflict with another row.
     """
 
     envelope: Envelope
     allow_existing: bool = False
     derived_id: bool = False
+    own_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,16 @@ class NewCommit:
 
 @dataclass(frozen=True, slots=True)
 class StoredCommand:
-    """A command as it is stored under its id; `digest` is None if its content can no longer be compared."""
+    """A command as it is stored under its id; `digest` is None if its content can no longer be compared.
+
+    `actor` and `source` are those of its envelope.
+    """
 
     name: str
     digest: bytes | None
     receipt: Receipt
     actor: str | None = None
+    source: str | None = None
 
 
 class CommandLog(Protocol):

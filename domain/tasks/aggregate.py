@@ -3,7 +3,8 @@
     CREATED -> ASSIGNED -> STARTED -> COMPLETED | FAILED
     any of the first three -> CANCELLED
 
-ASSIGNED leads to COMPLETED or FAILED as well: an agent may report the end alone.
+ASSIGNED leads to COMPLETED or FAILED as well: an agent may report the end alone. CREATED leads to STARTED,
+COMPLETED or FAILED only by commands that accept that the agent is unknown.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from domain.tasks.commands import (
     CompleteTask,
     CreateTask,
     FailTask,
+    ReportTaskState,
     StartTask,
     WithdrawTask,
 )
@@ -32,11 +34,23 @@ from domain.tasks.events import (
     TaskCreated,
     TaskFailed,
     TaskStarted,
+    TaskStateReported,
     TaskStatus,
 )
 
-TaskCommand = CreateTask | AssignTask | StartTask | CompleteTask | FailTask | CancelTask | WithdrawTask
-TaskEvent = TaskCreated | TaskAssigned | TaskStarted | TaskCompleted | TaskFailed | TaskCancelled
+TaskCommand = (
+    CreateTask
+    | AssignTask
+    | StartTask
+    | CompleteTask
+    | FailTask
+    | CancelTask
+    | WithdrawTask
+    | ReportTaskState
+)
+TaskEvent = (
+    TaskCreated | TaskAssigned | TaskStarted | TaskCompleted | TaskFailed | TaskCancelled | TaskStateReported
+)
 
 _OVER = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
@@ -59,7 +73,7 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
             case AssignTask():
                 return self._assign(command, facts)
             case StartTask():
-                return self._start(facts)
+                return self._start(command, facts)
             case CompleteTask():
                 return self._complete(command, facts)
             case FailTask():
@@ -68,6 +82,8 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
                 return self._cancel(command, facts)
             case WithdrawTask():
                 return [] if self.status in _OVER else self._cancel(command, facts)
+            case ReportTaskState():
+                return [self._state_reported(command)]
             case _:
                 assert_never(command)
 
@@ -85,6 +101,8 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
                 return replace(self, status=TaskStatus.FAILED)
             case TaskCancelled():
                 return replace(self, status=TaskStatus.CANCELLED)
+            case TaskStateReported():
+                return self
             case _:
                 assert_never(event)
 
@@ -99,15 +117,15 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
         )
         return [assigned]
 
-    def _start(self, facts: Facts) -> Sequence[TaskEvent]:
-        agent = self._agent("started")
-        if self.status != TaskStatus.ASSIGNED:
+    def _start(self, command: StartTask, facts: Facts) -> Sequence[TaskEvent]:
+        agent = self._agent("started", command.agent_unknown)
+        if self.status == TaskStatus.STARTED:
             raise InvariantViolated(f"the task is {self.status} already; it can be started once")
         return [TaskStarted(agent_id=agent, started_at=facts.now, workflow_id=self.workflow_id)]
 
     def _complete(self, command: CompleteTask, facts: Facts) -> Sequence[TaskEvent]:
         completed = TaskCompleted(
-            agent_id=self._agent("completed"),
+            agent_id=self._agent("completed", command.agent_unknown),
             workflow_id=self.workflow_id,
             duration_seconds=elapsed(self.started_at, facts.now),
             result=command.result,
@@ -116,7 +134,7 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
 
     def _fail(self, command: FailTask, facts: Facts) -> Sequence[TaskEvent]:
         failed = TaskFailed(
-            agent_id=self._agent("failed"),
+            agent_id=self._agent("failed", command.agent_unknown),
             workflow_id=self.workflow_id,
             duration_seconds=elapsed(self.started_at, facts.now),
             error=command.error,
@@ -133,10 +151,18 @@ class Task(Aggregate[TaskCommand, TaskEvent]):
         )
         return [cancelled]
 
-    def _agent(self, wanted: str) -> str:
-        """The agent of a task that is not over."""
+    def _state_reported(self, command: ReportTaskState) -> TaskStateReported:
+        return TaskStateReported(
+            state=command.state,
+            attributes=command.attributes,
+            agent_id=self.agent_id,
+            workflow_id=self.workflow_id,
+        )
+
+    def _agent(self, wanted: str, agent_unknown: bool) -> str | None:
+        """Return the agent of a task that is not over; None only where the command accepts that."""
         self._require_open()
-        if self.agent_id is None:
+        if self.agent_id is None and not agent_unknown:
             raise InvariantViolated(f"the task has no agent; assign it before it is {wanted}")
         return self.agent_id
 

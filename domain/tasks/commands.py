@@ -12,6 +12,8 @@ from domain.kernel.access import role
 from domain.kernel.fields import Identifier, Json, Name, Refers, Text
 from domain.tasks.events import Priority
 
+AGENT_UNKNOWN = "Accept a task without an agent, because nobody knows which agent it was."
+
 
 class CreateTask(CreateCommand):
     """Creates a task. With an `agentId` it is assigned at once."""
@@ -48,6 +50,8 @@ class StartTask(ChangeCommand):
 
     access = role("agent", "editor")
 
+    agent_unknown: bool = Field(False, description=AGENT_UNKNOWN)
+
 
 class CompleteTask(ChangeCommand):
     """Completes the task. It must have an agent, and need not have been started."""
@@ -55,6 +59,7 @@ class CompleteTask(ChangeCommand):
     access = role("agent", "editor")
 
     result: Json | None = Field(None, description="What came out of it: any JSON value.")
+    agent_unknown: bool = Field(False, description=AGENT_UNKNOWN)
 
 
 class FailTask(ChangeCommand):
@@ -63,6 +68,7 @@ class FailTask(ChangeCommand):
     access = role("agent", "editor")
 
     error: Text = Field(min_length=1, description="What went wrong.")
+    agent_unknown: bool = Field(False, description=AGENT_UNKNOWN)
 
 
 class WithdrawTask(ChangeCommand):
@@ -79,3 +85,15 @@ class CancelTask(ChangeCommand):
     access = role("editor")
 
     reason: Text | None = Field(None, description="Why it is cancelled.")
+
+
+class ReportTaskState(ChangeCommand):
+    """Reports a state of the task in the words of another system, such as `suspend` or `In Progress`.
+
+    The status of the task stays the same, also after its end.
+    """
+
+    access = role("agent", "editor")
+
+    state: Name = Field(description="The state, as the other system calls it.")
+    attributes: Json | None = Field(None, description="What else the other system reported: any JSON value.")

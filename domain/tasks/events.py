@@ -53,32 +53,38 @@ class TaskAssigned(Event, type="task.assigned"):
 
 
 class TaskStarted(Event, type="task.started"):
-    """A task was started. `started_at` is the event's time, which durations are counted from."""
+    """A task was started. `started_at` is the event's time, which durations are counted from.
+
+    `agent_id` is None if the agent is unknown, as in a log of another system that names none.
+    """
 
     access = signed_in
 
-    agent_id: str
+    agent_id: str | None = None
     started_at: datetime
     workflow_id: str | None = None
 
 
 class TaskCompleted(Event, type="task.completed"):
-    """A task was completed. `duration_seconds` counts from its start; None if it was not started."""
+    """A task was completed. `duration_seconds` counts from its start; None if it was not started.
+
+    `agent_id` as in `TaskStarted`.
+    """
 
     access = signed_in
 
-    agent_id: str
+    agent_id: str | None = None
     workflow_id: str | None = None
     duration_seconds: float | None = None
     result: Json | None = None
 
 
 class TaskFailed(Event, type="task.failed"):
-    """A task failed. `duration_seconds` as in `TaskCompleted`."""
+    """A task failed. `agent_id` and `duration_seconds` as in `TaskCompleted`."""
 
     access = signed_in
 
-    agent_id: str
+    agent_id: str | None = None
     error: str
     workflow_id: str | None = None
     duration_seconds: float | None = None
@@ -93,3 +99,17 @@ class TaskCancelled(Event, type="task.cancelled"):
     workflow_id: str | None = None
     reason: str | None = None
     duration_seconds: float | None = None
+
+
+class TaskStateReported(Event, type="task.state_reported"):
+    """Another system reported a state of the task in its own words; `attributes` is what else it reported.
+
+    The status of the task stays the same. `agent_id` is its agent, or None.
+    """
+
+    access = signed_in
+
+    state: str
+    attributes: Json | None = None
+    agent_id: str | None = None
+    workflow_id: str | None = None

@@ -131,7 +131,10 @@ class MultiAgentTask(Process[TeamworkTrigger, TeamworkEvent]):
                 yield Compensate(f"{task} was cancelled")
             case TaskCompleted(agent_id=agent, result=result):
                 reported = AgentReported(
-                    team_task_id=self.team_task_id, task_id=task, agent_id=agent, result=result
+                    team_task_id=self.team_task_id,
+                    task_id=task,
+                    agent_id=agent or self.agents[task],
+                    result=result,
                 )
                 yield reported
                 after = self.evolve(reported)

@@ -153,7 +153,10 @@ class Workflow(Aggregate[WorkflowCommand, WorkflowEvent]):
 def _start(command: StartWorkflow, facts: Facts) -> Sequence[WorkflowEvent]:
     if not command.steps:
         started = WorkflowStarted(
-            name=command.name, started_at=facts.now, planned_steps=command.planned_steps
+            name=command.name,
+            started_at=facts.now,
+            planned_steps=command.planned_steps,
+            attributes=command.attributes,
         )
         return [started]
     if command.planned_steps not in (None, len(command.steps)):
@@ -167,7 +170,12 @@ def _start(command: StartWorkflow, facts: Facts) -> Sequence[WorkflowEvent]:
             "ids of its tasks are made from it; choose a shorter one"
         )
     check_plan(command.steps)
-    started = WorkflowStarted(name=command.name, started_at=facts.now, planned_steps=len(command.steps))
+    started = WorkflowStarted(
+        name=command.name,
+        started_at=facts.now,
+        planned_steps=len(command.steps),
+        attributes=command.attributes,
+    )
     return [started, WorkflowPlanned(steps=command.steps)]
 
 

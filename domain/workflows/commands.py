@@ -9,7 +9,7 @@ from pydantic import Field
 from domain.agents.aggregate import Agent
 from domain.kernel import ChangeCommand, CreateCommand
 from domain.kernel.access import role
-from domain.kernel.fields import Identifier, Name, Refers, Text
+from domain.kernel.fields import Identifier, Json, Name, Refers, Text
 from domain.tasks.aggregate import Task
 from domain.workflows.events import PlannedStep
 
@@ -32,6 +32,9 @@ class StartWorkflow(CreateCommand):
     )
     steps: list[PlannedStep] = Field(
         default=[], max_length=100, description="Steps that nerve runs; without them, agents report steps."
+    )
+    attributes: Json | None = Field(
+        None, description="What another system says about the workflow: any JSON value."
     )
 
 

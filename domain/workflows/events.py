@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from domain.kernel import Event, Identifier, Name, Text
 from domain.kernel.access import signed_in
+from domain.kernel.fields import Json
 
 
 class WorkflowStatus(StrEnum):
@@ -44,13 +45,17 @@ class PlannedStep(BaseModel):
 
 
 class WorkflowStarted(Event, type="workflow.started"):
-    """A workflow was started. `started_at` is the event's time, which the duration is counted from."""
+    """A workflow was started. `started_at` is the event's time, which the duration is counted from.
+
+    `attributes` is what another system says about it.
+    """
 
     access = signed_in
 
     name: str
     started_at: datetime
     planned_steps: int | None = None
+    attributes: Json | None = None
 
 
 class WorkflowPlanned(Event, type="workflow.planned"):

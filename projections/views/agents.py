@@ -37,10 +37,8 @@ def _key(event: RecordedEvent) -> tuple[str, ...]:
             return (event.stream,)
         case TaskAssigned(agent_id=agent, previous_agent_id=previous):
             return (agent,) if previous is None else (agent, previous)
-        case TaskCompleted(agent_id=agent) | TaskFailed(agent_id=agent):
-            return (agent,)
-        case TaskCancelled(agent_id=str(agent)):
-            return (agent,)
+        case TaskCompleted() | TaskFailed() | TaskCancelled():
+            return () if event.payload.agent_id is None else (event.payload.agent_id,)
         case _:
             return ()
 

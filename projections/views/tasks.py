@@ -17,6 +17,7 @@ from domain.tasks.events import (
     TaskCreated,
     TaskFailed,
     TaskStarted,
+    TaskStateReported,
     TaskStatus,
 )
 from projections.kernel import View
@@ -24,7 +25,11 @@ from projections.kernel.links import ToOne
 
 
 class TaskRow(TypedDict):
-    """A task. `duration_seconds` counts from its start to its end; None if one of them is unknown."""
+    """A task. `duration_seconds` counts from its start to its end; None if one of them is unknown.
+
+    `reported_state` is the last state that another system reported in its own words, and
+    `reported_attributes` is what it reported with it.
+    """
 
     id: str
     title: str
@@ -37,6 +42,8 @@ class TaskRow(TypedDict):
     result: Json | None
     error: str | None
     cancel_reason: str | None
+    reported_state: str | None
+    reported_attributes: Json | None
     created_at: datetime
     assigned_at: datetime | None
     started_at: datetime | None
@@ -62,6 +69,8 @@ def _apply(id: str, row: TaskRow | None, event: RecordedEvent) -> TaskRow | None
             return {**_over(row, TaskStatus.FAILED, payload, event.time), "error": payload.error}
         case TaskCancelled():
             return {**_over(row, TaskStatus.CANCELLED, payload, event.time), "cancel_reason": payload.reason}
+        case TaskStateReported():
+            return {**row, "reported_state": payload.state, "reported_attributes": payload.attributes}
         case _:
             return row
 
@@ -79,6 +88,8 @@ def _created(id: str, event: TaskCreated, time: datetime) -> TaskRow:
         result=None,
         error=None,
         cancel_reason=None,
+        reported_state=None,
+        reported_attributes=None,
         created_at=time,
         assigned_at=None,
         started_at=None,
@@ -101,6 +112,7 @@ view = View(
     orders=("title", "created_at", "finished_at", "duration_seconds"),
     indexes=(("status", "-created_at"), ("agent_id", "status", "-created_at")),
     search=("title", "description", "tags"),
+    defaults={"reported_state": None, "reported_attributes": None},
     links=(
         ToOne("agent", "agents", by="agent_id"),
         ToOne("workflow", "workflows", by="workflow_id"),

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from domain.kernel import RecordedEvent
 from domain.kernel.access import signed_in
-from domain.kernel.fields import Int32
+from domain.kernel.fields import Int32, Json
 from domain.workflows import context, run
 from domain.workflows.events import (
     PlannedStep,
@@ -62,7 +62,8 @@ class WorkflowRow(TypedDict):
     """A workflow with its steps in the order in which they were reported.
 
     `progress` goes from 0 to 1: 1 once finished, before that completed of planned steps, None without a plan.
-    `duration_seconds` is None while it runs, and where it would be negative.
+    `duration_seconds` is None while it runs, and where it would be negative. `attributes` is what another
+    system says about it.
     """
 
     id: str
@@ -75,6 +76,7 @@ class WorkflowRow(TypedDict):
     plan: list[DeclaredStep]
     error: str | None
     cancel_reason: str | None
+    attributes: Json | None
     started_at: datetime
     finished_at: datetime | None
     duration_seconds: float | None
@@ -126,6 +128,7 @@ def _started(id: str, event: WorkflowStarted) -> WorkflowRow:
         plan=[],
         error=None,
         cancel_reason=None,
+        attributes=event.attributes,
         started_at=event.started_at,
         finished_at=None,
         duration_seconds=None,
@@ -191,7 +194,7 @@ view = View(
     orders=("name", "steps_completed", "started_at", "finished_at", "duration_seconds"),
     indexes=(("status", "-started_at"),),
     also_reads=(run.context,),
-    defaults={"plan": [], "cancel_reason": None},
+    defaults={"plan": [], "cancel_reason": None, "attributes": None},
     links=(
         ToMany("tasks", "tasks", by="workflow_id"),
         ToOne("steps.task", "tasks", by="task_id"),

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from api.transfer.command_importer import ImportReport
 from api.transfer.export_importer import ExportImporter
 from api.transfer.exporter import Exporter, ExportRange
+from api.transfer.import_report import ImportReport
 from api.transfer.rows import RefusedRow
 from domain.kernel import Catalog
 from eventstore.personal.sealing import MasterKeys
@@ -49,7 +49,7 @@ async def restore(
 
 
 def counts(report: ImportReport) -> tuple[int, int, int]:
-    return report.stored, report.already_stored, report.refused
+    return report.stored, report.already_stored, report.refused + report.conflicting
 
 
 async def fill(store: Store, count: int = 12) -> None:

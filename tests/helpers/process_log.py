@@ -13,6 +13,7 @@ from typing import Any
 from api.fleet.activity import Activity
 from api.fleet.plan import ProcessPlan
 from api.fleet.process_logs import read_activities
+from api.transfer.rows import PlannedRow
 from domain import agents, tasks, workflows
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Aggregate, Catalog, Envelope, Facts, Scope
@@ -58,6 +59,7 @@ def commits(found: Sequence[Activity], tenant: str = "default") -> Iterator[NewC
     """The commits of all commands that an import of these activities sends, in its order."""
     decided = _Decided()
     for row in ProcessPlan(found, Scope(tenant), "import:process.csv").rows():
+        assert isinstance(row, PlannedRow), row
         for step in row.steps:
             if commit := decided.commit(step.envelope):
                 yield commit

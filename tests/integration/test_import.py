@@ -12,8 +12,9 @@ import orjson
 import pytest
 
 from api.fleet.process_logs import PROCESS_LOG_READERS
-from api.transfer.command_importer import CommandImporter, ImportReport
+from api.transfer.command_importer import CommandImporter
 from api.transfer.command_reader import command_readers
+from api.transfer.import_report import ImportReport, RowOutcome
 from api.transfer.rows import RefusedRow
 from domain.agents.commands import RegisterAgent, RetireAgent
 from domain.dispatch.bus import Handler
@@ -139,11 +140,15 @@ async def test_bad_rows_are_named_by_line_and_the_rest_goes_on(nerve: Wired, tmp
     with path.open("a") as file:
         file.write("c1,too,few\n")
     report, refused = await run(nerve, path)
-    assert (report.rows, report.refused) == (8, 6)
-    assert sorted(row.line for row in refused) == [3, 4, 5, 6, 7, 9]
+    assert report.outcomes == {
+        RowOutcome.STORED: 4,
+        RowOutcome.CONFLICTING: 1,
+        RowOutcome.REFUSED: 3,
+    }
+    assert sorted(row.line for row in refused) == [4, 6, 7, 9]
     _, work, cases = await views(nerve)
-    assert set(work) == {"task-t1", "task-t6"}
-    assert cases["workflow-c1"]["steps_completed"] == 2
+    assert set(work) == {"task-t1", "task-t2", "task-t4", "task-t6"}
+    assert cases["workflow-c1"]["steps_completed"] == 3
     again, named = await run(nerve, path)
     assert (again.stored, sorted(named)) == (0, sorted(refused))
 
@@ -160,12 +165,13 @@ async def test_start_and_complete_give_a_task_its_duration(nerve: Wired, tmp_pat
     _, refused = await run(nerve, path)
     _, work, cases = await views(nerve)
     assert refused == []
-    shown = {row["id"]: (row["agent_id"], row["duration_seconds"]) for row in work.values()}
+    shown = {(row["title"], row["agent_id"]): row["duration_seconds"] for row in work.values()}
     assert shown == {
-        "task-c1.1": ("agent-r1", 300.0),
-        "task-c1.2": ("agent-r2", 1200.0),
-        "task-t9": ("agent-r1", None),
+        ("draft", "agent-r1"): 300.0,
+        ("draft", "agent-r2"): 1200.0,
+        ("send", "agent-r1"): None,
     }
+    assert "task-t9" in work
     assert cases["workflow-c1"]["status"] == "RUNNING"
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.fleet.activity import Activity
-from api.fleet.log_ids import MAX_LENGTH, command_id, stream_id
+from api.fleet.log_ids import MAX_LENGTH, derive_command_id, stream_id
 from api.fleet.plan import ProcessPlan
+from api.transfer.rows import PlannedRow
 from domain.kernel import Command, Scope
 from domain.kernel.fields import ID_PATTERN
 from domain.tasks.commands import CompleteTask, CreateTask, StartTask
@@ -21,10 +23,10 @@ from domain.workflows.commands import FinishWorkflow, StartWorkflow
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 
 
-def activity(minute: int, name: str = "draft", **fields: Any) -> Activity:
+def activity(minute: float, name: str = "draft", **fields: Any) -> Activity:
     """An activity so many minutes after noon, on a line of the same number."""
     plain: dict[str, Any] = {
-        "line": minute,
+        "line": int(minute),
         "case": "c1",
         "instance": None,
         "resource": "r1",
@@ -35,19 +37,24 @@ def activity(minute: int, name: str = "draft", **fields: Any) -> Activity:
     return Activity(name=name, time=NOON + timedelta(minutes=minute), **{**plain, **fields})
 
 
+def plan(activities: Sequence[Activity], scope: Scope | None = None, **options: Any) -> list[PlannedRow]:
+    """The rows of a plan, none of which is refused."""
+    rows = list(ProcessPlan(activities, scope or Scope(), "import:log.csv", **options).rows())
+    assert all(isinstance(row, PlannedRow) for row in rows)
+    return cast(list[PlannedRow], rows)
+
+
 def planned(*activities: Activity) -> list[tuple[int, str, str]]:
     """(line, command, stream) of all that the activities come to."""
-    rows = ProcessPlan(activities, Scope(), "import:log.csv").rows()
     return [
         (row.line, type(step.envelope.command).__name__, str(step.envelope.command.target))
-        for row in rows
+        for row in plan(activities)
         for step in row.steps
     ]
 
 
 def commands(*activities: Activity) -> list[Command]:
-    rows = ProcessPlan(activities, Scope(), "import:log.csv").rows()
-    return [step.envelope.command for row in rows for step in row.steps]
+    return [step.envelope.command for row in plan(activities) for step in row.steps]
 
 
 def test_a_case_is_a_workflow_an_instance_a_task_a_resource_an_agent() -> None:
@@ -71,14 +78,14 @@ def test_rows_go_by_their_times_and_not_by_their_lines() -> None:
 
 def test_event_times_come_from_the_row_and_those_of_the_case_from_the_case() -> None:
     begin, end = NOON - timedelta(days=1), NOON + timedelta(days=1)
-    rows = ProcessPlan([activity(1, case_start=begin, case_end=end)], Scope("acme"), "import:a.csv").rows()
+    rows = plan([activity(1, case_start=begin, case_end=end)], Scope("acme"))
     envelopes = [step.envelope for row in rows for step in row.steps]
     times = {type(envelope.command): envelope.occurred for envelope in envelopes}
     assert times[StartWorkflow] == begin
     assert times[CompleteTask] == NOON + timedelta(minutes=1)
     assert times[FinishWorkflow] == end
     assert {(e.scope.tenant, e.correlation, e.source) for e in envelopes} == {
-        ("acme", "workflow-c1", "import:a.csv")
+        ("acme", "workflow-c1", "import:log.csv")
     }
 
 
@@ -125,8 +132,12 @@ def test_rows_without_an_instance_are_paired_within_their_case_and_name() -> Non
     started = [activity(n, transition="start") for n in (1, 2)]
     ended = [activity(n) for n in (3, 4, 5)]
     found = commands(*started, activity(2, case="c2", transition="start"), *ended)
-    assert [c.id for c in found if isinstance(c, StartTask)] == ["task-c1.1", "task-c1.2", "task-c2.1"]
-    assert [c.id for c in found if isinstance(c, CompleteTask)] == ["task-c1.1", "task-c1.2", "task-c1.3"]
+    first, second, other = [c.id for c in found if isinstance(c, StartTask)]
+    assert first.startswith("task-c1.")
+    assert other.startswith("task-c2.")
+    completed = [c.id for c in found if isinstance(c, CompleteTask)]
+    assert completed[:2] == [first, second]
+    assert len({*completed, other}) == 4
 
 
 def test_an_instance_of_several_activities_is_qualified_by_its_case() -> None:
@@ -137,8 +148,9 @@ def test_an_instance_of_several_activities_is_qualified_by_its_case() -> None:
         activity(4, case="c2", instance="1"),
         activity(5, case="c2", instance="2"),
     ]
-    created = [command.id for command in commands(*log) if isinstance(command, CreateTask)]
-    assert created == ["task-c1.1", "task-c1.2", "task-c2.1", "task-2"]
+    created = [str(command.id) for command in commands(*log) if isinstance(command, CreateTask)]
+    assert [task.partition(".")[0] for task in created] == ["task-c1", "task-c1", "task-c2", "task-2"]
+    assert len(set(created)) == 4
 
 
 def test_command_ids_are_the_same_each_time_and_differ_within_a_file() -> None:
@@ -146,8 +158,7 @@ def test_command_ids_are_the_same_each_time_and_differ_within_a_file() -> None:
     log += [activity(3, "a"), activity(4, "b", case_end=NOON)]
 
     def ids() -> list[str | None]:
-        rows = ProcessPlan(log, Scope(), "x").rows()
-        return [step.envelope.command_id for row in rows for step in row.steps]
+        return [step.envelope.command_id for row in plan(log) for step in row.steps]
 
     assert ids() == ids()
     assert len(set(ids())) == len(ids())
@@ -156,9 +167,11 @@ def test_command_ids_are_the_same_each_time_and_differ_within_a_file() -> None:
 
 def test_a_file_that_has_grown_keeps_the_commands_that_it_had() -> None:
     first = [activity(1), activity(2, "send")]
-    rows = list(ProcessPlan([*first, activity(3)], Scope(), "x").rows())
-    before = [step for row in ProcessPlan(first, Scope(), "x").rows() for step in row.steps]
-    assert [step for row in rows[:2] for step in row.steps] == before
+    before = [step for row in plan(first) for step in row.steps]
+    for added in (0, 1.5, 3):
+        steps = [step for row in plan([*first, activity(added)]) for step in row.steps]
+        ids = {step.envelope.command_id for step in steps}
+        assert {step.envelope.command_id for step in before} < ids
 
 
 @pytest.mark.parametrize(
@@ -195,4 +208,4 @@ def test_long_names_keep_their_difference() -> None:
 
 
 def test_a_command_id_is_unique_for_its_parts() -> None:
-    assert command_id("a", "bc") != command_id("ab", "c")
+    assert derive_command_id("a", "bc") != derive_command_id("ab", "c")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from domain.agents.aggregate import Agent
 from domain.agents.events import AgentRegistered, AgentRetired, AgentState
-from domain.kernel import NotFound
+from domain.kernel import InvariantViolated, NotFound
 from domain.tasks.aggregate import Task
 from domain.tasks.commands import (
     AssignTask,
@@ -18,6 +18,7 @@ from domain.tasks.commands import (
     CompleteTask,
     CreateTask,
     FailTask,
+    ReportTaskState,
     StartTask,
     WithdrawTask,
 )
@@ -29,6 +30,7 @@ from domain.tasks.events import (
     TaskCreated,
     TaskFailed,
     TaskStarted,
+    TaskStateReported,
 )
 from domain.testing import NOON, Scenario, given
 from domain.workflows.aggregate import Workflow
@@ -208,3 +210,27 @@ def test_a_task_that_has_ended_is_not_withdrawn() -> None:
     task(CREATED).when(withdraw).then(TaskCancelled(workflow_id=CASE, reason="no longer needed"))
     for history in OVER:
         task(*history).when(withdraw).then_nothing()
+
+
+def test_a_task_whose_agent_is_unknown_starts_and_ends_only_by_commands_that_accept_that() -> None:
+    started = TaskStarted(started_at=NOON, workflow_id=CASE)
+    for command, event in (
+        (StartTask(id=ID, agent_unknown=True), started),
+        (CompleteTask(id=ID, agent_unknown=True), TaskCompleted(workflow_id=CASE)),
+        (FailTask(id=ID, error="no", agent_unknown=True), TaskFailed(error="no", workflow_id=CASE)),
+    ):
+        task(CREATED).when(command).then(event)
+        task(CREATED).when(command.model_copy(update={"agent_unknown": False})).then_refused(
+            InvariantViolated, "has no agent"
+        )
+    task(CREATED, started).when(StartTask(id=ID, agent_unknown=True)).then_refused()
+
+
+def test_a_state_in_the_words_of_another_system_is_kept_at_any_time() -> None:
+    report = ReportTaskState(id=ID, state="suspend", attributes={"by": "Ana"})
+    histories: Any = [*OPEN, *OVER]
+    for history in histories:
+        agent = WRITER if ASSIGNED in history else None
+        task(*history).when(report).then(
+            TaskStateReported(state="suspend", attributes={"by": "Ana"}, agent_id=agent, workflow_id=CASE)
+        )
