@@ -38,6 +38,7 @@ from api.ids import now
 from api.lifecycle import open_runtime
 from api.limits.caller_limits import CallerLimits, OpenedLimits, open_caller_limits
 from api.limits.operation_limits import OperationLimits
+from api.otlp.route import open_trace_receiver, trace_route
 from api.runtime import Runtime
 from api.settings import Settings
 from api.tracing.api_parts import executor_class, request_middleware
@@ -102,6 +103,7 @@ def create_app(
             _measure(runtime, sockets, endpoint, limits)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
             app.state.tracer = tracing.tracer
+            app.state.trace_receiver = open_trace_receiver(runtime)
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
             if runtime.read_audit is not None:
                 await stack.enter_async_context(runtime.read_audit.recording())
@@ -213,6 +215,7 @@ def _routes(development_tokens: DevelopmentTokens | None) -> list[BaseRoute]:
         Route("/healthz", lambda _request: JSONResponse({"alive": True})),
         Route("/readyz", _readyz),
         Route(METRICS, _metrics),
+        trace_route(),
         *tokens,
         *console.routes(GRAPHQL, token_path=tokens[0].path if tokens else ""),
     ]

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from api.access.origins import ANY, OriginPolicy, read_host, read_origin
+from api.agent_run_settings import AgentRunSettings
 from api.archive_settings import ArchiveSettings
 from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
@@ -105,6 +106,11 @@ class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
         {}, description="Adapters of the outside ports that processes call, by name; see docs/ports.md."
     )
 
+    # Agent runs
+    agent_runs: AgentRunSettings | None = Field(
+        None, description="What is recorded of the spans that agents send; see docs/agent-runs.md."
+    )
+
     # Log
     snapshot_every: int = Field(50, ge=1, description="Number of events between snapshots of a stream.")
     fence_after: float = Field(
@@ -189,6 +195,12 @@ class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
     def _check_tls(self) -> Self:
         if self.tls_key is not None and self.tls_cert is None:
             raise ValueError("tls_key needs tls_cert, the certificate that belongs to it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_agent_runs(self) -> Self:
+        if self.master_key is None and self.agent_runs is not None and self.agent_runs.record_content:
+            raise ValueError("agent_runs.record_content needs master_key, which encrypts the content")
         return self
 
     @property

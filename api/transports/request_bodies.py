@@ -1,4 +1,4 @@
-"""Reads the JSON body of an HTTP request: media type, character set, coding, and limits on size and time."""
+"""Reads the body of an HTTP request: media type, character set, coding, and limits on size and time."""
 
 from __future__ import annotations
 
@@ -31,12 +31,20 @@ class HttpRejection(Exception):
 
 
 async def read_body(request: Request, max_body: int, seconds: float) -> Any:
-    """Return the JSON of the body, which has at most `max_body` bytes, before and after decoding.
-
-    The body has to arrive within `seconds`. Raises HttpRejection, ValidationFailed where the body is not
-    JSON, and ClientDisconnect.
-    """
+    """Return the JSON of the body; raises as `read_bytes`, and ValidationFailed if it is not JSON."""
     _check_type(request.headers.get("content-type"))
+    body = await read_bytes(request, max_body, seconds)
+    if not body:
+        raise ValidationFailed('the body is empty; send a JSON object with a "query"', ("body",))
+    return parse_json(body, "body")
+
+
+async def read_bytes(request: Request, max_body: int, seconds: float) -> bytearray:
+    """Return the decoded body, which has at most `max_body` bytes, before and after decoding.
+
+    The body has to arrive within `seconds`. Raises HttpRejection, ValidationFailed where the body cannot be
+    decoded, and ClientDisconnect.
+    """
     coding = _read_coding(request.headers.get("content-encoding"))
     try:
         async with asyncio.timeout(seconds):
@@ -44,11 +52,7 @@ async def read_body(request: Request, max_body: int, seconds: float) -> Any:
     except TimeoutError:
         too_slow = ValidationFailed(f"the body did not arrive within {seconds} seconds", ("body",))
         raise HttpRejection(408, too_slow, connection="close") from None
-    if coding is not None:
-        body = _decode(body, coding, max_body)
-    if not body:
-        raise ValidationFailed('the body is empty; send a JSON object with a "query"', ("body",))
-    return parse_json(body, "body")
+    return body if coding is None else _decode(body, coding, max_body)
 
 
 def parse_json(text: bytes | bytearray, name: str) -> Any:

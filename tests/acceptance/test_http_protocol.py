@@ -107,3 +107,7 @@ def test_moments_are_written_in_utc_with_milliseconds_inside_json_too(served: Se
 def test_the_front_page_leads_to_the_console(served: Served) -> None:
     response = served.get("/")
     assert (response.status_code, response.headers["location"]) == (307, "graphiql")
+
+
+def test_there_is_no_address_of_traces_where_no_context_records_them(served: Served) -> None:
+    assert served.http.post("/v1/traces", content=b"").status_code == 404

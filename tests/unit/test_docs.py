@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
+from api.agent_run_settings import DEFAULT_ATTRIBUTES, AgentRunSettings
 from api.auth_settings import AuthSettings
 from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
@@ -66,6 +67,15 @@ def test_the_page_of_authentication_lists_each_of_its_settings() -> None:
         assert f"| `{name}` | {default} | {field.description} |" in page
 
 
+def test_the_page_of_agent_runs_lists_each_setting() -> None:
+    """With its description, and the attributes that are kept by default."""
+    page = (ROOT / "docs" / "agent-runs.md").read_text()
+    for name, field in AgentRunSettings.model_fields.items():
+        assert re.search(rf"^\| `{name}` \| .* \| {re.escape(field.description or '-')} \|$", page, re.M)
+    (kept,) = re.findall(r"kept by default are ([^;]+); they", page)
+    assert tuple(re.findall("`([^`]+)`", kept)) == DEFAULT_ATTRIBUTES
+
+
 def test_the_page_of_errors_lists_each_code() -> None:
     page = (ROOT / "docs" / "errors.md").read_text()
     modules = (errors, limit_errors, unique_errors)
@@ -88,7 +98,8 @@ UNSERVED = ("system.md", "users.md")
 )
 def test_the_operations_of_a_page_fit_the_schema(page: Path, schema: GraphQLSchema) -> None:
     """Contexts that a page builds are not in the schema; other tests run their operations."""
-    documents = [block for block in code_blocks(page, "graphql") if not re.search("Ledger|buyTicket", block)]
+    others = re.compile("Ledger|buyTicket|AgentRun")
+    documents = [block for block in code_blocks(page, "graphql") if not others.search(block)]
     errors = [error for document in documents for error in validate(schema, parse(document))]
     assert errors == []
 

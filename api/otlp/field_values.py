@@ -1,0 +1,47 @@
+"""Values of the fields of spans, as attributes give them; None for a value that does not fit the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from domain.kernel.fields import ID_PATTERN
+from domain.kernel.personal import actor_subject
+
+LONGEST_LABEL = 200
+MOST_LABELS = 20
+MOST_TOKENS = 10**10
+"""A greater number is no number of tokens; prices of this many still fit the cost of a span."""
+
+_IDENTIFIER = re.compile(ID_PATTERN)
+
+
+def read_label(value: JsonValue) -> str | None:
+    """Return a short text."""
+    if value is None or isinstance(value, list | dict):
+        return None
+    return str(value).strip()[:LONGEST_LABEL] or None
+
+
+def read_labels(value: JsonValue) -> Sequence[str] | None:
+    """Return short texts, of a list or of one value."""
+    values = value if isinstance(value, list) else [value]
+    return tuple(filter(None, map(read_label, values[:MOST_LABELS]))) or None
+
+
+def read_tokens(value: JsonValue) -> int | None:
+    """Return a number of tokens."""
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def read_identifier(value: JsonValue) -> str | None:
+    """Return an id of nerve."""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def read_subject(value: JsonValue) -> str | None:
+    """Return the subject of the personal data of a person with this name."""
+    name = read_label(value)
+    return None if name is None else actor_subject(name)

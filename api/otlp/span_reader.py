@@ -1,0 +1,151 @@
+"""Reads spans of the protocol as those that are recorded, by the semantic conventions and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import SpanFlags, Status
+from pydantic import JsonValue
+
+from api.agent_run_settings import AgentRunSettings
+from api.otlp.attribute_values import is_fit_name, kept_value, plain_value
+from api.otlp.conventions import CONTENT_EVENTS, SUBJECT, UNUSED, AttributeUse, matches
+from api.otlp.field_values import read_label
+from domain.agent_runs.spans import Span, SpanKind, SpanReport, SpanStatus
+from domain.agent_runs.usage import COST_STEP
+
+MOST_ATTRIBUTES = 64
+"""Attributes of a span that are kept; the rest is left out."""
+
+MOST_USES = 10_000
+"""Names of attributes whose use is cached."""
+
+_KINDS = tuple(SpanKind)
+_STATUSES = {Status.STATUS_CODE_OK: SpanStatus.OK, Status.STATUS_CODE_ERROR: SpanStatus.ERROR}
+_REMOTE_PARENT = int(SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """Attributes by their use: the fields of a span that they give, those that are kept, and the content."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, JsonValue] = field(default_factory=dict)
+    content: dict[str, JsonValue] = field(default_factory=dict)
+
+
+class SpanReader:
+    """Reads spans by the settings of one process."""
+
+    def __init__(self, settings: AgentRunSettings) -> None:
+        self._settings = settings
+        self._uses: dict[str, AttributeUse] = {}
+
+    def attributes(self, attributes: Iterable[KeyValue]) -> Attributes:
+        """Return the attributes of a span or of a resource."""
+        by_use = Attributes()
+        for attribute in attributes:
+            name = attribute.key
+            use = self._uses.get(name) or self._use(name)
+            if (source := use.source) is not None:
+                value = source.read(plain_value(attribute.value))
+                if value is not None and (source.is_preferred or source.field not in by_use.fields):
+                    by_use.fields[source.field] = value
+            if use.is_kept and len(by_use.kept) < MOST_ATTRIBUTES:
+                by_use.kept[name] = kept_value(attribute.value)
+            elif use.is_content and self._settings.record_content:
+                by_use.content[name] = plain_value(attribute.value)
+        return by_use
+
+    def report(self, span: OtlpSpan, resource: Attributes) -> SpanReport:
+        """Return the report of a span with valid ids and times; see `find_defect`.
+
+        It has the fields and attributes of its resource that it does not have itself.
+        """
+        attributes = self.attributes(span.attributes)
+        fields = {**resource.fields, **attributes.fields}
+        subject = fields.pop(SUBJECT, None)
+        status = _STATUSES.get(span.status.code, SpanStatus.UNSET)
+        if status is SpanStatus.ERROR and "error_type" not in fields:
+            fields["error_type"] = _exception_type(span)
+        read = Span(
+            span_id=span.span_id.hex(),
+            parent_id=span.parent_span_id.hex() or None,
+            has_remote_parent=bool(span.flags & _REMOTE_PARENT),
+            name=read_label(span.name) or "unnamed",
+            kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else SpanKind.UNSPECIFIED,
+            start_nano=span.start_time_unix_nano,
+            end_nano=span.end_time_unix_nano,
+            status=status,
+            attributes={**resource.kept, **attributes.kept},
+            cost=self._cost(fields),
+            **fields,
+        )
+        content = self._content(span, attributes.content) if self._settings.record_content else None
+        return SpanReport(span=read, subject=subject, content=content)
+
+    def _use(self, name: str) -> AttributeUse:
+        settings = self._settings
+        fits = is_fit_name(name)
+        use = AttributeUse.of(name, settings.attributes, settings.subject_attributes) if fits else UNUSED
+        if len(self._uses) < MOST_USES:
+            self._uses[name] = use
+        return use
+
+    def _cost(self, fields: Mapping[str, Any]) -> Decimal | None:
+        """Return the cost of a span's tokens by the prices of the settings; None where there is no price."""
+        prices, models = self._settings.prices, (fields.get("response_model"), fields.get("request_model"))
+        price = next((prices[model] for model in models if model in prices), None)
+        if price is None:
+            return None
+        read, written = fields.get("input_tokens", 0), fields.get("output_tokens", 0)
+        cost: Decimal = (read * price.input + written * price.output) / _MILLION
+        return cost.quantize(COST_STEP)
+
+    def _content(self, span: OtlpSpan, attributes: dict[str, JsonValue]) -> dict[str, JsonValue] | None:
+        """Return the content of a span: its attributes, the message of its status, and its events."""
+        content = dict(attributes)
+        if span.status.message:
+            content["status.message"] = span.status.message
+        events: list[JsonValue] = [
+            {
+                "name": event.name,
+                "attributes": {
+                    item.key: plain_value(item.value) for item in event.attributes if is_fit_name(item.key)
+                },
+            }
+            for event in span.events
+            if matches(event.name, CONTENT_EVENTS)
+        ]
+        if events:
+            content["events"] = events
+        return content or None
+
+
+def find_defect(span: OtlpSpan) -> str | None:
+    """Return why a span cannot be recorded; None if it can."""
+    if len(span.trace_id) != 16 or not any(span.trace_id):
+        return "no valid trace id"
+    if len(span.span_id) != 8 or not any(span.span_id):
+        return "no valid span id"
+    if len(span.parent_span_id) not in (0, 8):
+        return "no valid parent span id"
+    if not 0 < span.start_time_unix_nano <= span.end_time_unix_nano < 2**63:
+        return "no valid start and end time"
+    return None
+
+
+def _exception_type(span: OtlpSpan) -> str | None:
+    """Return the class of the exception that a span recorded."""
+    for event in span.events:
+        if event.name == "exception":
+            for item in event.attributes:
+                if item.key == "exception.type":
+                    return read_label(plain_value(item.value))
+    return None

@@ -1,0 +1,77 @@
+"""The rules of a run: each span is recorded once, and the agent of the run has the usage of its spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import ClassVar, assert_never
+
+from domain.agent_runs.commands import RecordSpans
+from domain.agent_runs.description import RunDescription, value_of
+from domain.agent_runs.events import RunDescribed, SpanRecorded
+from domain.agent_runs.spans import SpanReport
+from domain.agent_runs.usage import Usage, added, usage_of
+from domain.kernel import Aggregate, Facts, InvariantViolated
+
+RunEvent = SpanRecorded | RunDescribed
+
+MOST_SPANS_OF_RUN = 10_000
+"""Spans of one run; the state has the ids of all, by which doubles are recognized."""
+
+_UNDESCRIBED = RunDescription()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRun(Aggregate[RecordSpans, RunEvent]):
+    """The ids of the recorded spans, the description of the run, and the usage of its agent.
+
+    The usage is that of spans which name no agent of their own.
+    """
+
+    category: ClassVar[str] = "agentrun"
+
+    span_ids: tuple[str, ...] = ()
+    description: RunDescription = _UNDESCRIBED
+    usages: tuple[Usage, ...] = ()
+
+    def decide(self, command: RecordSpans, facts: Facts) -> Sequence[RunEvent]:
+        reports = self._new_reports(command.spans)
+        if len(self.span_ids) + len(reports) > MOST_SPANS_OF_RUN:
+            raise InvariantViolated(f"a run has at most {MOST_SPANS_OF_RUN:,} spans; start another trace")
+        spans = [report.span for report in reports]
+        description = reduce(RunDescription.with_span, spans, self.description)
+        run_agent = value_of(description.agent_name)
+        events: list[RunEvent] = []
+        for report in reports:
+            subject = None if report.content is None else report.subject or facts.stream_id
+            events.append(
+                SpanRecorded(span=report.span, run_agent=run_agent, subject=subject, content=report.content)
+            )
+        if description != self.description:
+            before = value_of(self.description.agent_name)
+            moved = () if run_agent == before else self.usages
+            events.append(RunDescribed(description=description, previous_agent=before, moved=moved))
+        return events
+
+    def _new_reports(self, reports: Sequence[SpanReport]) -> list[SpanReport]:
+        """Return the reports of spans that are not recorded yet, each once."""
+        recorded = set(self.span_ids)
+        first = {report.span.span_id: report for report in reversed(reports)}
+        return [
+            report
+            for report in reports
+            if first[report.span.span_id] is report and report.span.span_id not in recorded
+        ]
+
+    def evolve(self, event: RunEvent) -> AgentRun:
+        match event:
+            case RunDescribed(description=description):
+                return replace(self, description=description)
+            case SpanRecorded(span=span):
+                span_ids = (*self.span_ids, span.span_id)
+                used = None if span.agent_name is not None else usage_of(span)
+                usages = self.usages if used is None else added(self.usages, used)
+                return AgentRun(span_ids, self.description, usages)
+            case _:
+                assert_never(event)

@@ -1,0 +1,76 @@
+"""What spans used: calls, tokens and cost, which add up in any order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from domain.agent_runs.spans import Span, moment
+from domain.kernel.fields import Int64
+
+COST_STEP = Decimal("0.000000000001")
+"""Costs are multiples of this, so that equal sums are written alike."""
+
+FREE = Decimal(0).quantize(COST_STEP)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The calls, errors, tokens and cost of spans that began on one day, in UTC, and name one model."""
+
+    day: str
+    model: str | None
+    agent_calls: Int64 = 0
+    model_calls: Int64 = 0
+    tool_calls: Int64 = 0
+    errors: Int64 = 0
+    input_tokens: Int64 = 0
+    output_tokens: Int64 = 0
+    cost: Decimal = FREE
+
+    def plus(self, other: Usage, sign: int = 1) -> Usage:
+        """Return the sum of both, or with a `sign` of -1 the difference; day and model are this one's."""
+        return replace(
+            self,
+            agent_calls=self.agent_calls + sign * other.agent_calls,
+            model_calls=self.model_calls + sign * other.model_calls,
+            tool_calls=self.tool_calls + sign * other.tool_calls,
+            errors=self.errors + sign * other.errors,
+            input_tokens=self.input_tokens + sign * other.input_tokens,
+            output_tokens=self.output_tokens + sign * other.output_tokens,
+            cost=self.cost + sign * other.cost,
+        )
+
+    @property
+    def is_zero(self) -> bool:
+        return self == Usage(self.day, self.model)
+
+
+def usage_of(span: Span) -> Usage | None:
+    """Return what a span used; None if that is nothing.
+
+    Only calls of models count tokens: the span of an agent repeats the sum of its calls.
+    """
+    agent, model, tool = span.is_agent_call, span.is_model_call, span.is_tool_call
+    if not (agent or model or tool or span.is_error):
+        return None
+    return Usage(
+        day=moment(span.start_nano).date().isoformat(),
+        model=span.model if model else None,
+        agent_calls=int(agent),
+        model_calls=int(model),
+        tool_calls=int(tool),
+        errors=int(span.is_error),
+        input_tokens=(span.input_tokens or 0) if model else 0,
+        output_tokens=(span.output_tokens or 0) if model else 0,
+        cost=span.cost.quantize(COST_STEP) if model and span.cost is not None else FREE,
+    )
+
+
+def added(usages: Sequence[Usage], used: Usage) -> tuple[Usage, ...]:
+    """Return the sums by day and model with one more usage in them."""
+    for place, usage in enumerate(usages):
+        if (usage.day, usage.model) == (used.day, used.model):
+            return (*usages[:place], usage.plus(used), *usages[place + 1 :])
+    return (*usages, used)
