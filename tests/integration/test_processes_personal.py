@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import bson
@@ -11,6 +12,7 @@ import pytest
 from api.ids import now
 from api.transfer.export_writer import commit_lines
 from domain.kernel import RecordedEvent
+from domain.process import ProcessRequested
 from domain.process.advance import Advance
 from domain.process.effect_ids import effect_id
 from domain.process.events import (
@@ -18,18 +20,28 @@ from domain.process.events import (
     CallRequested,
     CallSucceeded,
     CallWasRefused,
+    ChildEnded,
     ChildRequested,
     CommandRequested,
     CommandSucceeded,
     CommandWasRefused,
     ProcessStatus,
 )
-from domain.process.reacting import react_to_event
+from domain.process.reacting import react_to_event, react_to_request
 from eventstore.history.trace import read_trace
 from eventstore.personal.sealing import MasterKeys
 from eventstore.personal.subject_keys import owner_of
 from subscriptions.processes.instances import CommitCause, InstanceKey
-from tests.helpers.guests import CATALOG, HALL, AnnounceGuest, Invite, Post, WelcomeGuest, Withdraw
+from tests.helpers.guests import (
+    CATALOG,
+    HALL,
+    AnnounceGuest,
+    GuestPassedOn,
+    Invite,
+    Post,
+    WelcomeGuest,
+    Withdraw,
+)
 from tests.helpers.process_rig import ProcessRig, open_process_rig, until
 
 MARKER = "Zaphod"
@@ -145,6 +157,28 @@ async def test_a_command_that_was_stored_before_the_erasure_counts_as_done(rig: 
     await rig.until(INVITATION, ProcessStatus.COMPLETED)
     assert len(await payloads_of(rig, CommandSucceeded)) == 1
     assert len(await rig.events(HALL)) == 1
+
+
+async def test_a_process_that_was_started_before_the_erasure_counts_as_started(rig: ProcessRig) -> None:
+    """Its end is the outcome, as if nothing had been erased."""
+    await react(rig, await announce(rig, "child"))
+    (request,) = [
+        event for event in await rig.events(INVITATION.stream) if isinstance(event.payload, ChildRequested)
+    ]
+    effect, child = effect_id(INVITATION.stream, request.version), f"{INVITATION.stream}.sent"
+    start = partial(
+        react_to_request,
+        request=ProcessRequested(INVITATION.stream, GuestPassedOn(guest_id="guest-1", name=MARKER)),
+        effect=effect,
+        stream=child,
+        now=now(),
+    )
+    cause = CommitCause(effect, "StartProcess", request.commit.correlation, request.id)
+    await rig.instances.change(InstanceKey("default", child), start, cause)
+    await erase(rig)
+    await rig.worker.start()
+    await rig.until(INVITATION, ProcessStatus.COMPLETED)
+    assert len(await payloads_of(rig, ChildEnded)) == 1
 
 
 async def test_a_call_is_not_sent_again_after_the_erasure(rig: ProcessRig, post: Post) -> None:
