@@ -112,9 +112,9 @@ def test_a_login_without_a_location_does_not_end_the_journey():
 
 
 def test_a_login_that_is_recorded_after_a_later_one_is_compared_too():
-    assert rules(logins(1, location=BERLIN), login(location=NEW_YORK), NOON - MS) == [
-        SuspicionRule.IMPOSSIBLE_TRAVEL
-    ]
+    before = logins(1, location=BERLIN)
+    assert rules(before, login(location=NEW_YORK), NOON - MS) == [SuspicionRule.IMPOSSIBLE_TRAVEL]
+    assert rules(before, login(location=NEW_YORK), NOON - timedelta(hours=24)) == []
 
 
 @pytest.mark.parametrize(
