@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from domain.activity.events import SuspicionFound, SuspicionRule
 from domain.builtin.system import alerts
 from domain.builtin.system.alerts.commands import RaiseAlert, alert_key
-from domain.builtin.system.severity import Severity
 from domain.kernel import Command, RecordedEvent
+from domain.kernel.severity import Severity
 from domain.process import Policy, StartAt
 
 SEVERITIES = {

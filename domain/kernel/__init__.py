@@ -22,6 +22,7 @@ from domain.kernel.fields import (
     Text,
     elapsed,
 )
+from domain.kernel.severity import Severity
 from domain.kernel.unique import Unique
 from domain.kernel.upcasting import Upcaster, upcaster
 
@@ -55,6 +56,7 @@ __all__ = [
     "RecordedEvent",
     "Refers",
     "Scope",
+    "Severity",
     "Text",
     "Unique",
     "Unreadable",

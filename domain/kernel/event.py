@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.kernel.access import Access, nobody
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event_data import event_codec
+from domain.kernel.severity import Severity
 
 
 class Event(BaseModel):
@@ -20,7 +21,9 @@ class Event(BaseModel):
 
     ``class TaskCompleted(Event, type="task.completed")``.
     `revision` counts the shapes that this type has had, from 1; upcasters convert one to the next. `access`
-    is the rule of who may read its events in the log; its fields are those of the event's data.
+    is the rule of who may read its events in the log; its fields are those of the event's data. `severity`,
+    where it is given, is that of all events of the type; an event with a field `severity` of the class
+    `Severity` has its own.
     """
 
     # Input is hidden, because it may be personal and messages of errors are written to log files.
@@ -32,8 +35,16 @@ class Event(BaseModel):
     type: ClassVar[str]
     revision: ClassVar[int] = 1
     access: ClassVar[Access] = nobody
+    type_severity: ClassVar[Severity | None] = None
 
-    def __init_subclass__(cls, *, type: str | None = None, revision: int = 1, **options: Any) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        type: str | None = None,
+        revision: int = 1,
+        severity: Severity | None = None,
+        **options: Any,
+    ) -> None:
         super().__init_subclass__(**options)
         if type is None:
             raise DeclarationError(
@@ -50,6 +61,7 @@ class Event(BaseModel):
             )
         cls.type = type
         cls.revision = revision
+        cls.type_severity = severity
 
     def to_data(self) -> dict[str, Any]:
         """Return the data to store: BSON values, without fields that are None by default and have no value.
@@ -73,7 +85,7 @@ class Event(BaseModel):
         return event
 
 
-_OWN_NAMES = frozenset(("type", "revision", "access", "to_data", "as_stored", "from_data"))
+_OWN_NAMES = frozenset(("type", "revision", "access", "type_severity", "to_data", "as_stored", "from_data"))
 """Attributes of every event, which cannot be names of fields."""
 
 
@@ -158,6 +170,14 @@ class RecordedEvent(NamedTuple):
     def time(self) -> datetime:
         """The event time if there is one, else the time of record."""
         return self.commit.occurred or self.commit.at
+
+    @property
+    def severity(self) -> Severity | None:
+        """The severity in the event's data, else the one that its type declares; None for most events."""
+        if self.payload is None:
+            return None
+        own = getattr(self.payload, "severity", None)
+        return own if isinstance(own, Severity) else self.payload.type_severity
 
 
 class Commit(NamedTuple):

@@ -13,6 +13,7 @@ from enum import StrEnum
 from domain.kernel.data_carrier import DataCarrier
 from domain.kernel.event import Event
 from domain.kernel.fields import Int64, Json
+from domain.kernel.severity import Severity
 
 PERSONAL_DATA_ERASED = "PERSONAL_DATA_ERASED"
 """The code of an effect that was refused because personal data that it needs was erased before it ran.
@@ -191,17 +192,17 @@ class ProcessCompleted(Event, type="process.completed"):
     result: Json | None = None
 
 
-class ProcessFailed(Event, type="process.failed"):
+class ProcessFailed(Event, type="process.failed", severity=Severity.ERROR):
     """The instance has ended as failed."""
 
     reason: str
 
 
-class ProcessCompensated(Event, type="process.compensated"):
+class ProcessCompensated(Event, type="process.compensated", severity=Severity.WARNING):
     """The instance has undone what was done, and has ended."""
 
 
-class ProcessStuck(Event, type="process.stuck"):
+class ProcessStuck(Event, type="process.stuck", severity=Severity.ERROR):
     """The instance cannot go on by itself.
 
     Either `effect` failed for good, or the reaction to its outcome raised an error, which follows in the same

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from domain.kernel import Event
+from domain.kernel import Event, Severity
 from domain.kernel.access import signed_in
 from domain.kernel.fields import Json
 
@@ -79,7 +79,7 @@ class TaskCompleted(Event, type="task.completed"):
     result: Json | None = None
 
 
-class TaskFailed(Event, type="task.failed"):
+class TaskFailed(Event, type="task.failed", severity=Severity.ERROR):
     """A task failed. `agent_id` and `duration_seconds` as in `TaskCompleted`."""
 
     access = signed_in

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
-from domain.kernel import Event, Identifier, Name, Text
+from domain.kernel import Event, Identifier, Name, Severity, Text
 from domain.kernel.access import signed_in
 from domain.kernel.fields import Json
 
@@ -95,7 +95,7 @@ class WorkflowFinished(Event, type="workflow.finished"):
     is_planned: bool = False
 
 
-class WorkflowFailed(Event, type="workflow.failed"):
+class WorkflowFailed(Event, type="workflow.failed", severity=Severity.ERROR):
     """A workflow ended without success. `duration_seconds` as in `WorkflowFinished`."""
 
     access = signed_in

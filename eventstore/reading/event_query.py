@@ -27,6 +27,8 @@ class EventQuery:
     until: datetime | None = None
     occurred_since: datetime | None = None
     occurred_until: datetime | None = None
+    severities: Collection[str] | None = None
+    """The severities of the events; events without one match only where this is None."""
     has_event_time: bool | None = None
     """Whether the commits must have, or must not have, an event time of their own; None: either."""
     permissions: EventPermissions | None = None
@@ -40,7 +42,7 @@ class EventQuery:
     @property
     def selects_in_commits(self) -> bool:
         """Whether some events of a commit may match, and others not."""
-        return self.types is not None or self.permissions is not None
+        return any(each is not None for each in (self.types, self.severities, self.permissions))
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
         """Return the MongoDB filter for commits that may match, after position `after` and up to `upto`."""
@@ -96,9 +98,11 @@ class EventQuery:
         )
 
     def wants(self, event: RecordedEvent) -> bool:
-        """Return whether an event of a matching commit has one of the types, and may be read."""
-        return (self.types is None or event.type in self.types) and (
-            self.permissions is None or self.permissions.allows(event)
+        """Return whether an event of a matching commit has a wanted type and severity, and may be read."""
+        return (
+            (self.types is None or event.type in self.types)
+            and (self.severities is None or event.severity in self.severities)
+            and (self.permissions is None or self.permissions.allows(event))
         )
 
 

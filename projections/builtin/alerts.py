@@ -8,10 +8,10 @@ from typing import TypedDict
 from domain.builtin.system.alerts import context
 from domain.builtin.system.alerts.aggregate import AlertState, after_repeat
 from domain.builtin.system.alerts.events import AlertAcknowledged, AlertRaised, AlertRepeated, AlertResolved
-from domain.builtin.system.severity import Severity
 from domain.kernel import Json, RecordedEvent
 from domain.kernel.access import role
 from domain.kernel.fields import Int32
+from domain.kernel.severity import Severity
 from projections.kernel import View
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from domain.builtin.system.severity import Severity
 from domain.builtin.system.system_events import context
 from domain.builtin.system.system_events.events import SystemEventRecorded
 from domain.kernel import Json, RecordedEvent
 from domain.kernel.access import role
+from domain.kernel.severity import Severity
 from projections.kernel import View
 
 

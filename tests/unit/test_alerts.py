@@ -23,9 +23,9 @@ from domain.builtin.system.alerts.commands import (
     alert_key,
 )
 from domain.builtin.system.alerts.events import AlertAcknowledged, AlertRaised, AlertRepeated, AlertResolved
-from domain.builtin.system.severity import Severity
 from domain.kernel import NotFound
 from domain.kernel.access import bind
+from domain.kernel.severity import Severity
 from domain.testing import NOON, given
 from projections.builtin.alerts import view
 from projections.testing import History

@@ -27,6 +27,7 @@ ALWAYS = [
     "domain.kernel.event",
     "domain.kernel.event_data",
     "domain.kernel.fields",
+    "domain.kernel.severity",
     "domain.kernel.types.annotations",
     "domain.kernel.types.nodes",
     "domain.kernel.types.record_fields",

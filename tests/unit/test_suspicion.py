@@ -22,7 +22,7 @@ from domain.activity.suspicion import (
     is_impossible,
 )
 from domain.builtin.system.alerts.commands import RaiseAlert
-from domain.builtin.system.severity import Severity
+from domain.kernel.severity import Severity
 from domain.testing import NOON, given, given_policy
 from domain.users.aggregate import User
 from domain.users.events import UserCreated

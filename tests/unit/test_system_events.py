@@ -9,10 +9,10 @@ import pytest
 from domain.builtin.system.service_calls.aggregate import ServiceCall
 from domain.builtin.system.service_calls.commands import RecordServiceRequest, RecordServiceResponse
 from domain.builtin.system.service_calls.events import ServiceOutcome, ServiceRequested, ServiceResponded
-from domain.builtin.system.severity import Severity
 from domain.builtin.system.system_events.aggregate import SystemEvent
 from domain.builtin.system.system_events.commands import RecordSystemEvent
 from domain.builtin.system.system_events.events import SystemEventRecorded
+from domain.kernel.severity import Severity
 from domain.testing import NOON, given
 from projections.builtin import service_calls, system_events
 from projections.testing import History

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import strawberry
 
 from api.event_json import event_json
-from api.graphql.declare import argument, declare, input_field, output_field
+from api.graphql.declare import argument, declare, input_field, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.execution.shared_sources import SharedSource
 from api.graphql.fields.connections import connection, page_arguments, page_size
@@ -22,8 +23,9 @@ from api.graphql.scalars import JSON, Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from api.limits.weights import ROWS
-from domain.kernel import RecordedEvent
+from domain.kernel import Catalog, RecordedEvent
 from domain.kernel.names import client_name
+from domain.kernel.severity import Severity
 from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from projections.querying.pages import Side
@@ -68,25 +70,32 @@ _FIELDS = {
     "source": (str | None, "The interface that the command came through, such as `graphql`."),
 }
 
+SEVERITY = "The severity of the event: that of its data, or of its type; null for most events."
+SEVERITIES = "Events of these severities. Events without a severity match only where this is left out."
+
 
 def event_type(types: TypeMap, messages: MessageTypes, node: Any) -> Any:
     """Return ``Event``, which implements `node` and is a message of the subscription."""
-    return types.claim("Event", event_type, lambda: _declare_event(messages, node))
+    severity = types.of(Severity, "severity", "Event")
+    return types.claim("Event", event_type, lambda: _declare_event(messages, node, severity))
 
 
-def _declare_event(messages: MessageTypes, node: Any) -> Any:
-    fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
+def _declare_event(messages: MessageTypes, node: Any, severity: Any) -> Any:
+    shapes = {**_FIELDS, "severity": (severity | None, SEVERITY)}
+    fields = [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
     text = "Something that happened. An event never changes."
     return declare("Event", fields, text, interfaces=(messages.interface, node))
 
 
 def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Field, Field]:
     """Return the query and the subscription."""
-    inputs = [input_field(name, shape | None, text) for name, (shape, text) in _FILTER.items()]
-    filters = declare(
+    severity = types.of(Severity, "severity", "EventFilter")
+    filters = {**_FILTER, "severities": (list_of(severity), SEVERITIES)}
+    inputs = [input_field(name, shape | None, text) for name, (shape, text) in filters.items()]
+    filter_input = declare(
         "EventFilter", inputs, "Conditions, of which all that are given must hold.", is_input=True
     )
-    filter_argument = argument("filter", filters | None, "Conditions that the events must meet.")
+    filter_argument = argument("filter", filter_input | None, "Conditions that the events must meet.")
     query = output_field(
         "events",
         connection("Event", event, types),
@@ -141,9 +150,22 @@ def _query(filter: Mapping[str, Any] | None, context: RequestContext) -> EventQu
     Raises ValidationFailed where the filter has the id of a past state.
     """
     query = EventQuery(**filter or {}, permissions=context.readable_events)
+    if query.severities is not None:
+        query = replace(query, types=_types_with_severity(query, context.runtime.catalog))
     for index, stream in enumerate(query.streams or ()):
         reject_past_id(stream, context, "filter", "streams", index)
     return query
+
+
+def _types_with_severity(query: EventQuery, catalog: Catalog) -> Collection[str]:
+    """Return the types of the query whose events may have one of its severities."""
+    severities = query.severities or ()
+    types = {
+        name
+        for name, event in catalog.events.items()
+        if event.type_severity in severities or "severity" in event.model_fields
+    }
+    return sorted(types if query.types is None else types.intersection(query.types))
 
 
 class _EventSubscription:
@@ -190,6 +212,7 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "revision": event.revision,
         "stream": event.stream,
         "category": commit.category,
+        "severity": event.severity,
         "version": event.version,
         "data": event_json(event, client_name),
         "time": event.time,

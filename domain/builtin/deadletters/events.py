@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.kernel import Event
+from domain.kernel import Event, Severity
 from domain.kernel.fields import Identifier
 
 
@@ -15,7 +15,7 @@ class DeadLetterRetried(Event, type="deadletter.retried"):
     row: str | None = None
 
 
-class DeadLetterDropped(Event, type="deadletter.dropped"):
+class DeadLetterDropped(Event, type="deadletter.dropped", severity=Severity.WARNING):
     """A row of a view leaves an event out from here on. This is final."""
 
     view: str

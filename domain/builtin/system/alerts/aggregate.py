@@ -17,8 +17,8 @@ from domain.builtin.system.alerts.commands import (
     ResolveAlert,
 )
 from domain.builtin.system.alerts.events import AlertAcknowledged, AlertRaised, AlertRepeated, AlertResolved
-from domain.builtin.system.severity import Severity
 from domain.kernel import Aggregate, Facts, InvariantViolated
+from domain.kernel.severity import Severity
 
 AlertCommand = RaiseAlert | RecordResourceLevel | AcknowledgeAlert | ResolveAlert
 AlertEvent = AlertRaised | AlertRepeated | AlertAcknowledged | AlertResolved

@@ -7,9 +7,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from domain.builtin.system.severity import CategoryName, Severity
+from domain.builtin.system.categories import CategoryName
 from domain.kernel import ChangeCommand, Json, Name, PutCommand, Text
 from domain.kernel.access import role
+from domain.kernel.severity import Severity
 
 MAX_KEY = 120
 """Most characters of the key of an alert."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from domain.builtin.system.severity import CategoryName, Severity
+from domain.builtin.system.categories import CategoryName
 from domain.kernel import CreateCommand, Json, Name, Text
 from domain.kernel.access import role
+from domain.kernel.severity import Severity
 
 
 class RecordSystemEvent(CreateCommand):

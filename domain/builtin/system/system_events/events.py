@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.builtin.system.severity import Severity
 from domain.kernel import Event, Json
 from domain.kernel.access import role
+from domain.kernel.severity import Severity
 
 
 class SystemEventRecorded(Event, type="systemevent.recorded"):
