@@ -19,6 +19,7 @@ from api.context_checks import (
     check_references,
     check_triggers,
 )
+from api.port_requests import port_requests
 from api.settings import Settings
 from domain.builtin import apikeys, deadletters, revocations, tenants
 from domain.kernel import Catalog, Context
@@ -29,6 +30,7 @@ from domain.process import Policy, policy_events
 from domain.process.context import ProcessContext
 from projections.builtin import api_keys
 from projections.builtin import revocations as revocations_view
+from projections.builtin.port_calls import port_call_view
 from projections.builtin.processes import process_view
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
@@ -174,6 +176,8 @@ def _with_builtin_views(catalog: Catalog, views: Sequence[View[Any]]) -> Sequenc
     builtin: dict[str, View[Any]] = {}
     if processes := processes_in(catalog):
         builtin[f"the process {processes[0].name!r}"] = process_view(processes)
+    if any(request for process in processes for request in port_requests(process)):
+        builtin["calls of outside ports"] = port_call_view(processes)
     builtin["API keys"] = api_keys.view
     builtin["the end of access"] = revocations_view.view
     names = {view.name for view in views}

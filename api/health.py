@@ -11,8 +11,8 @@ from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
 from domain.process.events import ProcessStatus
 from projections.builtin.processes import NAME as PROCESSES
+from projections.querying.deployment_rows import count_rows
 from projections.querying.locator import consumer_name
-from projections.querying.row_counts import count_rows
 from subscriptions.consumers.state import ConsumerState, GenerationState
 
 SERVER_TIMEOUT = 0.8

@@ -15,6 +15,7 @@ from api.instruments import NO_INSTRUMENTS, Instruments
 from api.ports.required_ports import check_ports
 from api.rights.checks import check_rights
 from api.runtime import Runtime
+from api.self_monitoring.monitor import monitoring_itself
 from api.settings import Settings, check_metrics_exposure
 from api.watchdog import CallWatchdog
 from domain.kernel import Catalog
@@ -165,11 +166,8 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCall
     from api.process_runtime import running_processes
 
     await stack.enter_async_context(running_processes(runtime))
-    if settings.archive_after is not None:
-        archiver = await stack.enter_async_context(open_archiver(settings))
-        retention = Retention(runtime.log, archiver, runtime.database, now, settings.archive_after)
-        await retention.start()
-        stack.push_async_callback(retention.stop)
+    archive_failure = await _start_archiving(runtime, stack)
+    await stack.enter_async_context(monitoring_itself(runtime, archive_failure))
     if settings.metrics_port is not None:
         check_metrics_exposure(settings)
         stop = runtime.metrics.serve(
@@ -179,6 +177,18 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCall
     return BlockingCallRecorder(
         settings.mongo_url.get_secret_value(), settings.database, lambda: views.leases
     )
+
+
+async def _start_archiving(runtime: Runtime, stack: AsyncExitStack) -> Callable[[], str | None]:
+    """Archive in the background if the settings say so. Return a function for why that fails, if it does."""
+    settings = runtime.settings
+    if settings.archive_after is None:
+        return lambda: None
+    archiver = await stack.enter_async_context(open_archiver(settings))
+    retention = Retention(runtime.log, archiver, runtime.database, now, settings.archive_after)
+    await retention.start()
+    stack.push_async_callback(retention.stop)
+    return lambda: retention.failure
 
 
 def _view_worker(runtime: Runtime) -> ViewWorker:

@@ -13,6 +13,8 @@ class ProcessMetrics:
     """Counts what processes do; see `subscriptions.processes.ports.ProcessMeter`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.open_circuits: set[str] = set()
+        """The outside ports that this process leaves alone at present."""
         self._steps = Counter(
             "nerve_process_steps", "Reactions of processes that were stored.", ["process"], registry=registry
         )
@@ -63,3 +65,7 @@ class ProcessMetrics:
     def circuit(self, port: str, is_open: bool) -> None:
         """Record the state of a port's circuit."""
         self._circuits.labels(port).set(is_open)
+        if is_open:
+            self.open_circuits.add(port)
+        else:
+            self.open_circuits.discard(port)

@@ -26,6 +26,7 @@ from api.limits.rate_settings import RateSettings
 from api.personal_data_settings import PersonalDataSettings
 from api.port_settings import PortName, PortSettings
 from api.secret_settings import Environment, refuse_secrets
+from api.self_monitoring_settings import SelfMonitoringSettings
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
 from api.tracing_settings import TracingSettings
 from domain.kernel.errors import ConfigurationError
@@ -143,6 +144,10 @@ class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
     tracing: TracingSettings | None = Field(
         None, description="Collector of OpenTelemetry spans of nerve; default: none. See docs/tracing.md."
     )
+    self_monitoring: SelfMonitoringSettings | None = Field(
+        None, description="Alerts that workers raise about nerve itself; see docs/operations.md."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level of log lines.")
 
     @field_validator(

@@ -10,8 +10,8 @@ import uvicorn
 from api.cli.terminal import say
 from api.contexts import load_contexts
 from api.devserver.address import listen
+from api.port_requests import port_requests
 from api.port_settings import SimulatedPortSettings
-from api.ports.required_ports import port_requests
 from api.ports.simulated_port import SimulatedPort
 from api.ports.simulator_app import simulator_app
 from api.settings import load_settings

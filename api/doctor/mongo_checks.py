@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from api.access.key_ages import is_old, valid_keys
 from api.contexts import Declarations
 from api.devserver.embedded import USER as EMBEDDED_USER
 from api.doctor.findings import Finding, fail, ok, warn
@@ -27,8 +28,6 @@ OLDEST_MONGODB = (6, 0)
 MAX_SKEW = timedelta(seconds=1)
 WRONG_CLOCK = timedelta(minutes=1)
 MAX_LAG = 10_000
-KEY_AGE = timedelta(days=365)
-"""Age from which an API key should be rotated."""
 
 
 async def check_mongodb(
@@ -135,8 +134,8 @@ def check_view(name: str, state: ConsumerState, head: int) -> Finding:
 def check_key_ages(keys: Sequence[Mapping[str, Any]], at: datetime) -> Finding:
     """Check that API keys are rotated from time to time. `keys` are the rows of keys that are not revoked."""
     check = "API keys"
-    valid = [key for key in keys if key["expires_at"] is None or key["expires_at"] > at]
-    old = [key for key in valid if at - (key["rotated_at"] or key["issued_at"]) > KEY_AGE]
+    valid = valid_keys(keys, at)
+    old = [key for key in valid if is_old(key, at)]
     if old:
         return warn(
             check, f"{len(old)} of {len(valid)} are older than a year, such as {old[0]['id']}; rotate them"

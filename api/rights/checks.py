@@ -10,6 +10,7 @@ from api.access.key_uses import KEY_USES
 from api.access.read_audit import AUDIT_READS
 from api.devserver.embedded import USER as EMBEDDED_USER
 from api.rights.grants import CollectionRights, UserPrivileges, collection_rights
+from api.worker_reports import WORKER_REPORTS
 from domain.kernel.errors import ConfigurationError
 from eventstore.mongo.driver import Database, unavailable_if_down
 from projections.folding.dead_letter_documents import DEAD_LETTERS
@@ -24,7 +25,9 @@ logger = logging.getLogger(__name__)
 def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
     """Return the rights that each role needs on each collection."""
     rows = (slot for view in views for slot in slots(view))
-    return collection_rights([AUDIT_READS, CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, *rows])
+    return collection_rights(
+        [AUDIT_READS, CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, WORKER_REPORTS, *rows]
+    )
 
 
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:

@@ -56,7 +56,7 @@ NAME, SINGULAR = "processes", "process"
 
 def process_view(contexts: Sequence[ProcessContext]) -> View[ProcessRow]:
     """Return the view of the instances of these processes, of which there is at least one."""
-    first, *others = map(_without_own_events, contexts)
+    first, *others = map(instance_context, contexts)
     return View(
         name=NAME,
         singular=SINGULAR,
@@ -76,10 +76,10 @@ def process_view(contexts: Sequence[ProcessContext]) -> View[ProcessRow]:
     )  # fmt: skip
 
 
-def _without_own_events(context: ProcessContext) -> Context:
+def instance_context(context: ProcessContext) -> Context:
     """Return a context of the same category that has nerve's events of instances alone.
 
-    The view depends on no others, so a change of the process does not rebuild it.
+    A view of it depends on no others, so a change of the process does not rebuild it.
     """
     union: Any = Union
     aggregate: Any = Aggregate

@@ -11,7 +11,7 @@ from domain.builtin.deadletters.commands import DeadLetterCommand
 from domain.kernel.errors import NotFound, ValidationFailed
 from domain.kernel.names import client_name, declared_name
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
-from eventstore.mongo.reads import find
+from eventstore.mongo.reads import aggregate, find
 from projections.folding.dead_letter_documents import DEAD_LETTERS
 from projections.folding.parking import EventName, letter_id
 from projections.kernel.view import View
@@ -110,6 +110,14 @@ class DeadLetterReader:
             return {
                 query["view"]: await self._letters.count_documents(query) for query in await self._active()
             }
+
+    async def counts_by_tenant(self) -> dict[tuple[str, str], int]:
+        """Return the number of letters by tenant and view, of those that have any."""
+        group = {"_id": {"tenant": "$tenant", "view": "$view"}, "count": {"$sum": 1}}
+        with unavailable_if_down():
+            active: dict[str, Any] = {"$match": {"$or": await self._active()}}
+            groups = await aggregate(self._letters, [active, {"$group": group}])
+        return {(each["_id"]["tenant"], each["_id"]["view"]): each["count"] for each in groups}
 
     async def _active(self, *views: str) -> list[dict[str, Any]]:
         """Return the queries for letters of the active generations of these views, or of all views."""

@@ -42,8 +42,15 @@ class Retention:
         self._clock = clock
         self._age = age
         self._tick = tick
+        self.failure: str | None = None
+        """Why this process could not archive when it last had the lease; None if it could."""
         self._loop = BackgroundLoop(
-            self._run, "nothing is archived", logger, backoff=Backoff(cap=tick), expected=(NerveError,)
+            self._run,
+            "nothing is archived",
+            logger,
+            backoff=Backoff(cap=tick),
+            expected=(NerveError,),
+            on_failure=self._fail,
         )
 
     async def start(self) -> None:
@@ -65,9 +72,14 @@ class Retention:
             return 0
         try:
             upto = await self._log.recorded_before(add_clamped(self._clock(), -self._age))
-            return await self._archiver.run(upto, partly=False, progress=_log_progress)
+            segments = await self._archiver.run(upto, partly=False, progress=_log_progress)
+            self.failure = None
+            return segments
         finally:
             await self._lease.release(lease)
+
+    async def _fail(self, error: Exception) -> None:
+        self.failure = str(error) if isinstance(error, NerveError) else type(error).__name__
 
 
 def _log_progress(archived: ArchiveProgress) -> None:

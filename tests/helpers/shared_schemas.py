@@ -18,8 +18,8 @@ _schemas: dict[tuple[Any, ...], tuple[GraphQLSchema, Catalog, Sequence[View[Any]
 
 def shared_schema(catalog: Catalog, views: Sequence[View[Any]], visibility: Visibility) -> GraphQLSchema:
     """Return the schema of these contexts and views for this visibility, built once in a process."""
-    # The view of processes is made anew at each load, from the contexts.
-    made_once = [view for view in views if view.name != "processes"]
+    # The views of processes are made anew at each load, from the contexts.
+    made_once = [view for view in views if view.name not in ("processes", "port_calls")]
     key = (*map(id, catalog.contexts), len(views), *map(id, made_once), visibility)
     if key not in _schemas:
         _schemas[key] = (build_schema(catalog, views, visibility), catalog, views)

@@ -124,8 +124,9 @@ async def test_a_failing_archive_is_logged_and_the_worker_retries(
         async with asyncio.timeout(10):
             while "nothing is archived for now: the archive cannot store" not in caplog.text:
                 await asyncio.sleep(0.01)
+            assert worker.failure is not None
             in_the_way.unlink()
-            while len(await store.log.archive.segments()) < 2:
+            while len(await store.log.archive.segments()) < 2 or worker.failure is not None:
                 await asyncio.sleep(0.01)
         await worker.stop()
 
