@@ -1,4 +1,4 @@
-"""The ASGI application: GraphQL over HTTP, the console, health and metrics.
+"""The ASGI application: GraphQL over HTTP, events from outside, the console, health and metrics.
 
 It does not handle WebSockets; uvicorn serves their protocol directly, see `api.server`.
 """
@@ -35,6 +35,8 @@ from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.graphql.schema import build_schema
 from api.health import check_readiness, unfinished_instances, view_health
 from api.ids import now
+from api.incoming.event_receiver import EventReceiver
+from api.incoming.route import EVENTS, event_route
 from api.lifecycle import open_runtime
 from api.limits.caller_limits import CallerLimits, OpenedLimits, open_caller_limits
 from api.limits.operation_limits import OperationLimits
@@ -104,6 +106,7 @@ def create_app(
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
             app.state.tracer = tracing.tracer
             app.state.trace_receiver = open_trace_receiver(runtime)
+            app.state.event_receiver = EventReceiver(endpoint, settings.event_sources)
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
             if runtime.read_audit is not None:
                 await stack.enter_async_context(runtime.read_audit.recording())
@@ -192,16 +195,22 @@ def _operation_limits(settings: Settings) -> OperationLimits:
 
 def _guards(settings: Settings, prefixes: Sequence[str]) -> Sequence[Middleware]:
     """Return what a request passes before an endpoint handles it, from the outside to the inside."""
-    pages, health, metrics, open_paths, open_folders = (
+    pages, health, metrics, open_paths, open_folders, signed_paths = (
         [prefix + path for prefix in prefixes for path in paths]
-        for paths in (PAGES, HEALTH, (METRICS,), OPEN_PATHS, OPEN_FOLDERS)
+        for paths in (PAGES, HEALTH, (METRICS,), OPEN_PATHS, OPEN_FOLDERS, (EVENTS,))
     )
     cookie = None if settings.auth is None else settings.auth.cookie
     return [
         *request_middleware(settings.tracing, untraced=[*health, *metrics]),
         Middleware(SecurityHeaders, tls=settings.tls_cert is not None),
         Middleware(OriginGuard, policy=settings.origin_policy, pages=pages, open_hosts=health),
-        Middleware(AdmissionGuard, open_paths=open_paths, open_folders=open_folders, cookie=cookie),
+        Middleware(
+            AdmissionGuard,
+            open_paths=open_paths,
+            open_folders=open_folders,
+            signed_paths=signed_paths,
+            cookie=cookie,
+        ),
     ]
 
 
@@ -210,6 +219,7 @@ def _routes(development_tokens: DevelopmentTokens | None) -> list[BaseRoute]:
     return [
         # Redirecting to the path without a slash would break preflights and clients that follow no redirects.
         *(Route(path, _http, methods=METHODS) for path in (GRAPHQL, f"{GRAPHQL}/")),
+        event_route(),
         # Relative, because a proxy may serve the application under a prefix that it removes.
         Route("/", lambda _request: RedirectResponse("graphiql")),
         Route("/healthz", lambda _request: JSONResponse({"alive": True})),

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
 
 from api.private_addresses import is_private
+from api.webhook_secrets import check_webhook_secret
 from domain.process.ports import PORT_PATTERN
 
 Rate = Annotated[float, Field(ge=0, le=1)]
-
-SECRET_PREFIX = "whsec_"
-SECRET_BYTES = range(24, 65)
-"""Lengths of a secret, as the specification of Standard Webhooks has them."""
 
 
 class _PortSettings(BaseModel):
@@ -45,12 +41,7 @@ class HttpPortSettings(_PortSettings):
     @field_validator("secret")
     @classmethod
     def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and _secret_bytes(value) not in SECRET_BYTES:
-            raise ValueError(
-                f"a secret is {SECRET_PREFIX} and {SECRET_BYTES.start} to {SECRET_BYTES.stop - 1} bytes in "
-                "base64, as `openssl rand -base64 32` prints them"
-            )
-        return value
+        return None if value is None else check_webhook_secret(value)
 
     @model_validator(mode="after")
     def _check_exposure(self) -> Self:
@@ -112,11 +103,3 @@ def _split(value: SecretStr) -> SplitResult | None:
         return url if url.port is None or url.port > 0 else None
     except ValueError:
         return None
-
-
-def _secret_bytes(secret: SecretStr) -> int:
-    """Return the number of bytes of a secret, 0 if it is not in base64."""
-    try:
-        return len(b64decode(secret.get_secret_value().removeprefix(SECRET_PREFIX), validate=True))
-    except ValueError:
-        return 0

@@ -21,6 +21,7 @@ from api.access.origins import ANY, OriginPolicy, read_host, read_origin
 from api.agent_run_settings import AgentRunSettings
 from api.archive_settings import ArchiveSettings
 from api.auth_settings import AuthSettings
+from api.event_source_settings import EventSourceName, EventSourceSettings
 from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
 from api.personal_data_settings import PersonalDataSettings
@@ -112,6 +113,14 @@ class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
         None, description="What is recorded of the spans that agents send; see docs/agent-runs.md."
     )
 
+    # Events from outside
+    event_sources: dict[EventSourceName, EventSourceSettings] = Field(
+        {}, description="Sources whose signed events POST /events accepts; see docs/incoming-events.md."
+    )
+    cdc_url: SecretStr | None = Field(
+        None, description="URL of the MongoDB that `nerve cdc` reads, if --source-url is not given."
+    )
+
     # Log
     snapshot_every: int = Field(50, ge=1, description="Number of events between snapshots of a stream.")
     fence_after: float = Field(
@@ -194,6 +203,14 @@ class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
             raise ValueError(
                 "a prefix is a path such as /nerve, with a slash before each part and none at the end"
             )
+        return value
+
+    @field_validator("event_sources")
+    @classmethod
+    def _check_secrets(cls, value: dict[str, EventSourceSettings]) -> dict[str, EventSourceSettings]:
+        secrets = [source.secret.get_secret_value() for source in value.values()]
+        if len(set(secrets)) < len(secrets):
+            raise ValueError("two sources have the same secret; each needs its own, which identifies it")
         return value
 
     @model_validator(mode="after")

@@ -170,8 +170,9 @@ def _describe_place(place: tuple[str | int, ...], variables: Mapping[str, str]) 
     name, *steps = place
     if steps and isinstance(steps[0], int):
         return f"{_variable(name, variables) or f'{FILE}: {name}'}, item {steps[0] + 1},"
-    if len(steps) > 1:
-        del steps[1]  # The kind of the adapter, which is no part of the path in the file.
+    if len(steps) > 1 and (name == "ports" or isinstance(steps[1], int)):
+        # The kind of the adapter or the number of the item, which are no part of the path in the file.
+        del steps[1]
     path = [str(name), *(str(step) for step in steps if step != "[key]")]
     nested = _variable(NESTED.join(path), variables)
     return nested or _variable(name, variables) or f"{FILE}: {'.'.join(path)}"

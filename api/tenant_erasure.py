@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.access.key_uses import KEY_USES
 from api.access.read_audit import AUDIT_READS
+from api.cdc.capture_states import CAPTURES
 from api.runtime import Runtime
 from domain.builtin.tenants.commands import RecordTenantErasure
 from domain.kernel import Envelope, Scope
@@ -60,4 +61,5 @@ async def _delete_derived(runtime: Runtime, tenant: str) -> tuple[int, int]:
     with unavailable_if_down():
         await runtime.database[KEY_USES].delete_many({"_id.tenant": tenant})
         await runtime.database[AUDIT_READS].delete_many({"tenant": tenant})
+        await runtime.database[CAPTURES].delete_many({"_id.tenant": tenant})
     return rows, await delete_open_work(runtime.database, tenant)

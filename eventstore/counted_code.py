@@ -15,7 +15,7 @@ from eventstore.sources import read_source
 Argument = tuple[str, str]
 """The last name of a called function, and the keyword of one of its arguments."""
 
-KERNEL = ("domain.kernel", "domain.process", "projections.kernel")
+KERNEL = ("domain.kernel", "domain.process", "domain.integration", "projections.kernel")
 """nerve's packages that contexts, processes and views are declared with."""
 
 ACCESS = "domain.kernel.access"
@@ -42,6 +42,8 @@ _WITHOUT_VALUES = {
         "reaction", "saga_checks", "set_aside", "settlements", "step", "step_outcomes", "unkeyed",
         "unwinding",
     ),
+    # What is declared and what clients send: the fields of an event are in the event.
+    "domain.integration": ("context", "json_input", "received_events"),
     "projections.kernel": ("field_kinds", "links", "row_fields", "view", "view_checks"),
 }  # fmt: skip
 

@@ -31,6 +31,7 @@ PANELS: dict[str, dict[str, str]] = {
     "Move data": {
         "import": "imports:import_files",
         "export": "export:export",
+        "cdc": "cdc:cdc",
         "archive": "archive:archive",
     },
     "Operate": {

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.access.key_uses import KEY_USES
 from api.access.read_audit import AUDIT_READS
+from api.cdc.capture_states import CAPTURES
 from api.devserver.embedded import USER as EMBEDDED_USER
 from api.rights.grants import CollectionRights, UserPrivileges, collection_rights
 from api.worker_reports import WORKER_REPORTS
@@ -26,7 +27,7 @@ def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
     """Return the rights that each role needs on each collection."""
     rows = (slot for view in views for slot in slots(view))
     return collection_rights(
-        [AUDIT_READS, CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, WORKER_REPORTS, *rows]
+        [AUDIT_READS, CAPTURES, CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, WORKER_REPORTS, *rows]
     )
 
 

@@ -10,70 +10,29 @@ The extension `correlationid` is stored with them too. See https://cloudevents.i
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError
 
+from api.transfer.cloud_events import COMMAND_PREFIX, CloudEvent, command_of
 from api.transfer.cloudevent_arrays import read_values
 from api.transfer.import_files import JSON_LINES, open_file
 from api.transfer.import_options import FileReader, FileRows, ImportOptions, StoredCommands
 from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, describe_error
-from domain.kernel import Catalog, Command, Envelope, Identifier, Moment, Scope
+from domain.kernel import Catalog, Command, Envelope, Identifier, Scope
 from domain.kernel.errors import UnfitValue, ValidationFailed
-from domain.kernel.names import client_name
-from domain.kernel.types.annotations import record_type
-from domain.kernel.types.json_reading import json_reader
-
-PREFIX = "nerve.command."
-JSON_TYPES = ("application/json", "text/json")
 
 
-class CommandLine(BaseModel):
-    """The attributes that nerve uses; the specification allows others."""
+class CommandLine(CloudEvent):
+    """A command of a file; its `id` becomes the command id."""
 
-    specversion: Literal["1.0"]
-    type: str
-    source: str = Field(min_length=1, max_length=500)
     id: str = Field(min_length=1, max_length=128)
     subject: Identifier | None = None
-    time: Moment | None = None
-    datacontenttype: str | None = None
-    correlationid: str | None = Field(None, min_length=1, max_length=128)
     data: dict[str, Any] | None = None
-    data_base64: str | None = None
-
-    @field_validator("datacontenttype")
-    @classmethod
-    def _is_json(cls, value: str | None) -> str | None:
-        label = (value or JSON_TYPES[0]).partition(";")[0].strip().lower()
-        if label not in JSON_TYPES and not label.endswith("+json"):
-            raise ValueError(f"must be a type of JSON, such as application/json, and not {value!a}")
-        return value
-
-    @field_validator("data_base64")
-    @classmethod
-    def _stands_alone(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and info.data.get("data") is not None:
-            raise ValueError("must not be there together with data")
-        return value
-
-    def fields(self) -> dict[str, Any]:
-        """Return the data, which may be encoded. Raises ValidationFailed if it is no JSON object."""
-        if self.data_base64 is None:
-            return self.data or {}
-        try:
-            data = orjson.loads(base64.b64decode(self.data_base64, validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise ValidationFailed(f"data_base64: must be JSON in base64: {error}") from None
-        if not isinstance(data, dict):
-            raise ValidationFailed("data_base64: must hold a JSON object")
-        return data
 
 
 def command_readers(catalog: Catalog) -> Mapping[str, FileReader]:
@@ -136,33 +95,16 @@ def _read_events(
 
 
 def _envelope(event: CommandLine, commands: Mapping[str, type[Command]], scope: Scope) -> Envelope:
-    command = commands.get(event.type.removeprefix(PREFIX))
-    if command is None or not event.type.startswith(PREFIX):
-        raise ValidationFailed(f"type is {event.type!a}, but must be {PREFIX!r} and the name of a command")
-    fields = _fields(command, event.fields())
-    if event.subject is not None and fields.setdefault("id", event.subject) != event.subject:
-        raise ValidationFailed(f"subject is {event.subject!r}, but the data's id is {fields['id']!a}")
+    command = commands.get(event.type.removeprefix(COMMAND_PREFIX))
+    if command is None or not event.type.startswith(COMMAND_PREFIX):
+        raise ValidationFailed(
+            f"type is {event.type!a}, but must be {COMMAND_PREFIX!r} and the name of a command"
+        )
     return Envelope(
-        command.model_validate(fields),
+        command_of(event, command),
         scope,
         command_id=event.id,
         correlation=event.correlationid,
         source=event.source,
         occurred=event.time,
     )
-
-
-def _fields(command: type[Command], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the command's fields from JSON data, which may also use their Python names.
-
-    Raises ValidationFailed if the data has a field under both names.
-    """
-    record = record_type(command)
-    read = json_reader(record, client_name)
-    fields: dict[str, Any] = {}
-    for name, value in data.items():
-        field = client_name(name) if name in record.fields else name
-        if field in fields:
-            raise ValidationFailed(f"data has the field {field!a} twice; leave {name!a} out")
-        fields[field] = value
-    return dict(fields if read is None else read(fields))

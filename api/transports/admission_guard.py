@@ -14,6 +14,9 @@ from api.transports.endpoint import Endpoint, client_address
 from api.transports.rejections import REFUSALS, respond_with_error
 from api.transports.response_formats import choose
 
+SIGNATURE = "webhook-signature"
+"""The header of a signed request: https://www.standardwebhooks.com"""
+
 _ADMISSION = "nerve.admission"
 
 
@@ -21,14 +24,21 @@ class AdmissionGuard:
     """Admits the requests for all paths except the open ones, and releases them when their response ends.
 
     `open_paths` are served to everybody, and so is what lies below `open_folders`, which end with a slash.
+    Signed requests for `signed_paths` pass without an admission, and their endpoints verify the signature.
     `cookie` is the name of the cookie with credentials, if there is one.
     """
 
     def __init__(
-        self, app: ASGIApp, open_paths: Collection[str], open_folders: Collection[str], cookie: str | None
+        self,
+        app: ASGIApp,
+        open_paths: Collection[str],
+        open_folders: Collection[str],
+        cookie: str | None,
+        signed_paths: Collection[str] = (),
     ) -> None:
         self._app = app
         self._cookie = cookie
+        self._signed_paths = frozenset(signed_paths)
         self._open_paths = frozenset(open_paths)
         self._open_folders = tuple(open_folders)
 
@@ -41,6 +51,9 @@ class AdmissionGuard:
         admissions = endpoint.admissions
         sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         headers = combine_headers(sent)
+        if SIGNATURE in headers and scope["path"] in self._signed_paths:
+            await self._app(scope, receive, send)
+            return
         try:
             check_forgery(scope["method"], headers, self._cookie)
             admitted = admissions.admit(headers)
@@ -59,6 +72,11 @@ class AdmissionGuard:
 
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(self._open_folders)
+
+
+def find_admission(request: Request) -> Admission | None:
+    """Return the admission of a request; None if it was not admitted, because it is signed."""
+    return request.scope.get(_ADMISSION)
 
 
 def admission_of(request: Request) -> Admission:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 MACHINERY = (
     "api",
     "domain.dispatch",
+    "domain.integration",
     "domain.kernel",
     "domain.process",
     "domain.testing",

@@ -23,9 +23,10 @@ class Command(BaseModel):
 
     `on_conflict` is its conflict rule, applied if the client expected an older version than the current one.
     `access` is the rule of who may send it; its fields are those of the aggregate's state, or of the command
-    where it starts a new stream. The `precondition` is checked before the command is decided, unless it was
-    stored before. The `postcondition` is established after the command is stored, and before its receipt is
-    returned.
+    where it starts a new stream. An `incoming` command may also be sent to ``POST /events``, as a CloudEvent
+    of the type ``nerve.command.`` and its name. The `precondition` is checked before the command is decided,
+    unless it was stored before. The `postcondition` is established after the command is stored, and before
+    its receipt is returned.
     """
 
     # The catalog refuses types that cannot be stored, with class and field.
@@ -37,6 +38,7 @@ class Command(BaseModel):
     changes: ClassVar[bool]
     on_conflict: ClassVar[ConflictRule] = refuse
     access: ClassVar[Access] = nobody
+    incoming: ClassVar[bool] = False
     precondition: ClassVar[Condition[Any] | None] = None
     postcondition: ClassVar[Condition[Any] | None] = None
 

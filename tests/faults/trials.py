@@ -12,6 +12,8 @@ from rich.table import Table
 
 from tests.faults import races
 from tests.faults.access.trial import AccessTrial
+from tests.faults.cdc_kills import CdcKills
+from tests.faults.cdc_kills import Size as CdcSize
 from tests.faults.deadlines import DeadlineTrial
 from tests.faults.deadlines import Size as DeadlineSize
 from tests.faults.deployment import Deployment
@@ -184,9 +186,17 @@ def _access(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _cdc(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """20,000 random writes to a foreign collection, under kills of its capture and of MongoDB"""
+    size = CdcSize(documents=2_000, writes=20_000, kills=times - 2, mongod_kills=2, pause=0.002)
+    outcome = CdcKills(folder, size).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
     Trial("append.races", 10, _races),
     Trial("access", 50, _access),
+    Trial("cdc", 22, _cdc),
     Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
     Trial("hostile.malformed", len(TRANSPORTS), _malformed),

@@ -11,6 +11,7 @@ from graphql import GraphQLSchema, build_schema, parse, validate
 
 from api.agent_run_settings import DEFAULT_ATTRIBUTES, AgentRunSettings
 from api.auth_settings import AuthSettings
+from api.event_source_settings import EventSourceSettings
 from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
@@ -57,6 +58,14 @@ def test_the_page_of_ports_lists_each_setting_of_an_adapter() -> None:
             assert f"| `{name}` | {default} | " in page
 
 
+def test_the_page_of_incoming_events_lists_each_setting_of_a_source() -> None:
+    """With its default and its description."""
+    page = (ROOT / "docs" / "incoming-events.md").read_text()
+    for name, field in EventSourceSettings.model_fields.items():
+        default = f"`{field.default}`" if not field.is_required() and field.default else ""
+        assert f"| `{name}` | {default} | {field.description} |" in page
+
+
 def test_the_page_of_authentication_lists_each_of_its_settings() -> None:
     """With its default and its description."""
     page = (ROOT / "docs" / "authentication.md").read_text()
@@ -92,7 +101,7 @@ def schema() -> GraphQLSchema:
 UNSERVED = ("system.md", "users.md")
 """Pages about contexts that are not served by default; other tests run their operations."""
 
-UNSERVED_FIELDS = r"Ledger|buyTicket|AgentRun|alerts\(|portCalls\("
+UNSERVED_FIELDS = r"Ledger|buyTicket|AgentRun|alerts\(|portCalls\(|foreignDocuments"
 """Fields of other contexts that are not served by default; other tests run their operations."""
 
 

@@ -91,6 +91,10 @@ NEVER = [
     "domain.kernel.unique_errors",
     "domain.kernel.unreadable",
     "domain.kernel.user_exceptions",
+    "domain.integration",
+    "domain.integration.context",
+    "domain.integration.json_input",
+    "domain.integration.received_events",
     "domain.process",
     "domain.process.advance",
     "domain.process.commands",
@@ -161,7 +165,13 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
 def test_every_module_of_the_kernel_is_in_one_group():
     assert sorted([*ALWAYS, *WHERE_IMPORTED, *NEVER]) == kernel_modules()
-    packages = {"domain.kernel", "domain.kernel.types", "domain.process", "projections.kernel"}
+    packages = {
+        "domain.integration",
+        "domain.kernel",
+        "domain.kernel.types",
+        "domain.process",
+        "projections.kernel",
+    }
     assert set(NEVER) - WITHOUT_VALUES == packages
 
 
