@@ -129,6 +129,16 @@ def test_the_command_of_the_page_shows_the_commands_of_a_trace(
     assert "CreateTask: task.created" in result.output
 
 
+def test_without_a_traceparent_a_command_is_correlated_by_the_trace_that_is_recorded(
+    served: Served, collector: SpanCollector
+) -> None:
+    """Its id leads from nerve to the collector and back."""
+    mutation = 'mutation { createTask(input: { title: "x" }) { receipt { correlationId } } }'
+    correlation = served.ask(mutation)["createTask"]["receipt"]["correlationId"]
+    spans = waited(collector, correlation, "POST /graphql", "append")
+    assert spans["POST /graphql"].parent == ""
+
+
 async def test_what_a_process_does_belongs_to_the_trace_of_the_request(
     served: Served, collector: SpanCollector
 ) -> None:
