@@ -1,5 +1,5 @@
-"""The contexts that nerve itself needs: API keys, revocations, tenants, subjects of personal data, and dead
-letters.
+"""The built-in contexts: API keys, revocations, tenants, subjects of personal data, dead letters, alerts and
+system events.
 
-They import the kernel alone. `eventstore`, `projections` and `api` may import them.
+They import the kernel alone. Example contexts, `eventstore`, `projections` and `api` may import them.
 """

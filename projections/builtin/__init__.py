@@ -1,4 +1,4 @@
-"""Views that nerve itself adds: API keys, and the instances of registered processes. Pure folds.
+"""Views of built-in contexts and of the instances of registered processes. Pure folds.
 
 They import `domain` and `projections.kernel`; only `api` imports them.
 """
