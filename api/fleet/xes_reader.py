@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 from xml.parsers import expat
@@ -30,11 +30,12 @@ Attributes = dict[str, Any]
 class _TraceCollector:
     """Collects the events of each trace together with the attributes of the trace, and with defaults.
 
+    `columns` are the names that the file has for attributes, by attribute.
     A nested attribute is named by its path, as in ``cost:total/cost:currency``. A name that occurs again
     makes a list of its values.
     """
 
-    def __init__(self, encoding: str | None) -> None:
+    def __init__(self, encoding: str | None, columns: Mapping[str, str]) -> None:
         self.ready: list[ProcessLogRow] = []
         self.open: list[int] = []
         """The lines of the events that begin in the trace that has not ended."""
@@ -42,6 +43,7 @@ class _TraceCollector:
         self.parser = expat.ParserCreate(encoding)
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
+        self._attributes = {column: attribute for attribute, column in columns.items()}
         self._path: list[tuple[str, str]] = []
         self._target: Attributes | None = None
         self._defaults: dict[str, Attributes] = {"event": {}, "trace": {}}
@@ -87,7 +89,11 @@ class _TraceCollector:
         case = {**_present(self._defaults["trace"]), **self._case} if self._in_trace else {}
         shared = {f"{CASE_PREFIX}{name}": value for name, value in case.items()}
         defaults = {**shared, **_present(self._defaults["event"])}
-        self.ready += (ProcessLogRow(line, {**defaults, **event}) for line, event in self._events)
+        for line, event in self._events:
+            values = {
+                self._attributes.get(name, name): value for name, value in {**defaults, **event}.items()
+            }
+            self.ready.append(ProcessLogRow(line, values))
         self._events = []
         self.open.clear()
 
@@ -127,29 +133,37 @@ def read_xes(stream: BinaryIO, options: ImportOptions) -> Iterator[ProcessLogRow
     Raises ValidationFailed if it is no XES.
     """
     chunk = stream.read(CHUNK)
-    decode = _decoder(chunk, options.encoding)
-    traces = _TraceCollector("utf-8" if decode else None)
+    decoder = _decoder(chunk, options.encoding)
+    traces = _TraceCollector("utf-8" if decoder else None, options.columns)
     more = True
     while more:
         more = bool(chunk)
-        refused = None
+        invalid: Exception | None = None
+        if decoder is not None:
+            chunk, invalid = _to_utf_8(decoder, chunk, final=not more)
         try:
-            traces.parser.Parse(decode(chunk, not more).encode() if decode else chunk, not more)
-        except (expat.ExpatError, UnicodeError) as error:
-            if not traces.has_root:
-                raise ValidationFailed(f"is no XES: {error}") from None
-            refused = f"is not XML, and the rest of the file was not read: {error}"
+            traces.parser.Parse(chunk, not more)
+        except expat.ExpatError as error:
+            invalid = error
         yield from traces.ready
         traces.ready.clear()
-        if refused is not None:
-            for line in traces.open:
-                yield RefusedRow(line, "is in a part of the file that does not end")
-            yield RefusedRow(traces.parser.CurrentLineNumber, refused)
+        if invalid is not None:
+            yield from _refuse_rest(traces, invalid)
             return
         chunk = stream.read(CHUNK)
 
 
-def _decoder(beginning: bytes, encoding: str | None) -> Callable[[bytes, bool], str] | None:
+def _refuse_rest(traces: _TraceCollector, error: Exception) -> Iterator[RefusedRow]:
+    """Refuse each event that has begun, and the place where the file cannot be read any more."""
+    if not traces.has_root:
+        raise ValidationFailed(f"is no XES: {error}")
+    for line in traces.open:
+        yield RefusedRow(line, "is in a part of the file that does not end")
+    line = traces.parser.CurrentLineNumber
+    yield RefusedRow(line, f"is not XML, and the rest of the file was not read: {error}")
+
+
+def _decoder(beginning: bytes, encoding: str | None) -> codecs.IncrementalDecoder | None:
     """Return what decodes the file; None if the parser does so, as it does with UTF-8 and UTF-16.
 
     Raises ValidationFailed if the file declares an encoding that does not exist.
@@ -162,5 +176,17 @@ def _decoder(beginning: bytes, encoding: str | None) -> Callable[[bytes, bool], 
             encoding = check_encoding(declared[1].decode())
         except ValueError as error:
             raise ValidationFailed(f"declares an encoding that cannot be read: {error}") from None
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    return lambda chunk, final: decoder.decode(chunk, final)
+    return codecs.getincrementaldecoder(encoding)("strict")
+
+
+def _to_utf_8(
+    decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool
+) -> tuple[bytes, UnicodeError | None]:
+    """Return the chunk as UTF-8, up to the first byte that is not in its encoding, and the error if any."""
+    try:
+        return decoder.decode(chunk, final).encode(), None
+    except UnicodeDecodeError as error:
+        decoder.reset()
+        return decoder.decode(error.object[: error.start]).encode(), error
+    except UnicodeError as error:
+        return b"", error

@@ -165,6 +165,12 @@ def test_attributes_of_xes_are_kept_with_types_defaults_and_nesting(log: MemoryI
     assert log.workflows["workflow-7"]["attributes"] == {"region": "north", "amount": 5, "amount/unit": "EUR"}
 
 
+def test_attributes_of_xes_can_be_named(log: MemoryImport) -> None:
+    content = log_files.STRING_TIMES.replace('x:string key="time:timestamp"', 'x:string key="When"')
+    assert log.counts(log.run("log.xes", content)) == {"refused": 2}
+    assert log.counts(log.run("log.xes", content, columns={"time:timestamp": "When"})) == {"stored": 2}
+
+
 def test_the_order_within_a_millisecond_is_kept(log: MemoryImport) -> None:
     rows = [f"c,{name},2024-03-01T08:00:00.0000{place}Z" for place, name in ((30, "c"), (10, "a"), (20, "b"))]
     log.run("log.csv", "\n".join(["case,activity,timestamp", *rows]))

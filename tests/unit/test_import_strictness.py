@@ -77,6 +77,14 @@ def test_events_of_a_trace_that_does_not_end_are_refused_and_counted(log: Memory
     assert [row.line for row in log.refused] == [4, 5, 6]
 
 
+def test_events_before_a_byte_of_another_encoding_are_stored(log: MemoryImport) -> None:
+    event = log_files.CHINESE.partition("<trace>")[2].partition("</log>")[0].encode("gbk")
+    content = log_files.CHINESE.encode("gbk").replace(
+        b"</log>", b"<trace>" + event.replace(b"/><", b"\xff/><")
+    )
+    assert log.counts(log.run("log.xes", content)) == {"stored": 1, "refused": 1}
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
     """One of the files, of which bytes were dropped, doubled, swapped or cut off."""
