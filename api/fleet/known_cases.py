@@ -17,6 +17,7 @@ from api.transfer.rows import PlannedRow
 from domain.dispatch.ports import StoredCommand
 from domain.kernel import Scope
 from domain.kernel.fields import to_moment
+from domain.workflows.commands import FinishWorkflow
 
 PAGE = 2_000
 """Command ids that are looked up together."""
@@ -94,8 +95,9 @@ async def _with_common_events(
 def _ids_of_content(row: PlannedRow) -> Iterator[str]:
     """Yield the ids of the commands that only an equal event has."""
     for step in row.steps:
-        is_named = step.own_id and step.envelope.command.creates
-        if not step.allow_existing and not is_named:
+        command = step.envelope.command
+        is_named = step.own_id and command.creates
+        if not (step.allow_existing or is_named or isinstance(command, FinishWorkflow)):
             yield str(step.envelope.command_id)
 
 

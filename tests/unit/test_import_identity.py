@@ -53,6 +53,13 @@ def test_one_case_number_at_two_sites_is_two_cases(log: MemoryImport) -> None:
     assert log.steps("workflow-77") == ["Open", "Close"]
 
 
+def test_two_cases_that_have_ended_have_no_row_in_common(log: MemoryImport) -> None:
+    for name, step in (("north.csv", "Open"), ("south.csv", "Close")):
+        content = f"{HEADER},case:enddate\n77,{step},2024-03-01,2024-03-02\n"
+        assert log.counts(log.run(name, content)) == {"stored": 1}
+    assert [row["status"] for row in log.workflows.values()] == ["FINISHED"] * 2
+
+
 def test_a_named_source_keeps_equal_rows_apart(log: MemoryImport) -> None:
     for source in ("north", "south"):
         assert log.counts(log.run("log.csv", log_files.DAY_1, source=source)) == {"stored": 2}
