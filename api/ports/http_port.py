@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 from api.port_settings import HttpPortSettings
 from api.ports.public_sockets import PrivateAddress, open_public_socket
 from api.ports.replies import INVALID_REPLY, fit_reply, read_reply
+from domain.dispatch.trace_context import current_trace_context
 from domain.kernel.fields import Json
 from domain.process.inputs import to_json
 from domain.process.ports import Request
@@ -72,6 +73,8 @@ class HttpPort:
             "accept-encoding": "identity",
             "idempotency-key": key,
         }
+        if (context := current_trace_context.get()) is not None:
+            headers["traceparent"] = context.traceparent
         if self._webhook is not None:
             now = self._clock()
             headers["webhook-id"] = key

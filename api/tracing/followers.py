@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from opentelemetry.trace import Tracer
 
 from api.tracing.known_spans import KnownSpans
-from api.tracing.spans import Attributes, SpanRecorder, child_of, running_span, unpack
+from api.tracing.spans import Attributes, SpanRecorder, child_of, current_to_nerve, running_span, unpack
 from domain.kernel import Commit
 from eventstore.log import EventLog
 from subscriptions.consumers.checkpoints import Checkpoint
@@ -87,7 +87,8 @@ def trace_effects(perform: Perform, tracer: Tracer, known: KnownSpans) -> Perfor
             "nerve.attempt": work.attempts + 1,
         }
         parent = child_of(unpack(spans[0] if spans else None))
-        with running_span(tracer, f"effect {work.instance.category}", parent, attributes):
+        name = f"effect {work.instance.category}"
+        with running_span(tracer, name, parent, attributes) as span, current_to_nerve(span):
             return await perform(held)
 
     return perform_traced

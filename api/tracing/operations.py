@@ -16,7 +16,7 @@ from api.graphql.execution.executor import (
     SubscriptionExecution,
 )
 from api.graphql.execution.request_context import RequestContext
-from api.tracing.spans import FAULTS, child_of_current, describe_code, running_span, trace_context_of
+from api.tracing.spans import FAULTS, child_of_current, current_to_nerve, describe_code, running_span
 from domain.dispatch.trace_context import current_trace_context
 
 
@@ -51,12 +51,9 @@ class TracedExecutor(Executor):
         if prepared.operation_name is not None:
             attributes["graphql.operation.name"] = prepared.operation_name
         parent = child_of_current(current_trace_context.get())
-        with running_span(self._tracer, kind, parent, attributes, ignored=(OperationRefused,)) as span:
-            token = current_trace_context.set(trace_context_of(span) or current_trace_context.get())
-            try:
-                yield span
-            finally:
-                current_trace_context.reset(token)
+        running = running_span(self._tracer, kind, parent, attributes, ignored=(OperationRefused,))
+        with running as span, current_to_nerve(span):
+            yield span
 
 
 def _describe_errors(span: Span, result: Result) -> None:

@@ -22,7 +22,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from domain.dispatch.trace_context import TraceContext
+from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel.errors import NerveError, Unavailable
 from domain.kernel.limit_errors import Overloaded
 
@@ -84,6 +84,19 @@ def running_span(
         except Exception as error:
             describe_error(span, error)
             raise
+
+
+@contextmanager
+def current_to_nerve(span: Span) -> Iterator[None]:
+    """Make a span the current trace context of nerve inside the block.
+
+    So commands have its trace id as correlation id, errors show it, and calls of outside ports send it.
+    """
+    token = current_trace_context.set(trace_context_of(span) or current_trace_context.get())
+    try:
+        yield
+    finally:
+        current_trace_context.reset(token)
 
 
 class SpanRecorder:

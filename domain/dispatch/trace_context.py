@@ -41,10 +41,15 @@ class TraceContext(NamedTuple):
             return None
         return cls(trace.hex(), span.hex(), packed[24])
 
+    @property
+    def traceparent(self) -> str:
+        """The value of the header `traceparent`."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+
     def pack(self) -> bytes:
         """Return the context in `PACKED_BYTES` bytes, as commits store it."""
         return bytes.fromhex(self.trace_id + self.span_id) + bytes((self.flags,))
 
 
 current_trace_context: ContextVar[TraceContext | None] = ContextVar("trace_context", default=None)
-"""The trace context of the request that runs; None where it has none."""
+"""The trace context of the request or the effect that runs; None where it has none."""

@@ -25,6 +25,7 @@ from standardwebhooks import Webhook
 from api.ids import now
 from api.port_settings import HttpPortSettings
 from api.ports.http_port import HttpPort
+from domain.dispatch.trace_context import TraceContext, current_trace_context
 from subscriptions.processes.ports import PortRefused, PortUnavailable
 from tests.helpers.card_port import Authorise
 
@@ -88,6 +89,25 @@ async def test_a_request_carries_its_key_and_a_signature_that_verifies(served: R
     assert await port.call("pay-1:2", AUTHORISE) == REPLY
     content = {"operation": "Authorise", "input": {"orderId": "order-1", "amount": 250}}
     assert received == [("pay-1:2", content)]
+
+
+async def test_a_request_carries_the_trace_that_it_belongs_to(served: Respond) -> None:
+    """There is none while tracing is off."""
+    received: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        received.append(request.headers.get("traceparent"))
+        return web.json_response(REPLY)
+
+    port = await served(handler)
+    await port.call("pay-1:2", AUTHORISE)
+    context = TraceContext("a" * 32, "b" * 16, 1)
+    token = current_trace_context.set(context)
+    try:
+        await port.call("pay-1:2", AUTHORISE)
+    finally:
+        current_trace_context.reset(token)
+    assert received == [None, context.traceparent]
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])

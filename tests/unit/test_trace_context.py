@@ -61,6 +61,7 @@ def test_a_packed_context_is_unpacked_as_it_was(trace: int, span: int, flags: in
     context = TraceContext(f"{trace:032x}", f"{span:016x}", flags)
     assert len(context.pack()) == PACKED_BYTES
     assert TraceContext.unpack(context.pack()) == context
+    assert TraceContext.parse(context.traceparent) == context
 
 
 @pytest.mark.parametrize("packed", [b"", b"x" * 24, b"x" * 26, bytes(25), bytes(16) + b"x" * 9])

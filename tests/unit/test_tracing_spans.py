@@ -15,7 +15,7 @@ from api.tracing.known_spans import KnownSpans
 from api.tracing.spans import SpanRecorder
 from domain.agents.commands import RegisterAgent
 from domain.dispatch.ports import NewCommit, StoredCommand
-from domain.dispatch.trace_context import TraceContext
+from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel import Commit, CommitInfo, Envelope, InvariantViolated, Receipt
 from domain.kernel.errors import ContextFault, Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint
@@ -200,13 +200,17 @@ async def test_an_effect_is_in_the_trace_of_its_request() -> None:
         InstanceKey("default", "chore-1"), "chore-1:2", "commands", "chore-1", 2, 7, "c", attempts=1
     )  # fmt: skip
 
+    sent: list[TraceContext | None] = []
+
     async def perform(held: HeldWork) -> Work | None:
+        sent.append(current_trace_context.get())
         return None
 
     await trace_effects(perform, spans.tracer, known(p7=REQUEST.pack()))(HeldWork(work, None))
     span = spans.one("effect chore")
     assert place(span) == (TRACE, REQUEST.span_id)
     assert span.attributes == {"nerve.process": "chore", "nerve.channel": "commands", "nerve.attempt": 2}
+    assert sent == [TraceContext(TRACE, span_id(span), 1)], "what a call of a port sends"
     others = MemorySpans()
     await trace_effects(perform, others.tracer, known())(HeldWork(work, None))
     assert place(others.one("effect chore"))[1] == ""
