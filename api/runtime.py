@@ -13,6 +13,7 @@ from api.access.access_follower import AccessFollower
 from api.access.key_uses import KeyUses
 from api.access.read_audit import ReadAudit
 from api.access.visibility import Visibilities
+from api.command_conditions import condition_handlers
 from api.contexts import processes_in
 from api.ids import new_id, now
 from api.instruments import NO_INSTRUMENTS, Instruments
@@ -21,9 +22,6 @@ from api.position_seal import PositionSeal
 from api.process_operator import ProcessOperator
 from api.settings import Settings
 from api.view_parts import ViewParts
-from domain.builtin.deadletters.commands import EVENT_IS_PARKED
-from domain.builtin.subjects.commands import KEY_IS_DESTROYED, SUBJECT_HAS_KEY, EraseSubject
-from domain.builtin.tenants.commands import TENANT_IS_ERASED
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import (
     check_envelope,
@@ -136,20 +134,8 @@ class Runtime:
 
     @cached_property
     def conditions(self) -> ConditionHandlers:
-        erasure = Erasure(self.log.keys)
-
-        async def destroy_key(tenant: str, command: EraseSubject) -> None:
-            await erasure.destroy_key(tenant, command)
-            # A claim has the digest of a value that may be personal.
-            await self.claim_upkeep.release_stream(tenant, command.subject)
-
-        return (
-            ConditionHandlers()
-            .add(SUBJECT_HAS_KEY, erasure.require_key)
-            .add(KEY_IS_DESTROYED, destroy_key)
-            .add(EVENT_IS_PARKED, self.dead_letters.require_parked)
-            .add(TENANT_IS_ERASED, TenantConditions(self.database).require_erased)
-        )
+        erasure, tenants = Erasure(self.log.keys), TenantConditions(self.database)
+        return condition_handlers(erasure, self.claim_upkeep, self.dead_letters, tenants)
 
     @cached_property
     def claims(self) -> Claims:
