@@ -11,7 +11,7 @@ from domain.agent_runs.commands import RecordSpans
 from domain.agent_runs.description import RunDescription, value_of
 from domain.agent_runs.events import RunDescribed, SpanRecorded
 from domain.agent_runs.spans import SpanReport
-from domain.agent_runs.usage import Usage, added, usage_of
+from domain.agent_runs.usage import Usage, added
 from domain.kernel import Aggregate, Facts, InvariantViolated
 
 RunEvent = SpanRecorded | RunDescribed
@@ -26,7 +26,7 @@ _UNDESCRIBED = RunDescription()
 class AgentRun(Aggregate[RecordSpans, RunEvent]):
     """The ids of the recorded spans, the description of the run, and the usage of its agent.
 
-    The usage is that of spans which name no agent of their own.
+    The usage is that of spans which name no agent of their own, by day and model.
     """
 
     category: ClassVar[str] = "agentrun"
@@ -48,10 +48,13 @@ class AgentRun(Aggregate[RecordSpans, RunEvent]):
             events.append(
                 SpanRecorded(span=report.span, run_agent=run_agent, subject=subject, content=report.content)
             )
-        if description != self.description:
+        usages = added(self.usages, [span for span in spans if span.agent_name is None])
+        if (description, usages) != (self.description, self.usages):
             before = value_of(self.description.agent_name)
             moved = () if run_agent == before else self.usages
-            events.append(RunDescribed(description=description, previous_agent=before, moved=moved))
+            events.append(
+                RunDescribed(description=description, usages=usages, previous_agent=before, moved=moved)
+            )
         return events
 
     def _new_reports(self, reports: Sequence[SpanReport]) -> list[SpanReport]:
@@ -66,12 +69,10 @@ class AgentRun(Aggregate[RecordSpans, RunEvent]):
 
     def evolve(self, event: RunEvent) -> AgentRun:
         match event:
-            case RunDescribed(description=description):
-                return replace(self, description=description)
+            case RunDescribed(description=description, usages=usages):
+                return replace(self, description=description, usages=usages)
             case SpanRecorded(span=span):
-                span_ids = (*self.span_ids, span.span_id)
-                used = None if span.agent_name is not None else usage_of(span)
-                usages = self.usages if used is None else added(self.usages, used)
-                return AgentRun(span_ids, self.description, usages)
+                # Cheap, because it is done for each span: the event after them brings the rest.
+                return AgentRun((*self.span_ids, span.span_id), self.description, self.usages)
             case _:
                 assert_never(event)

@@ -29,14 +29,15 @@ class SpanRecorded(Event, type="agentrun.span_recorded"):
 
 
 class RunDescribed(Event, type="agentrun.described"):
-    """Spans led to another description of the run.
+    """Spans led to another description of the run, or to more `usages` of its agent.
 
-    If its agent is another one, `moved` is the usage that now counts for this agent instead of the
-    `previous_agent`.
+    If its agent is another one, `moved` is the usage until then, which counts for this agent from now on, and
+    not for the `previous_agent`.
     """
 
     access = role("run_viewer")
 
     description: RunDescription
+    usages: tuple[Usage, ...] = ()
     previous_agent: str | None = None
     moved: tuple[Usage, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -68,9 +68,11 @@ def usage_of(span: Span) -> Usage | None:
     )
 
 
-def added(usages: Sequence[Usage], used: Usage) -> tuple[Usage, ...]:
-    """Return the sums by day and model with one more usage in them."""
-    for place, usage in enumerate(usages):
-        if (usage.day, usage.model) == (used.day, used.model):
-            return (*usages[:place], usage.plus(used), *usages[place + 1 :])
-    return (*usages, used)
+def added(usages: Sequence[Usage], spans: Iterable[Span]) -> tuple[Usage, ...]:
+    """Return the sums by day and model with what these spans used in them."""
+    sums = {(usage.day, usage.model): usage for usage in usages}
+    for span in spans:
+        if (used := usage_of(span)) is not None:
+            key = (used.day, used.model)
+            sums[key] = sums[key].plus(used) if key in sums else used
+    return tuple(sums.values())
