@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ class Channel(ABC):
     """One end of a channel. After Unavailable, `publish` and `receive` can be called again."""
 
     @abstractmethod
-    async def publish(self, messages: Iterable[str]) -> None:
+    async def publish(self, messages: Sequence[str]) -> None:
         """Send these messages in their order. Raises Unavailable."""
 
     @abstractmethod
@@ -51,8 +51,12 @@ class SingleChannel(Channel):
         self._name = name
         self._timeout = timeout
 
-    async def publish(self, messages: Iterable[str]) -> None:
+    async def publish(self, messages: Sequence[str]) -> None:
         with unavailable_if_down():
+            if len(messages) == 1:
+                # The usual case, in two thirds of the CPU time that a pipeline takes.
+                await self._redis.publish(self._name, messages[0])
+                return
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for message in messages:
                     pipeline.publish(self._name, message)
@@ -84,7 +88,7 @@ class ShardedChannel(Channel):
         self._name = name
         self._timeout = timeout
 
-    async def publish(self, messages: Iterable[str]) -> None:
+    async def publish(self, messages: Sequence[str]) -> None:
         with unavailable_if_down():
             for message in messages:
                 await self._cluster.spublish(self._name, message)
