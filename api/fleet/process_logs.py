@@ -56,7 +56,8 @@ def _parse(row: ProcessLogRow, transitions: Mapping[str, str]) -> Activity | Ref
 async def _read_process_log(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
     activities, refused = read_activities(path, options)
     activities.sort(key=lambda activity: activity.time)
-    source = options.source or uncompressed_name(path)
+    # The name of a file may have bytes that are no text.
+    source = (options.source or uncompressed_name(path)).encode(errors="backslashreplace").decode()
     known = await find_known_cases(activities, source, options.source is not None, stored)
     plan = ProcessPlan(activities, options.scope, import_source(source), known.ids, known.stored_tasks)
     return FileRows(chain(refused, plan.rows()), len(activities) + len(refused))

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import orjson
 from pydantic import Field, ValidationError
 
+from api.transfer.bounded_input import LONGEST_LINE
 from api.transfer.cloud_events import COMMAND_PREFIX, CloudEvent, command_of
 from api.transfer.cloudevent_arrays import read_values
 from api.transfer.import_files import JSON_LINES, open_file
@@ -43,7 +44,12 @@ def command_readers(catalog: Catalog) -> Mapping[str, FileReader]:
 
     async def read_array(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
         with open_file(path) as stream:
-            rows = list(_read_events(read_values(stream.read()), catalog, options.scope))
+            content = stream.read(LONGEST_LINE + 1)
+            if len(content) > LONGEST_LINE:
+                raise ValidationFailed(
+                    f"has more than {LONGEST_LINE:,} bytes; write one command per line into a .jsonl file"
+                )
+            rows = list(_read_events(read_values(content), catalog, options.scope))
         return FileRows(iter(rows), len(rows))
 
     return {**dict.fromkeys(JSON_LINES, read_lines), ".json": read_array}

@@ -17,6 +17,7 @@ from api.transfer.rows import RefusedRow
 from domain.dispatch.deciding import Decider
 from domain.dispatch.ports import LoadedState, StoredCommand
 from domain.kernel import Aggregate, Envelope, Event, Receipt
+from domain.kernel.errors import Unavailable
 from domain.testing import NOON
 from projections.testing import History
 from projections.views import agents, tasks, workflows
@@ -34,6 +35,7 @@ class MemoryBus:
         self.history = History()
         self._commands: dict[str, StoredCommand] = {}
         self._states: dict[str, LoadedState[Any]] = {}
+        self._remaining: int | None = None
         self._decider = Decider(CATALOG, self, lambda: NOON, lambda category: f"{category}-new")
 
     async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
@@ -51,7 +53,15 @@ class MemoryBus:
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
         self._decider.check_same(envelope, first)
 
+    def fail_after(self, commands: int | None) -> None:
+        """Raise Unavailable for all commands after this many; None for no failure."""
+        self._remaining = commands
+
     async def dispatch(self, envelope: Envelope) -> Receipt:
+        if self._remaining is not None:
+            if self._remaining == 0:
+                raise Unavailable("the process was killed")
+            self._remaining -= 1
         target = self._decider.target(envelope)
         if (first := self._commands.get(target.command_id)) is not None:
             self.check_same(envelope, first)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +34,14 @@ def _gzip(content: bytes) -> bytes:
     return gzip.compress(content, 9)
 
 
-@pytest.mark.parametrize("pack", [_gzip, compress], ids=["gzip", "zstd"])
+def _zip(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("log", content)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("pack", [_gzip, compress, _zip], ids=["gzip", "zstd", "zip"])
 @pytest.mark.parametrize(
     ("name", "unit", "reason"),
     [

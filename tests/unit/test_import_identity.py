@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from api.fleet.log_ids import derive_command_id
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope
+from domain.kernel.errors import Unavailable
 from domain.tasks.commands import CompleteTask, CreateTask
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from tests.helpers import log_files
@@ -66,6 +68,38 @@ def test_a_named_source_keeps_equal_rows_apart(log: MemoryImport) -> None:
         assert log.counts(log.run("other.csv", log_files.DAY_1, source=source)) == {"known": 2}
     assert set(log.workflows) == {"workflow-north::e1", "workflow-south::e1"}
     assert log.agents["agent-Ana"]["completed_tasks"] == 4
+
+
+@pytest.mark.parametrize("options", [{}, {"source": "b\udcff"}], ids=["file", "option"])
+def test_a_source_may_have_bytes_that_are_no_text(log: MemoryImport, options: dict[str, str]) -> None:
+    for number, name in enumerate(("a\udcfe.csv", "a\udcff.csv")):
+        content = f"{HEADER}\n77,Open,2024-03-0{number + 1}\n"
+        assert log.counts(log.run(name, content, **options)) == {"stored": 1}
+    assert len(log.workflows) == (1 if options else 2)
+
+
+CUT = f"""{HEADER},org:resource,lifecycle:transition,case:enddate
+c,Draft,2024-03-01T08:00:00Z,Ana,start,2024-03-02
+c,Draft,2024-03-01T09:00:00Z,Ben,complete,2024-03-02
+c,Check,2024-03-01T10:00:00Z,,suspend,2024-03-02
+d,Draft,2024-03-01T08:30:00Z,Ana,complete,
+d,Draft,2024-03-01T08:30:00Z,Ana,complete,
+"""
+
+
+@pytest.mark.parametrize("commands", range(22))
+def test_an_import_that_is_cut_off_after_any_command_is_completed_by_the_next(
+    tmp_path: Path, commands: int
+) -> None:
+    whole, cut = (MemoryImport(tmp_path) for _ in range(2))
+    whole.run("log.csv", CUT)
+    cut.bus.fail_after(commands)
+    with suppress(Unavailable):
+        cut.run("log.csv", CUT)
+    cut.bus.fail_after(None)
+    report = cut.run("log.csv", CUT)
+    assert (report.already_stored, report.refused) == (min(commands, len(whole.bus.history.commits)), 0)
+    assert (cut.tasks, cut.workflows, cut.agents) == (whole.tasks, whole.workflows, whole.agents)
 
 
 def test_cases_with_and_without_the_prefix_are_two(log: MemoryImport) -> None:
