@@ -38,8 +38,7 @@ class OwnAlerts:
 
     async def rows(self) -> Mapping[AlertName, Row]:
         """Return the rows of all alerts about nerve, also of resolved ones."""
-        states = {"state": [state.value for state in AlertState]}
-        rows = await find_rows(self._runtime.database, self._locator, states)
+        rows = await find_rows(self._runtime.database, self._locator, {"category": [CATEGORY]})
         return {
             AlertName(row["_tenant"], row["key"]): row for row in rows if row["key"].startswith(KEY_PREFIX)
         }

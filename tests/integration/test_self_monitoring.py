@@ -183,10 +183,16 @@ async def test_a_worker_watches_itself_where_alerts_are_served(settings: Setting
         assert await next_alert(alerts) == ("nerve:circuit:mail", "OPEN")
 
 
-async def test_nothing_is_watched_where_it_is_switched_off(settings: Settings) -> None:
-    """No report is written, and no lease taken."""
-    off = settings.model_copy(update={"self_monitoring": SelfMonitoringSettings(enabled=False)})
-    async with open_runtime(off, worker=True) as runtime:
-        runtime.metrics.processes.circuit("mail", True)
-        assert await runtime.database["worker_reports"].count_documents({}) == 0
-        assert await runtime.database["meta"].find_one({"_id": "self-monitoring"}) is None
+@pytest.mark.parametrize(
+    "changes",
+    [{"self_monitoring": SelfMonitoringSettings(enabled=False)}, {"contexts": CONTEXTS}],
+    ids=["off", "not served"],
+)
+async def test_nothing_is_watched_where_it_is_switched_off_or_alerts_are_not_served(
+    settings: Settings, changes: dict[str, Any]
+) -> None:
+    """No task is started."""
+    async with open_runtime(settings.model_copy(update=changes)) as runtime:
+        before = asyncio.all_tasks()
+        async with monitoring_itself(runtime, lambda: None):
+            assert asyncio.all_tasks() == before
