@@ -77,7 +77,10 @@ def test_each_call_of_a_port_is_recorded_by_itself(watched: Served) -> None:
 
 
 async def test_events_are_filtered_by_their_severity(watched: Served) -> None:
-    """Live and in pages; a type without one has none."""
+    """Live and in pages; the severity of an alert is that of its data, and most types have none."""
+    watched.do(
+        "raiseAlert", "STORED", key="disk", severity="CRITICAL", category="disk", message="It is full."
+    )
     async with watched.client() as client:
         await caught_up(client, "SeriousEvents")
         agent = watched.do("registerAgent", "STORED", name="Ada")["stream"]
@@ -92,7 +95,8 @@ async def test_events_are_filtered_by_their_severity(watched: Served) -> None:
     assert [each["severity"] for each in everything[:-1]] == [None] * (len(everything) - 1)
     for conditions, types in (
         ({"severities": ["ERROR"], "streams": [task]}, ["task.failed"]),
-        ({"severities": ["INFO", "CRITICAL"]}, []),
+        ({"severities": ["INFO"]}, []),
+        ({"severities": ["INFO", "CRITICAL"]}, ["alert.raised"]),
         ({"severities": ["ERROR"], "types": ["task.created", "task.failed"]}, ["task.failed"]),
         ({"severities": [], "streams": [task]}, []),
         ({"severities": ["WARNING"], "categories": ["task"]}, []),
