@@ -201,6 +201,12 @@ def test_without_credentials_and_signature_nothing_is_accepted(served: Served, l
     assert log.count_documents({}) == before
 
 
+def test_a_signature_admits_to_no_other_path(served: Served) -> None:
+    headers = {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
+    refused = served.post({"query": "{ __typename }"}, **headers)
+    assert code(refused) == (401, "UNAUTHENTICATED")
+
+
 def test_a_type_that_the_caller_may_not_send_is_one_that_does_not_exist(
     served: Served, log: Log, support: dict[str, str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -57,15 +57,19 @@ class CaptureRig:
         self.orders = orders
         self.states = CaptureStates(database, "default", SOURCE, foreign.full_name)
 
-    def capture(self) -> Capture:
+    def capture(self, on_progress: Callable[[CaptureProgress], None] = lambda progress: None) -> Capture:
         """Return a new capture, as another process would make it."""
-        return self.capture_of(self.foreign)
+        return self.capture_of(self.foreign, on_progress)
 
-    def capture_of(self, foreign: ForeignCollection) -> Capture:
+    def capture_of(
+        self,
+        foreign: ForeignCollection,
+        on_progress: Callable[[CaptureProgress], None] = lambda progress: None,
+    ) -> Capture:
         """Return a new capture of a collection under the name of this one."""
         states = CaptureStates(self._database, "default", SOURCE, foreign.full_name)
         recorder = ChangeRecorder(self.nerve.bus, Scope(), f"mongodb:{SOURCE}")
-        return Capture(foreign, SOURCE, Scope(), states, recorder, self.nerve.log)
+        return Capture(foreign, SOURCE, Scope(), states, recorder, self.nerve.log, on_progress)
 
     async def catch_up(self, *, copy_again: bool = False) -> CaptureProgress:
         """Capture until no change is left; return what was done."""

@@ -15,6 +15,7 @@ import pytest
 from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 
+from api.cdc.capture import CaptureProgress
 from api.cdc.foreign_collection import ChangesLost, open_foreign_collection
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.capture_rig import CaptureRig, open_capture_rig
@@ -76,6 +77,21 @@ async def test_a_collection_is_copied_and_its_changes_are_followed(rig: CaptureR
     assert await rig.rows() == rig.contents()
     third = await rig.catch_up()
     assert (third.copied, third.changes) == (0, 0)
+
+
+async def test_what_changes_while_the_collection_is_copied_is_not_lost(rig: CaptureRig) -> None:
+    """Also of documents that the copy has passed already."""
+    rig.orders.insert_many([{"_id": n, "total": n} for n in range(1_200)])
+
+    def write(progress: CaptureProgress) -> None:
+        if progress.is_copying and progress.documents == 500:
+            rig.orders.update_one({"_id": 0}, {"$set": {"total": -1}})
+            rig.orders.delete_many({"_id": {"$in": [1, 1_100]}})
+            rig.orders.insert_many([{"_id": -1}, {"_id": 1, "again": True}, {"_id": 2_000}])
+
+    await rig.capture(write).run(until_caught_up=True)
+    assert rig.orders.count_documents({}) == 1_201
+    assert await rig.rows() == rig.contents()
 
 
 async def test_every_type_of_values_is_what_the_collection_contains(rig: CaptureRig) -> None:
