@@ -161,7 +161,7 @@ class _FileImport:
 
     async def _import_commands(self, file: Path, show: Callable[[ImportReport], None]) -> ImportReport:
         runtime = self.runtime
-        options = replace(self.options, on_guess=lambda sentence: warn(f"{file.name} is read as {sentence}"))
+        options = replace(self.options, on_note=lambda note: warn(f"{file.name} {note}"))
         readers = {**PROCESS_LOG_READERS, **command_readers(runtime.catalog)}
         print_refused = partial(_print_refused, file)
         return await CommandImporter(self.bus, runtime.log, readers, show, print_refused, options).run(file)

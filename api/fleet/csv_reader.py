@@ -37,7 +37,7 @@ def read_csv(stream: BinaryIO, options: ImportOptions) -> Iterator[ProcessLogRow
     text = io.TextIOWrapper(stream, encoding, errors=errors, newline="")
     try:
         header = _read_header(text.readline().lstrip("\ufeff"), options)
-        options.on_guess(_describe(header, encoding))
+        options.on_note(f"is read as {_describe(header, encoding)}")
         yield from _rows(text, header, encoding)
     finally:
         text.detach()

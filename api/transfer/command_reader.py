@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from api.transfer.bounded_input import LONGEST_LINE
 from api.transfer.cloud_events import COMMAND_PREFIX, CloudEvent, command_of
@@ -31,6 +31,8 @@ from domain.kernel.errors import UnfitValue, ValidationFailed
 class CommandLine(CloudEvent):
     """A command of a file; its `id` becomes the command id."""
 
+    model_config = ConfigDict(extra="allow")
+
     id: str = Field(min_length=1, max_length=128)
     subject: Identifier | None = None
     data: dict[str, Any] | None = None
@@ -40,7 +42,7 @@ def command_readers(catalog: Catalog) -> Mapping[str, FileReader]:
     """Return the readers of files of commands, by suffix."""
 
     async def read_lines(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
-        return FileRows(_read_file(path, catalog, options.scope))
+        return FileRows(_read_file(path, catalog, options))
 
     async def read_array(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
         with open_file(path) as stream:
@@ -49,20 +51,22 @@ def command_readers(catalog: Catalog) -> Mapping[str, FileReader]:
                 raise ValidationFailed(
                     f"has more than {LONGEST_LINE:,} bytes; write one command per line into a .jsonl file"
                 )
-            rows = list(_read_events(read_values(content), catalog, options.scope))
+            rows = list(_read_events(read_values(content), catalog, options))
         return FileRows(iter(rows), len(rows))
 
     return {**dict.fromkeys(JSON_LINES, read_lines), ".json": read_array}
 
 
-def _read_file(path: Path, catalog: Catalog, scope: Scope) -> Iterator[PlannedRow | RefusedRow]:
+def _read_file(path: Path, catalog: Catalog, options: ImportOptions) -> Iterator[PlannedRow | RefusedRow]:
     with open_file(path) as stream:
-        yield from read_commands(stream, catalog, scope)
+        yield from read_commands(stream, catalog, options)
 
 
-def read_commands(stream: BinaryIO, catalog: Catalog, scope: Scope) -> Iterator[PlannedRow | RefusedRow]:
+def read_commands(
+    stream: BinaryIO, catalog: Catalog, options: ImportOptions
+) -> Iterator[PlannedRow | RefusedRow]:
     """Yield the command of each line, or those of each line's array; blank lines are skipped."""
-    return _read_events(_values_of_lines(stream), catalog, scope)
+    return _read_events(_values_of_lines(stream), catalog, options)
 
 
 def _values_of_lines(stream: BinaryIO) -> Iterator[tuple[int, Any]]:
@@ -82,21 +86,26 @@ def _values_of_lines(stream: BinaryIO) -> Iterator[tuple[int, Any]]:
 
 
 def _read_events(
-    values: Iterator[tuple[int, Any]], catalog: Catalog, scope: Scope
+    values: Iterator[tuple[int, Any]], catalog: Catalog, options: ImportOptions
 ) -> Iterator[PlannedRow | RefusedRow]:
     """Yield the command of each value; each has the line in which it begins."""
+    noted: set[str] = set()
     commands = {command.__name__: command for context in catalog.contexts for command in context.commands}
     for line, value in values:
         if isinstance(value, RefusedRow):
             yield value
             continue
         try:
-            envelope = _envelope(CommandLine.model_validate(value), commands, scope)
+            event = CommandLine.model_validate(value)
+            envelope = _envelope(event, commands, options.scope)
         except (ValidationError, UnfitValue) as error:
             yield RefusedRow(line, describe_error(error))
         except ValidationFailed as error:
             yield RefusedRow(line, str(error))
         else:
+            if new := (event.model_extra or {}).keys() - noted:
+                options.on_note(f"has attributes that are not stored: {', '.join(sorted(new))}")
+                noted |= new
             yield PlannedRow(line, (ImportStep(envelope),))
 
 

@@ -22,8 +22,8 @@ class ImportOptions:
 
     `source` distinguishes cases and rows that have the same numbers elsewhere; None is the name of the file.
     `columns` names the column of an attribute, `transitions` the transition that a lifecycle value stands
-    for. Encoding and delimiter are guessed if they are None. `on_guess` is called with a sentence that says
-    how the file is read, before anything is stored.
+    for. Encoding and delimiter are guessed if they are None. `on_note` is called with what the user should
+    know about the file: how it is read, before anything is stored, and what of it is not stored.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -32,7 +32,7 @@ class ImportOptions:
     transitions: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     delimiter: str | None = None
-    on_guess: Callable[[str], None] = lambda sentence: None
+    on_note: Callable[[str], None] = lambda note: None
 
 
 class FileRows(NamedTuple):

@@ -92,7 +92,7 @@ class MemoryImport:
     folder: Path
     bus: MemoryBus = field(default_factory=MemoryBus)
     refused: list[RefusedRow] = field(default_factory=list)
-    guesses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def run(self, name: str, content: str | bytes, **options: Any) -> ImportReport:
         """Import a file with this content; the rows that were refused are in `refused`."""
@@ -107,7 +107,7 @@ class MemoryImport:
             self.bus,
             READERS,
             on_refused=self.refused.append,
-            options=ImportOptions(on_guess=self.guesses.append, **options),
+            options=ImportOptions(on_note=self.notes.append, **options),
         )
 
     def counts(self, report: ImportReport) -> dict[str, int]:

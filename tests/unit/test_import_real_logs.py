@@ -38,9 +38,9 @@ def test_columns_with_common_names_are_guessed_and_printed(log: MemoryImport) ->
         "register": {"costs": "50"},
         "check": {"costs": "20"},
     }
-    assert log.guesses == [
-        "utf-8, separated by semicolons; case is 'case_id', activity is 'activity', time is 'timestamp',"
-        " resource is 'worker'"
+    assert log.notes == [
+        "is read as utf-8, separated by semicolons; case is 'case_id', activity is 'activity',"
+        " time is 'timestamp', resource is 'worker'"
     ]
 
 
@@ -192,6 +192,14 @@ def test_cloudevents_with_encoded_data_are_read_and_an_impossible_time_is_refuse
     assert log.counts(log.run("events.jsonl", log_files.COMMANDS)) == {"stored": 2, "refused": 1}
     assert (log.refused[0].line, log.refused[0].reason[:5]) == (2, "time:")
     assert {task: row["title"] for task, row in log.tasks.items()} == {"task-x1": "Pack", "task-x2": "Ship"}
+
+
+def test_attributes_of_cloudevents_that_are_not_stored_are_named_once(log: MemoryImport) -> None:
+    event = log_files.BATCH[1:-1].replace('"id": "4"', '"id": "4", "correlationid": "case-7"')
+    other = event.replace('"4"', '"5"').replace("x3", "x4")[:-1] + ', "partitionkey": "p", "urgent": true}'
+    last = event.replace('"4"', '"6"').replace("x3", "x5")[:-1] + ', "urgent": false}'
+    assert log.counts(log.run("events.jsonl", "\n".join((event, other, last)))) == {"stored": 3}
+    assert log.notes == ["has attributes that are not stored: partitionkey, urgent"]
 
 
 def test_a_batch_of_cloudevents_is_read(log: MemoryImport) -> None:

@@ -178,7 +178,7 @@ EVENT: dict[str, Any] = {
 
 def cloudevents(*lines: Any) -> list[PlannedRow | RefusedRow]:
     encoded = b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in lines)
-    return list(read_commands(io.BytesIO(encoded), CATALOG, Scope("acme")))
+    return list(read_commands(io.BytesIO(encoded), CATALOG, ImportOptions(Scope("acme"))))
 
 
 def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:

@@ -13,8 +13,9 @@ import pytest
 from api.encoding import encode
 from api.event_json import event_json
 from api.transfer.command_reader import read_commands
+from api.transfer.import_options import ImportOptions
 from api.transfer.rows import PlannedRow, RefusedRow
-from domain.kernel import Catalog, Event, RecordedEvent, Scope
+from domain.kernel import Catalog, Event, RecordedEvent
 from domain.kernel.schemas import event_schema
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
@@ -110,7 +111,7 @@ def command_line(details: dict[str, Any], **more: Any) -> bytes:
 
 
 def test_a8_a_command_with_every_type_is_imported():
-    (row,) = read_commands(io.BytesIO(command_line(as_json(WRITTEN)["details"])), CATALOG, Scope())
+    (row,) = read_commands(io.BytesIO(command_line(as_json(WRITTEN)["details"])), CATALOG, ImportOptions())
     assert isinstance(row, PlannedRow), row
     command = row.steps[0].envelope.command
     assert command == WriteInvoice(id="invoice-1", details=DETAILS, remark=None)
@@ -127,6 +128,6 @@ def test_a8_a_command_with_every_type_is_imported():
 )
 def test_a_command_with_a_wrong_text_is_refused_with_its_field(change: dict[str, Any], reason: str):
     line = command_line({**as_json(WRITTEN)["details"], **change})
-    (row,) = read_commands(io.BytesIO(line), CATALOG, Scope())
+    (row,) = read_commands(io.BytesIO(line), CATALOG, ImportOptions())
     assert isinstance(row, RefusedRow)
     assert row.reason.startswith(reason)
