@@ -136,7 +136,8 @@ class Decider:
         return await self._decide_in(await self._load(envelope, target, reload=True), envelope, target)
 
     async def _load(self, envelope: Envelope, target: Target, *, reload: bool) -> LoadedState[Any]:
-        if envelope.command.creates and not reload:
+        command = envelope.command
+        if command.creates and not command.changes and not reload:
             # A stream to be created rarely exists: the version guard finds it sooner than a read would.
             return LoadedState(target.kind(), 0, fresh=target.is_new)
         return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=reload)

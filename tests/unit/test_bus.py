@@ -9,11 +9,23 @@ from typing import Any
 
 import pytest
 
+from domain import meters
 from domain.agents.commands import ChangeAgentState, RegisterAgent, RetireAgent
 from domain.agents.events import AgentState
 from domain.dispatch.bus import Handler
-from domain.kernel import AlreadyExists, Command, Envelope, InvariantViolated, NotFound, Receipt, Scope
+from domain.kernel import (
+    AlreadyExists,
+    Catalog,
+    Command,
+    Envelope,
+    InvariantViolated,
+    NotFound,
+    Receipt,
+    RecordedEvent,
+    Scope,
+)
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
+from domain.meters.commands import ReportReading
 from domain.tasks.commands import AssignTask, CompleteTask, CreateTask, StartTask
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from tests.helpers.wired_bus import Wired, wired
@@ -246,3 +258,18 @@ async def test_middleware_wraps_dispatch_in_its_order_and_may_refuse(mongo_url: 
         "outer RetireAgent",
         "inner RetireAgent",
     ]
+
+
+async def test_a_put_command_is_decided_in_the_cached_state_of_its_stream(
+    mongo_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stream mostly exists: to take it for a new one would cost a conflict and two reads each time."""
+    async with wired(mongo_url, database, catalog=Catalog([meters.context])) as nerve:
+        first = await nerve.send(ReportReading(id="reporter-1", name="load", value=1.0))
+
+        async def read(*_: Any, **__: Any) -> list[RecordedEvent]:
+            raise AssertionError("the stream was read")
+
+        monkeypatch.setattr(nerve.log, "stream", read)
+        second = await nerve.send(ReportReading(id="reporter-1", name="load", value=2.0))
+        assert (first.version, second.version) == (1, 2)
