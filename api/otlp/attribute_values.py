@@ -23,6 +23,8 @@ LONGEST_NAME = 100
 
 def plain_value(value: AnyValue, depth: int = 0) -> JsonValue:
     """Return the whole value as JSON; None for bytes, and for what JSON or the log cannot represent."""
+    if text := value.string_value:
+        return text  # Most values are texts.
     kind = value.WhichOneof("value")
     read = None if kind is None or depth > DEEPEST else _READERS.get(kind)
     return None if read is None else read(value, depth)

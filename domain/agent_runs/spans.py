@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +25,7 @@ AGENT_OPERATIONS = frozenset({"invoke_agent"})
 TOOL_OPERATIONS = frozenset({"execute_tool"})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400_000_000_000
 
 
 class SpanKind(StrEnum):
@@ -126,6 +128,16 @@ class SpanReport(BaseModel):
 def moment(nanoseconds: int) -> datetime:
     """Return the time of a number of nanoseconds since 1970, in milliseconds."""
     return _EPOCH + timedelta(milliseconds=nanoseconds // 1_000_000)
+
+
+def day_of(nanoseconds: int) -> str:
+    """Return the date in UTC of a number of nanoseconds since 1970."""
+    return _date(nanoseconds // _DAY)
+
+
+@lru_cache(100)
+def _date(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def elapsed_seconds(start_nano: int, end_nano: int) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.agent_runs.spans import Span, moment
+from domain.agent_runs.spans import Span, day_of
 from domain.kernel.fields import Int64
 
 COST_STEP = Decimal("0.000000000001")
@@ -31,8 +31,9 @@ class Usage:
 
     def plus(self, other: Usage, sign: int = 1) -> Usage:
         """Return the sum of both, or with a `sign` of -1 the difference; day and model are this one's."""
-        return replace(
-            self,
+        return Usage(
+            day=self.day,
+            model=self.model,
             agent_calls=self.agent_calls + sign * other.agent_calls,
             model_calls=self.model_calls + sign * other.model_calls,
             tool_calls=self.tool_calls + sign * other.tool_calls,
@@ -56,7 +57,7 @@ def usage_of(span: Span) -> Usage | None:
     if not (agent or model or tool or span.is_error):
         return None
     return Usage(
-        day=moment(span.start_nano).date().isoformat(),
+        day=day_of(span.start_nano),
         model=span.model if model else None,
         agent_calls=int(agent),
         model_calls=int(model),

@@ -10,7 +10,7 @@ from uuid import uuid4
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from api.ids import now
-from eventstore.mongo.driver import Collection, open_client
+from eventstore.mongo.driver import Collection, Database, Document, open_client
 from eventstore.mongo.log_collections import LogCollections
 from tests.bench.harness import ROUNDS, Benchmark, Contender, Contest, Figure
 from tests.bench.load import PATIENCE, load
@@ -50,14 +50,14 @@ def requests(seed: int) -> list[bytes]:
 class Exported:
     """An exporter, and afterwards the very documents that the log stored, for bare motor to insert."""
 
-    def __init__(
-        self, port: int, turns: Iterator[Sequence[bytes]], log: Collection, bare: Collection
-    ) -> None:
+    def __init__(self, port: int, turns: Iterator[Sequence[bytes]], log: Collection, bare: Database) -> None:
         self._port = port
         self._turns = turns
         self._log = log
-        self._bare = bare
+        self._commits = LogCollections.of(bare).log
+        self._spans = bare["spans"]
         self._copied = 0
+        self._stored: list[Document] = []
 
     async def export(self) -> Figure:
         """Send the requests of a turn."""
@@ -65,14 +65,25 @@ class Exported:
         figure = await load(self._port, iter(sent), CONNECTIONS, PATIENCE, is_complete)
         return Figure(figure.value * TRACES * SPANS / len(sent), figure.busy)
 
-    async def bare_inserts(self) -> Figure:
-        stored = await self._log.find({"_id": {"$gt": self._copied}}).sort([("_id", 1)]).to_list(None)
-        self._copied = stored[-1]["_id"]
-        with on_subject_core():
-            start = time.perf_counter()
-            for place in range(0, len(stored), GROUP):
-                await self._bare.insert_many(stored[place : place + GROUP], ordered=False)
-            return Figure(TRACES * SPANS / (time.perf_counter() - start))
+    async def bare_commits(self) -> Figure:
+        """Insert the commits of the last turn, as many spans in a document as there are in a commit."""
+        self._stored = await self._log.find({"_id": {"$gt": self._copied}}).sort([("_id", 1)]).to_list(None)
+        self._copied = self._stored[-1]["_id"]
+        return await _insert(self._commits, self._stored)
+
+    async def bare_spans(self) -> Figure:
+        """Insert the spans of the last turn, each in a document of its own."""
+        events = [event for commit in self._stored for event in commit["events"]]
+        spans = [{**event, "_id": event["id"]} for event in events if "span" in event["data"]]
+        return await _insert(self._spans, spans)
+
+
+async def _insert(collection: Collection, documents: list[Document]) -> Figure:
+    with on_subject_core():
+        start = time.perf_counter()
+        for place in range(0, len(documents), GROUP):
+            await collection.insert_many(documents[place : place + GROUP], ordered=False)
+        return Figure(TRACES * SPANS / (time.perf_counter() - start))
 
 
 def is_complete(body: bytes) -> bool:
@@ -88,12 +99,13 @@ async def _spans(machine: Machine) -> AsyncIterator[Contest]:
         environment = {**machine.settings(name), "NERVE_CONTEXTS": CONTEXTS}
         port = stack.enter_context(machine.serving("tests.bench.subject:usual", environment))
         client = await stack.enter_async_context(open_client(machine.mongo_url))
-        bare = LogCollections.of(client[f"{name}_bare"])
-        await bare.prepare(now())
-        exported = Exported(port, iter(turns), client[name]["log"], bare.log)
+        bare = client[f"{name}_bare"]
+        await LogCollections.of(bare).prepare(now())
+        exported = Exported(port, iter(turns), client[name]["log"], bare)
         yield Contest(
             Contender(f"/v1/traces, {BATCH} spans a request", exported.export),
-            Contender(f"motor insert_many of the same, {GROUP} each", exported.bare_inserts),
+            Contender(f"motor insert_many of the same commits, {GROUP} each", exported.bare_commits),
+            (Contender(f"motor insert_many of the same spans, {GROUP} each", exported.bare_spans),),
         )
 
 

@@ -22,6 +22,8 @@ TOOLS = ("search", "refund")
 PRICES = {"gpt-4.1": {"input": "2.00", "output": "8.00"}, "openai/o3": {"input": "0.123456", "output": "1"}}
 """Prices of a million tokens; one of the models has none."""
 
+CONTENT = {"gen_ai.input.messages": '[{"role": "user", "content": "I am Jane"}]'}
+
 BEGIN = 1_770_000_000_123_456_789
 """The time of the first span; traces go on into the next day."""
 
@@ -58,6 +60,8 @@ def agent_traces(traces: int, spans: int, seed: int = 7, begin: int = BEGIN) -> 
         for place in range(1, spans):
             context = set_span_in_context(random.choice(parents))
             name, attributes = _operation(random)
+            if random.random() < 0.05:
+                attributes |= CONTENT
             kind = SpanKind.CLIENT if "chat" in name else SpanKind.INTERNAL
             start = first + place * 1_000_003
             span = tracer.start_span(name, context, kind, attributes, start_time=start)
@@ -82,7 +86,7 @@ def _operation(random: Random) -> tuple[str, dict[str, Any]]:
         case 1 | 2 | 3:
             tool = random.choice(TOOLS)
             attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool}
-            return f"execute_tool {tool}", {**attributes, "gen_ai.tool.call.arguments": '{"of": "jane"}'}
+            return f"execute_tool {tool}", attributes
         case 4:
             return "GET", {"http.url": "https://example.org/jane"}
         case _:
@@ -95,7 +99,6 @@ def _operation(random: Random) -> tuple[str, dict[str, Any]]:
                 "gen_ai.usage.input_tokens": random.randrange(5_000),
                 "gen_ai.usage.output_tokens": random.randrange(500),
                 "gen_ai.response.finish_reasons": ["stop"],
-                "gen_ai.input.messages": '[{"role": "user", "content": "I am jane"}]',
             }
 
 

@@ -25,6 +25,7 @@ from pymongo import MongoClient
 
 from api.settings import Settings
 from tests.helpers.agent_traces import (
+    CONTENT,
     PRICES,
     ExpectedUsage,
     agent_traces,
@@ -141,7 +142,7 @@ def check_run(run: dict[str, Any], trace_id: str, trace: list[ReadableSpan]) -> 
         assert (node["parentId"], node["name"]) == (parent, span.name)
         assert (node["kind"], node["status"]) == (span.kind.name, span.status.status_code.name)
         assert int(node["startNano"]) == span.start_time
-        assert ("gen_ai.input.messages" in str(node["content"])) == (node["operation"] == "chat")
+        assert ("I am Jane" in str(node["content"])) == (CONTENT.items() <= (span.attributes or {}).items())
 
 
 def days(nerve: Served, query: str = DAYS) -> dict[tuple[str, str, str | None], ExpectedUsage]:
@@ -221,6 +222,38 @@ def traced_spans(nerve: Served, correlation: str) -> int:
     """Return the number of spans that the trace of a correlation shows."""
     trace = nerve.ask("query ($id: ID!) { trace(correlationId: $id) { nodes { name } } }", id=correlation)
     return [node["name"] for node in trace["trace"]["nodes"]].count("agentrun.span_recorded")
+
+
+def test_the_content_of_an_erased_person_is_null_and_later_spans_have_none(nerve: Served) -> None:
+    trace = uuid4().hex
+    send_content(nerve, trace, "00000000000000a1")
+    eventually(lambda: content_of(nerve, trace) == {"00000000000000a1": True})
+    nerve.do("eraseSubject", "STORED", subject="user-jane", reason="she asked for it")
+    eventually(lambda: content_of(nerve, trace) == {"00000000000000a1": False})
+    send_content(nerve, trace, "00000000000000a2")
+    erased = {"00000000000000a1": False, "00000000000000a2": False}
+    eventually(lambda: content_of(nerve, trace) == erased)
+
+
+def send_content(nerve: Served, trace: str, span_id: str) -> None:
+    attributes = {"user.id": "user-jane", **CONTENT}
+    span = {
+        "traceId": trace,
+        "spanId": span_id,
+        "name": "chat",
+        "startTimeUnixNano": 1,
+        "endTimeUnixNano": 2,
+        "attributes": [{"key": key, "value": {"stringValue": text}} for key, text in attributes.items()],
+    }
+    sent = nerve.http.post("/v1/traces", json={"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+    assert (sent.status_code, sent.json()) == (200, {})
+
+
+def content_of(nerve: Served, trace: str) -> dict[str, bool]:
+    """Return the ids of the spans of a trace, and whether their content is shown."""
+    query = "query ($id: ID!) { spans(filter: { runId: { eq: $id } }) { nodes { spanId content } } }"
+    nodes = nerve.ask(query, id=f"agentrun-{trace}")["spans"]["nodes"]
+    return {node["spanId"]: node["content"] is not None for node in nodes}
 
 
 @pytest.mark.parametrize("example", code_blocks(PAGE, "yaml"))
