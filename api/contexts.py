@@ -21,7 +21,7 @@ from api.context_checks import (
 )
 from api.port_requests import port_requests
 from api.settings import Settings
-from domain.builtin import apikeys, deadletters, revocations, tenants
+from domain.builtin import apikeys, deadletters, revocations, tenants, webhooks
 from domain.kernel import Catalog, Context
 from domain.kernel.code_locations import user_location
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
@@ -30,12 +30,19 @@ from domain.process import Policy, policy_events
 from domain.process.context import ProcessContext
 from projections.builtin import api_keys
 from projections.builtin import revocations as revocations_view
+from projections.builtin import webhooks as webhooks_view
 from projections.builtin.port_calls import port_call_view
 from projections.builtin.processes import process_view
 from projections.kernel import View
 from projections.kernel.view_checks import check_defaults, check_row_id
 
-BUILTIN = (deadletters.context, apikeys.context, revocations.context, tenants.context)
+BUILTIN = (
+    deadletters.context,
+    apikeys.context,
+    revocations.context,
+    tenants.context,
+    webhooks.context,
+)
 """nerve's own contexts, which are always registered."""
 
 _CHECKOUT = Path(__file__).parents[1]
@@ -180,6 +187,7 @@ def _with_builtin_views(catalog: Catalog, views: Sequence[View[Any]]) -> Sequenc
         builtin["calls of outside ports"] = port_call_view(processes)
     builtin["API keys"] = api_keys.view
     builtin["the end of access"] = revocations_view.view
+    builtin["webhooks"] = webhooks_view.view
     names = {view.name for view in views}
     for purpose, view in builtin.items():
         if view.name in names:

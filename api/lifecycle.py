@@ -164,8 +164,10 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCall
         stack.push_async_callback(part.stop)
     # Only workers need the client of ports over HTTP, which takes long to import.
     from api.process_runtime import running_processes
+    from api.publishing_runtime import running_publishers
 
     await stack.enter_async_context(running_processes(runtime))
+    await stack.enter_async_context(running_publishers(runtime))
     archive_failure = await _start_archiving(runtime, stack)
     await stack.enter_async_context(monitoring_itself(runtime, archive_failure))
     if settings.metrics_port is not None:

@@ -22,6 +22,7 @@ from api.position_seal import PositionSeal
 from api.process_operator import ProcessOperator
 from api.settings import Settings
 from api.view_parts import ViewParts
+from api.webhooks.conditions import WebhookConditions
 from domain.dispatch import CommandBus, ConditionHandlers, Middleware
 from domain.dispatch.middleware import (
     check_envelope,
@@ -135,7 +136,9 @@ class Runtime:
     @cached_property
     def conditions(self) -> ConditionHandlers:
         erasure, tenants = Erasure(self.log.keys), TenantConditions(self.database)
-        return condition_handlers(erasure, self.claim_upkeep, self.dead_letters, tenants)
+        handlers = condition_handlers(erasure, self.claim_upkeep, self.dead_letters, tenants)
+        settings = self.settings.webhook_settings
+        return WebhookConditions(settings, self.database, self.log, now).add_to(handlers)
 
     @cached_property
     def claims(self) -> Claims:

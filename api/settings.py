@@ -30,6 +30,7 @@ from api.secret_settings import Environment, refuse_secrets
 from api.self_monitoring_settings import SelfMonitoringSettings
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
 from api.tracing_settings import TracingSettings
+from api.webhook_settings import PublishingSettings
 from domain.kernel.errors import ConfigurationError
 from subscriptions.consumers.group import LEASE_TIME
 
@@ -37,7 +38,7 @@ _LISTS = ("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", "tr
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
-class Settings(PersonalDataSettings, ArchiveSettings, LimitSettings):
+class Settings(PublishingSettings, PersonalDataSettings, ArchiveSettings, LimitSettings):
     """The settings of a process. Each field is also the environment variable ``NERVE_<FIELD>``."""
 
     model_config = SettingsConfigDict(

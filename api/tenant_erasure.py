@@ -16,6 +16,7 @@ from eventstore.mongo.driver import refused_if_forbidden, unavailable_if_down
 from eventstore.tenants.erasure import TenantEraser
 from projections.querying.tenant_rows import delete_tenant_rows
 from subscriptions.processes.open_work import delete_open_work
+from subscriptions.publishing.removal import delete_webhook_state
 
 VIEW_TIMEOUT = 60.0
 """Seconds to wait until views have passed the erased commits."""
@@ -62,4 +63,5 @@ async def _delete_derived(runtime: Runtime, tenant: str) -> tuple[int, int]:
         await runtime.database[KEY_USES].delete_many({"_id.tenant": tenant})
         await runtime.database[AUDIT_READS].delete_many({"tenant": tenant})
         await runtime.database[CAPTURES].delete_many({"_id.tenant": tenant})
+    await delete_webhook_state(runtime.database, tenant)
     return rows, await delete_open_work(runtime.database, tenant)

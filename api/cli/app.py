@@ -39,6 +39,7 @@ PANELS: dict[str, dict[str, str]] = {
         "access": "access:app",
         "processes": "processes:app",
         "dead-letters": "dead_letters:app",
+        "webhooks": "webhooks:app",
         "verify": "verify:verify",
         "adopt": "adopt:adopt",
         "secure": "secure:secure",

@@ -29,6 +29,7 @@ from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.fields.view_subscriptions import MessageTypes, subscriptions
 from api.graphql.fields.viewer import viewer_field
+from api.graphql.fields.webhook_queries import webhook_fields
 from api.graphql.identity import check_ids, id_look_up
 from api.graphql.link_checks import check_links
 from api.graphql.plain_values import use_plain_values
@@ -41,6 +42,7 @@ from domain.kernel import Catalog, Command
 from domain.process.commands import INSTANCE_COMMANDS
 from projections.builtin.api_keys import NAME as API_KEYS
 from projections.builtin.processes import NAME as PROCESSES
+from projections.builtin.webhooks import NAME as WEBHOOKS
 from projections.kernel.view import View
 
 NODE_ID = "An id that is unique among all nodes."
@@ -86,6 +88,9 @@ class SchemaBuilder:
         self._add_log_fields()
         if API_KEYS in shapes:
             self._add("Query", key_uses_field())
+        if WEBHOOKS in shapes:
+            for field in webhook_fields(self._types):
+                self._add("Query", field)
         self._add("Query", viewer_field())
         return self._schema(list(rows.values()))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 import orjson
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientSession
 from standardwebhooks import Webhook
 
 from api.port_settings import HttpPortSettings
-from api.ports.public_sockets import PrivateAddress, open_public_socket
+from api.ports.http_client import describe_failure, has_private_address, open_session
 from api.ports.replies import INVALID_REPLY, fit_reply, read_reply
 from domain.dispatch.trace_context import current_trace_context
 from domain.kernel.fields import Json
@@ -55,7 +55,8 @@ class HttpPort:
 
     async def _post(self, key: str, body: bytes) -> Json:
         if self._session is None:
-            self._session = _open_session(self._settings)
+            settings = self._settings
+            self._session = open_session(allow_private=settings.allow_private, timeout=settings.timeout)
         async with self._session.post(
             self._settings.url.get_secret_value(),
             data=body,
@@ -98,26 +99,11 @@ class HttpPort:
     def _failure(self, error: aiohttp.ClientError) -> PortUnavailable | PortRefused:
         """Return the error for an attempt without a response. Its text contains no part of the URL's path."""
         host = self._settings.host
-        match error:
-            case aiohttp.ClientConnectorCertificateError():
-                reason = f"the certificate of {host} is not valid: {error.certificate_error}"
-            case aiohttp.ClientConnectorError(os_error=PrivateAddress()):
-                return PortRefused(
-                    "ADDRESS_REFUSED",
-                    f"the host {host} of the port {self._name} has a private address; if that is intended, "
-                    f"set allow_private: true in ports.{self._name}",
-                )
-            case aiohttp.ClientConnectorError():
-                reason = f"cannot connect to {host}: {error.os_error.strerror or error.os_error}"
-            case _:
-                reason = f"the connection to {host} failed ({type(error).__name__})"
+        if has_private_address(error):
+            return PortRefused(
+                "ADDRESS_REFUSED",
+                f"the host {host} of the port {self._name} has a private address; if that is intended, "
+                f"set allow_private: true in ports.{self._name}",
+            )
+        reason = describe_failure(host, error)
         return PortUnavailable(f"the port {self._name} is not available: {reason}")
-
-
-def _open_session(settings: HttpPortSettings) -> ClientSession:
-    return ClientSession(
-        connector=TCPConnector(socket_factory=None if settings.allow_private else open_public_socket),
-        cookie_jar=DummyCookieJar(),
-        timeout=ClientTimeout(total=settings.timeout),
-        auto_decompress=False,
-    )

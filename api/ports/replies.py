@@ -31,7 +31,7 @@ def read_reply(port: str, status: int, body: bytes, retry_after: str | None, now
 
     Raises PortUnavailable for a status that passes, PortRefused for every other one.
     """
-    if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if is_transient(status):
         raise PortUnavailable(
             f"the port {port} answered {_title(status)}; the request is sent again",
             read_retry_after(retry_after, now),
@@ -68,6 +68,11 @@ def fit_reply(request: Request[Any], reply: Json) -> Json:
         f"the port {request.port} replied to {type(request).__name__} with what is no {declared.__name__} "
         f"({reason}); it may have carried out the request",
     )
+
+
+def is_transient(status: int) -> bool:
+    """Return whether the same request may be accepted later, because the server could not handle it."""
+    return status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def read_retry_after(text: str | None, now: datetime) -> float | None:

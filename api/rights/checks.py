@@ -19,6 +19,8 @@ from projections.kernel.view import View
 from projections.storage.rows import slots
 from subscriptions.consumers.state import CONSUMERS
 from subscriptions.processes.open_work import PROCESS_WORK
+from subscriptions.publishing.attempt_log import WEBHOOK_ATTEMPTS
+from subscriptions.publishing.deliveries import WEBHOOK_DELIVERIES
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,18 @@ def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
     """Return the rights that each role needs on each collection."""
     rows = (slot for view in views for slot in slots(view))
     return collection_rights(
-        [AUDIT_READS, CAPTURES, CONSUMERS, DEAD_LETTERS, KEY_USES, PROCESS_WORK, WORKER_REPORTS, *rows]
+        [
+            AUDIT_READS,
+            CAPTURES,
+            CONSUMERS,
+            DEAD_LETTERS,
+            KEY_USES,
+            PROCESS_WORK,
+            WEBHOOK_ATTEMPTS,
+            WEBHOOK_DELIVERIES,
+            WORKER_REPORTS,
+            *rows,
+        ]
     )
 
 

@@ -18,15 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
+from api.cloud_events import cloud_attributes, cloud_data
 from api.encoding import encode
-from api.event_json import event_json
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
-from domain.kernel.personal import carried_subjects, personal_fields, put_personal
-from domain.kernel.rfc3339 import write_moment
-from domain.kernel.unreadable import describe_unreadable
 
 
 def commit_lines(
@@ -50,63 +46,10 @@ def commit_lines(
 
 def _to_line(event: RecordedEvent, shared: Mapping[str, Any], *, personal: bool) -> bytes:
     """Return the line of an event; `shared` are attributes that all events of its commit have."""
-    line = _attributes(event, shared) | {"data": _data(event, personal=personal)}
+    line = cloud_attributes(event, shared) | {"data": cloud_data(event, personal=personal)}
     try:
         return encode(line) + b"\n"
     except TypeError as error:
         raise ValidationFailed(
             f"the event {event.type!r} at position {event.position} cannot be written as JSON: {error}"
         ) from None
-
-
-def _attributes(event: RecordedEvent, shared: Mapping[str, Any]) -> dict[str, Any]:
-    info = event.commit
-    attributes = {
-        "specversion": "1.0",
-        "id": event.id,
-        "source": f"/nerve/{quote(info.tenant, safe='')}",
-        "type": event.type,
-        "subject": info.stream,
-        "time": write_moment(event.time),
-        "recordedtime": None if info.occurred is None else write_moment(info.at),
-        "firstrecordedtime": None if info.recorded is None else write_moment(info.recorded),
-        "datacontenttype": "application/json",
-        "tenant": info.tenant,
-        "category": info.category,
-        **shared,
-        "eventindex": event.place,
-        "streamversion": event.version,
-        "revision": event.revision,
-        "command": info.command,
-        "commandid": info.command_id,
-        "correlationid": info.correlation,
-        "causationid": info.causation,
-        "actor": info.actor,
-        "authentication": info.authentication,
-        "origin": info.source,
-    }
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
-def _data(event: RecordedEvent, *, personal: bool) -> Mapping[str, Any]:
-    if event.payload is None:
-        if event.subjects:
-            raise ValidationFailed(
-                f"cannot be exported, because it has personal data: {describe_unreadable(event)}"
-            )
-        return event.data
-    values = event_json(event)
-    kind = type(event.payload)
-    # In the order in which the fields are declared and stored; an upcaster may use another order.
-    data = {name: values[name] for name in kind.model_fields if name in values}
-    personal_names = personal_fields(kind)
-    if personal:
-        return {
-            name: value for name, value in data.items() if value is not None or name not in personal_names
-        }
-    put_personal(data, dict.fromkeys(carried_subjects(event.payload)))
-    return {
-        name: None if name in personal_names else data[name]
-        for name in kind.model_fields
-        if name in data or name in personal_names
-    }

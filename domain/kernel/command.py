@@ -112,8 +112,8 @@ class Scope:
     """The tenant and the caller of an operation. A tenant never sees the data of another.
 
     `authentication` is the way in which the caller proved to be the `actor`: ``jwt``, ``key:`` and the id of
-    an API key, ``cli``, ``process`` or ``policy``; None without authentication. `client` is the network
-    address of the caller, where the settings ask for it.
+    an API key, ``cli``, ``process``, ``policy`` or ``webhook``; None without authentication. `client` is the
+    network address of the caller, where the settings ask for it.
     """
 
     tenant: str = "default"

@@ -24,6 +24,10 @@ class LogSecrets:
         """Return the key of the digests of commands; it never changes."""
         return await self._key("digest_key")
 
+    async def webhook_key(self) -> bytes:
+        """Return the key from which the secrets of webhooks are derived; it never changes."""
+        return await self._key("webhook_key")
+
     async def renew_position_key(self) -> None:
         """Make another key for positions. Running processes keep the one that they have."""
         with unavailable_if_down():

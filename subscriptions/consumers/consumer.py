@@ -68,6 +68,14 @@ class DeferringHandler(CommitHandler, Protocol):
         """Stop all work; called after the last batch. `begin` may follow."""
 
 
+@runtime_checkable
+class InterruptibleHandler(DeferringHandler, Protocol):
+    """A handler whose `handle` may wait for long, such as for an outside service."""
+
+    def interrupt(self) -> None:
+        """Make `handle` return at once, though it has not taken all commits; `settle` knows which."""
+
+
 class Consumer:
     """Passes the log to a handler under one lease, and saves the checkpoint after each batch.
 
@@ -127,6 +135,8 @@ class Consumer:
     def leave(self) -> None:
         """Finish the batch in hand, and begin no other."""
         self._is_leaving = True
+        if self._is_busy and isinstance(self._handler, InterruptibleHandler):
+            self._handler.interrupt()
         for loop in self._loops:
             if loop is not self._consuming or not self._is_busy:
                 loop.cancel()

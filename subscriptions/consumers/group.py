@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -46,7 +46,7 @@ class ConsumerDefinition(NamedTuple):
     `output` describes what the handler makes: see `Generation.output`. `can_continue` returns whether the
     handler can go on with a generation of some code; otherwise its partitions are leased and stand still.
     `observe` is called with the consumer's state each time it is read. With `starts_at_head` the consumer's
-    first generation begins after what is in the log then.
+    first generation begins after what is in the log then, with `find_start` after the position it returns.
 
     `lead`, if given, runs at the same time as the handler of a generation's first partition, as long as that
     is leased: so one process does what must be done once for a generation. It is cancelled when the loss of
@@ -61,6 +61,7 @@ class ConsumerDefinition(NamedTuple):
     can_continue: Callable[[str], bool] = lambda code: True
     observe: Callable[[ConsumerState], Coroutine[Any, Any, None]] | None = None
     starts_at_head: bool = False
+    find_start: Callable[[], Awaitable[int]] | None = None
 
 
 class ConsumerGroup:
@@ -87,8 +88,8 @@ class ConsumerGroup:
         partitions: int = 1,
         builds: int | None = None,
     ) -> None:
-        self._definitions = consumers
-        self._codes = {name: definition.code for name, definition in consumers.items()}
+        self._definitions = self._next_definitions = consumers
+        self._codes: Mapping[str, str] = {}
         self._feed = feed
         self._checkpoints = checkpoints
         self._generations = Generations(database)
@@ -98,13 +99,13 @@ class ConsumerGroup:
         self._partitions = partitions
         self._builds = builds
         self._running: dict[PartitionKey, Consumer] = {}
-        listener = wakeups.listen(CONSUMERS_TOPIC)
+        self._listener = wakeups.listen(CONSUMERS_TOPIC)
         self._loop = BackgroundLoop(
             self._look,
             "leases are neither taken nor extended",
             logger,
             backoff=Backoff(cap=self._pause),
-            sleep=lambda pause: listener.wait(pause, beyond=0),
+            sleep=lambda pause: self._listener.wait(pause, beyond=0),
         )
 
     @property
@@ -116,6 +117,11 @@ class ConsumerGroup:
     def leases(self) -> Sequence[PartitionLease]:
         """The leases of these partitions; may be read in another thread while the event loop is blocked."""
         return [consumer.lease for consumer in list(self._running.values())]
+
+    def replace_consumers(self, consumers: Mapping[str, ConsumerDefinition]) -> None:
+        """Work on these consumers from the next look on, which begins at once, and leave all others."""
+        self._next_definitions = consumers
+        self._listener.notify(1)
 
     async def start(self) -> None:
         """Begin to take partitions, and to work on them, in the background."""
@@ -134,6 +140,8 @@ class ConsumerGroup:
 
     async def _look(self) -> float:
         """Drop, extend and take leases. Return the seconds until the next look."""
+        self._definitions = self._next_definitions
+        self._codes = {name: definition.code for name, definition in self._definitions.items()}
         self._running = {key: consumer for key, consumer in self._running.items() if not consumer.has_ended}
         states = await self._checkpoints.states(self._definitions)
         for name, state in states.items():
@@ -149,6 +157,8 @@ class ConsumerGroup:
 
     async def _open(self, name: str, definition: ConsumerDefinition) -> ConsumerState:
         position = await self._feed.head() if definition.starts_at_head else 0
+        if definition.find_start is not None:
+            position = await definition.find_start()
         return await self._generations.open(
             name, definition.code, self._partitions, definition.output, position
         )

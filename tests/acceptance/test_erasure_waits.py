@@ -81,7 +81,7 @@ async def test_b7_the_command_subscription_names_every_view_that_forgets(parts: 
         async with served.client() as client:
             await client.subscribe("1", FOLLOW, id="c-1")
             views = [one["view"] for one in await command_messages(client) if "view" in one]
-    assert sorted(views) == ["apiKeys", "mentions", "people", "revocations", "subjects"]
+    assert sorted(views) == ["apiKeys", "mentions", "people", "revocations", "subjects", "webhooks"]
 
 
 def test_b7_a_subject_without_data_is_not_erased_and_nothing_is_stored(parts: Parts) -> None:

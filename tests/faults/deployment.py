@@ -61,8 +61,8 @@ class Deployment:
         known: dict[str, Any] = {
             name: value for name, value in names.items() if name in Settings.model_fields
         }
-        if "ports" in known:
-            known["ports"] = json.loads(known["ports"])
+        for name in {"ports", "webhooks"} & known.keys():
+            known[name] = json.loads(known[name])
         return Settings(**known)
 
     def start(self, *arguments: str, **environment: str) -> ChildProcess:

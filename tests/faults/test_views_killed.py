@@ -8,7 +8,9 @@ from tests.faults.view_kills import ViewKills
 
 KILLS = 5
 
-UNWRITTEN = frozenset({"api_keys", "approvals", "processes", "revocations", "subjects", "team_tasks"})
+UNWRITTEN = frozenset(
+    {"api_keys", "approvals", "processes", "revocations", "subjects", "team_tasks", "webhooks"}
+)
 """Views to which the writers of this test write nothing."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,8 @@ from tests.faults.tenants.trial import TenantTrial
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
 from tests.faults.view_rebuild import ViewRebuild
+from tests.faults.webhook_deliveries import FAILING, WebhookDeliveries
+from tests.faults.webhook_deliveries import Size as WebhookSize
 from tests.helpers.fulfilment_runs import CHOREOGRAPHY, SAGA, Style
 from tests.helpers.malformed import TRANSPORTS
 
@@ -193,6 +196,19 @@ def _cdc(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _webhooks(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """a receiver of webhooks fails, is silent and restarted, and workers are killed: all events, in order"""
+    size = WebhookSize(events=1_000 * times, streams=500, restarts=times, kills=3, dead_letters=200)
+    deployment = Deployment(folder)
+    deployment.environment["NERVE_WEBHOOKS"] = FAILING.model_dump_json()
+    try:
+        trial = WebhookDeliveries(deployment.settings(), size, deployment.worker)
+        outcome = asyncio.run(trial.run(step))
+    finally:
+        deployment.end()
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
     Trial("append.races", 10, _races),
     Trial("access", 50, _access),
@@ -207,6 +223,7 @@ TRIALS = (
     Trial("processes.saga", 50, _saga),
     Trial("processes.choreography", 50, _choreography),
     Trial("processes.deadlines", 100, _deadlines),
+    Trial("webhooks", 10, _webhooks),
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),
     Trial("views.rebuilt", 20, _rebuild),

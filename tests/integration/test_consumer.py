@@ -50,7 +50,32 @@ class Recorder:
         return self._worked
 
 
-def consumer(rig: Rig, handler: Recorder) -> ConsumerGroup:
+class Waiter:
+    """Waits in `handle` until it is interrupted, and has done nothing then."""
+
+    def __init__(self) -> None:
+        self.is_waiting = asyncio.Event()
+        self._is_interrupted = asyncio.Event()
+
+    async def begin(self, checkpoint: Checkpoint) -> None:
+        """Nothing is to be prepared."""
+
+    async def handle(self, commits: Sequence[Commit]) -> bool:
+        self.is_waiting.set()
+        await self._is_interrupted.wait()
+        return False
+
+    async def settle(self, position: int) -> int:
+        return 0
+
+    async def end(self) -> None:
+        """Nothing is to be stopped."""
+
+    def interrupt(self) -> None:
+        self._is_interrupted.set()
+
+
+def consumer(rig: Rig, handler: Recorder | Waiter) -> ConsumerGroup:
     parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
     return ConsumerGroup({"test": ConsumerDefinition("", lambda: handler)}, *parts, tick=0.05)
 
@@ -249,3 +274,15 @@ async def test_a_handler_begins_with_few_commits_so_that_its_first_checkpoint_is
     await reaches(rig, last)
     await running.stop()
     assert checkpoints == [0, few, 3 * few]
+
+
+async def test_a_handler_that_waits_is_interrupted_when_its_consumer_leaves(rig: Rig) -> None:
+    """What it has not done is not in the checkpoint."""
+    waiter = Waiter()
+    running = consumer(rig, waiter)
+    await running.start()
+    await rig.write("a")
+    async with asyncio.timeout(DEADLINE):
+        await waiter.is_waiting.wait()
+        await running.stop()
+    assert await rig.checkpoints.position("test") == 0

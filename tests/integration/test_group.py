@@ -96,6 +96,29 @@ async def test_processes_that_come_and_go_share_the_partitions_fairly_and_each_p
         assert list(dict.fromkeys(positions)) == [1, 2, 3, 4, 5]
 
 
+async def test_consumers_come_and_go_while_a_group_runs(rig: Rig) -> None:
+    """A new one begins where it is told to, and a removed one moves no more."""
+
+    async def after_the_first() -> int:
+        return 1
+
+    former, later = Handled(), Handled()
+    running = group(rig, ConsumerDefinition("", former.handler))
+    await rig.write("ab")
+    await running.start()
+    await stands(rig, lambda state: state.position == 2)
+    running.replace_consumers({"later": ConsumerDefinition("", later.handler, find_start=after_the_first)})
+    async with asyncio.timeout(DEADLINE):
+        while await rig.checkpoints.position("later") < 2:
+            await asyncio.sleep(0.02)
+        await rig.write("c")
+        while await rig.checkpoints.position("later") < 3:
+            await asyncio.sleep(0.02)
+    await running.stop()
+    assert later.done == {Partition(): [2, 3]}
+    assert former.done == {Partition(): [1, 2]}
+
+
 async def test_the_partitions_of_a_dead_process_are_taken_over_when_its_leases_end(rig: Rig) -> None:
     await Generations(rig.database).open(NAME)
     (seen,) = (await rig.checkpoints.state(NAME)).generations[1].partitions

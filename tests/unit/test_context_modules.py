@@ -19,7 +19,7 @@ def loaded(*modules: str) -> tuple[Sequence[str], Sequence[str]]:
     """The names of the contexts and of the views that these modules register, without nerve's own."""
     declarations = load_contexts(Settings(contexts=modules))
     contexts = [context.name for context in declarations.catalog.contexts][: -len(BUILTIN)]
-    *views, _, _ = [view.name for view in declarations.views]
+    *views, _, _, _ = [view.name for view in declarations.views]
     return contexts, views
 
 
@@ -27,8 +27,8 @@ def test_nerve_has_contexts_and_views_of_its_own(package: Package) -> None:
     """They come after what the modules declare."""
     declarations = load_contexts(Settings(contexts=(package.write("shop", CONTEXT),)))
     names = [context.name for context in declarations.catalog.contexts]
-    assert names == ["shops", "deadletters", "apikeys", "revocations", "tenants"]
-    assert [view.name for view in declarations.views] == ["api_keys", "revocations"]
+    assert names == ["shops", "deadletters", "apikeys", "revocations", "tenants", "webhooks"]
+    assert [view.name for view in declarations.views] == ["api_keys", "revocations", "webhooks"]
 
 
 def test_a_module_may_declare_a_context_a_view_or_both(package: Package) -> None:
@@ -61,7 +61,7 @@ def test_links_to_views_that_are_not_registered_are_refused_together_with_their_
     assert refused(linked) == (
         "contexts: the view 'shops' links to 'owners' and the view 'shops' links to 'towns', which no "
         f"registered module declares: add {package.name}.owners to `contexts`, or correct the links; the "
-        "registered views are api_keys, revocations, shops"
+        "registered views are api_keys, revocations, shops, webhooks"
     )
     assert f"{package.name}.owners" not in sys.modules
 

@@ -16,6 +16,7 @@ from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
 from api.settings import Settings
+from api.webhook_settings import RedisStreamSettings, WebhookSettings
 from domain.kernel import errors, limit_errors, unique_errors
 from tests.helpers.documentation import PAGES, ROOT, code_blocks
 
@@ -64,6 +65,17 @@ def test_the_page_of_incoming_events_lists_each_setting_of_a_source() -> None:
     for name, field in EventSourceSettings.model_fields.items():
         default = f"`{field.default}`" if not field.is_required() and field.default else ""
         assert f"| `{name}` | {default} | {field.description} |" in page
+
+
+def test_the_page_of_webhooks_lists_each_setting() -> None:
+    """Of webhooks and of streams in Redis, with its default and its description."""
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    for kind in (WebhookSettings, RedisStreamSettings):
+        for name, field in kind.model_fields.items():
+            default = "P3D" if name == "retry_for" else str(field.default)
+            default = default.lower() if isinstance(field.default, bool) else default
+            shown = "" if field.default in (None, ()) else f"`{default}`"
+            assert f"| `{name}` | {shown} | {field.description} |" in page
 
 
 def test_the_page_of_authentication_lists_each_of_its_settings() -> None:

@@ -65,7 +65,8 @@ _FIELDS = {
     "actor": (str | None, "The user or service on whose behalf the command ran."),
     "authentication": (
         str | None,
-        "How the actor was authenticated: `jwt`, `key:` and the id of a key, `cli`, `process` or `policy`.",
+        "How the actor was authenticated: `jwt`, `key:` and the id of a key, `cli`, `process`, `policy` or "
+        "`webhook`.",
     ),
     "source": (str | None, "The interface that the command came through, such as `graphql`."),
 }

@@ -16,6 +16,7 @@ from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.command_inputs import read_command
 from api.graphql.fields.key_secrets import check_key_grant, make_secrets, secret_fields, shown_secrets
 from api.graphql.fields.view_queries import reach_links
+from api.graphql.fields.webhook_secrets import shown_webhook_secret, webhook_secret_fields
 from api.graphql.identity import present_key, reject_past_id, reject_past_ids
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
@@ -88,7 +89,7 @@ def mutation(command: type[Command], projections: ContextViews, row: Any, types:
 
 def _payload(command: type[Command], entity: View[Any] | None, row: Any, types: TypeMap) -> Any:
     receipt = output_field("receipt", receipt_type(types), "The receipt of the command.")
-    fields = [*secret_fields(command), receipt]
+    fields = [*secret_fields(command), *webhook_secret_fields(command), receipt]
     if entity is not None:
         text = "The entity after the command; null unless `await` is PROJECTED."
         fields.insert(0, output_field(entity.singular, row | None, text))
@@ -150,7 +151,11 @@ def _resolver(command: type[Command], projections: ContextViews) -> Resolver:
         )
         await check_key_grant(envelope.command, context)
         receipt = await _dispatch(envelope, context)
-        payload = {"receipt": receipt_row(receipt, context), **shown_secrets(command, secrets, receipt)}
+        payload = {
+            "receipt": receipt_row(receipt, context),
+            **shown_secrets(command, secrets, receipt),
+            **await shown_webhook_secret(envelope.command, receipt, context),
+        }
         if rest["await"] == Await.PROJECTED.value:
             await _add_projected(payload, envelope.command, projections, receipt, info)
         return payload
