@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, is_coroutine
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.value_writers import FieldWriters
+from domain.kernel.errors import NotFound
 from tests.helpers.own_contexts import own_schema
 
 SCHEMA = own_schema()
@@ -80,8 +81,11 @@ rows = st.dictionaries(st.sampled_from(sorted(ROW.keys() - {"_position"})), valu
     lambda changed: {**ROW, **changed}
 )
 
+no_rows = st.sampled_from([None, NotFound("it is gone")])
+"""What may be in the place of a row: nothing, or the error that replaces it."""
 
-def page(found: Sequence[Mapping[str, Any]], *, reads_later: bool) -> dict[str, Any]:
+
+def page(found: Sequence[Any], *, reads_later: bool) -> dict[str, Any]:
     """The source of a connection; with `reads_later` its next page is read when it is selected."""
 
     async def has_next() -> bool:
@@ -126,9 +130,14 @@ async def compiled(query: str, source: Any, yes: bool) -> Any:
     return await run(OperationExecutor, document, source, yes, writers=writers)
 
 
-@given(selection=selections, found=st.lists(rows, max_size=3), yes=st.booleans(), reads_later=st.booleans())
+@given(
+    selection=selections,
+    found=st.lists(rows | no_rows, max_size=3),
+    yes=st.booleans(),
+    reads_later=st.booleans(),
+)
 def test_pages_are_written_as_graphql_core_writes_them(
-    selection: str, found: list[dict[str, Any]], yes: bool, reads_later: bool
+    selection: str, found: list[Any], yes: bool, reads_later: bool
 ) -> None:
     """graphql-core is the oracle for data, nulls, errors and their paths."""
     query = f"query ($yes: Boolean!) {{ tasks {{ {selection} }} }} {FRAGMENT}"

@@ -155,8 +155,7 @@ def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
     """Return the writer of objects with these fields by their names in the response."""
     names = sum(len(name) for name, _ in fields)
     if all(field.key is None for _, field in fields):
-        writers = tuple((name, field.write) for name, field in fields)
-        return lambda value, budget, context: {name: write(value, budget, context) for name, write in writers}
+        return _direct_object_writer(tuple((name, field.write) for name, field in fields))
     items = tuple((name, *field) for name, field in fields)
 
     def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
@@ -171,6 +170,18 @@ def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
                 data[name] = write(value, budget, context)
         budget.take(size)
         return data
+
+    return written
+
+
+def _direct_object_writer(fields: Sequence[tuple[str, Write]]) -> Write:
+    """Return the writer of objects that need not be mappings."""
+
+    def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
+        # Fields like `__typename` read nothing of the source. graphql-core raises a source that is an error.
+        if source is None or isinstance(source, Exception):
+            raise NotCompilable
+        return {name: write(source, budget, context) for name, write in fields}
 
     return written
 
