@@ -157,7 +157,7 @@ def test_a_reference_to_a_category_of_no_context_is_refused(package: Package) ->
     name = package.write("shop", refers)
     assert refused(name) == (
         f"{name}.Shut.by refers to the category 'person', which no registered context has: add its module to "
-        "`contexts`, or refer to one of access, apikey, deadletter, shop, tenant"
+        "`contexts`, or refer to one of access, apikey, deadletter, shop, tenant, webhook"
     )
 
 
