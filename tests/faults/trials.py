@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from api.devserver.child import ChildProcess
+from api.webhook_settings import WebhookSettings
 from tests.faults import races
 from tests.faults.access.trial import AccessTrial
 from tests.faults.cdc_kills import CdcKills
@@ -200,9 +202,14 @@ def _webhooks(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """a receiver of webhooks fails, is silent and restarted, and workers are killed: all events, in order"""
     size = WebhookSize(events=1_000 * times, streams=500, restarts=times, kills=3, dead_letters=200)
     deployment = Deployment(folder)
+
+    def start_worker(settings: WebhookSettings) -> ChildProcess:
+        deployment.environment["NERVE_WEBHOOKS"] = settings.model_dump_json()
+        return deployment.worker()
+
     deployment.environment["NERVE_WEBHOOKS"] = FAILING.model_dump_json()
     try:
-        trial = WebhookDeliveries(deployment.settings(), size, deployment.worker)
+        trial = WebhookDeliveries(deployment.settings(), size, start_worker)
         outcome = asyncio.run(trial.run(step))
     finally:
         deployment.end()

@@ -30,11 +30,13 @@ FAILING = WebhookSettings(
     timeout=0.5,
     first_pause=0.05,
     longest_pause=1.0,
-    retry_for=timedelta(seconds=60),
     concurrency=16,
     allow_private=True,
 )
 """Settings by which a trial of thousands of events ends within minutes."""
+
+GIVING_UP = FAILING.model_copy(update={"retry_for": timedelta(seconds=10)})
+"""Settings of the worker that makes dead letters."""
 
 FAILURES, SILENCES = 0.3, 0.1
 """Shares of the requests."""
@@ -90,11 +92,15 @@ class Outcome:
 class WebhookDeliveries:
     """Events for a webhook whose receiver fails; then dead letters, and a replay that delivers them.
 
-    `start_worker` starts a worker of nerve, which is killed and started again; None if the caller runs one.
+    `start_worker` starts a worker of nerve with these settings, which is killed and started again; None if
+    the caller runs one.
     """
 
     def __init__(
-        self, settings: Settings, size: Size, start_worker: Callable[[], ChildProcess] | None = None
+        self,
+        settings: Settings,
+        size: Size,
+        start_worker: Callable[[WebhookSettings], ChildProcess] | None = None,
     ) -> None:
         self._settings = settings
         self._size = size
@@ -103,7 +109,16 @@ class WebhookDeliveries:
         self._receiver = WebhookReceiver(self._answer)
         self._refused: set[str] = set()
         self._is_failing = True
+        self._worker: ChildProcess | None = None
         self.outcome = Outcome()
+
+    def _restart_worker(self, settings: WebhookSettings) -> None:
+        """Kill the worker, and start another one with these settings."""
+        if self._start_worker is not None:
+            if self._worker is not None:
+                self._worker.kill()
+                self.outcome.kills += 1
+            self._worker = self._start_worker(settings)
 
     def _answer(self, delivery: Delivery) -> Answer:
         self.outcome.requests += 1
@@ -120,7 +135,7 @@ class WebhookDeliveries:
 
     async def run(self, step: Callable[[], None] = lambda: None) -> Outcome:
         """Deliver all events while the receiver fails, then make dead letters, and replay."""
-        worker = None if self._start_worker is None else self._start_worker()
+        self._restart_worker(FAILING)
         async with serving(self._receiver), open_runtime(self._settings) as runtime:
             command = CreateWebhook(name="trial", url=self._receiver.url, categories=("document",))
             webhook = (await _send(runtime, command)).stream
@@ -130,10 +145,8 @@ class WebhookDeliveries:
                 await self._reach((number + 1) / (self._size.restarts + 1))
                 await self._receiver.restart()
                 self.outcome.restarts += 1
-                if worker is not None and self._start_worker is not None and number < self._size.kills:
-                    worker.kill()
-                    worker = self._start_worker()
-                    self.outcome.kills += 1
+                if number < self._size.kills:
+                    self._restart_worker(FAILING)
                 step()
             expected = await writing
             await self._receiver.until(lambda: self._is_complete(expected), PATIENCE)
@@ -181,6 +194,7 @@ class WebhookDeliveries:
     async def _replay(self, runtime: Runtime, webhook: str, expected: Mapping[str, int]) -> None:
         """Make dead letters, then accept everything, and replay from before them: none is missing."""
         self._is_failing = False
+        self._restart_worker(GIVING_UP)
         letters = {f"document-{number}" for number in range(self._size.dead_letters)}
         self._refused = set(letters)
         [before] = await runtime.log.search("default", EVERYTHING, limit=1, backward=True)

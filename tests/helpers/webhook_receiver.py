@@ -46,6 +46,7 @@ class WebhookReceiver:
     def __post_init__(self) -> None:
         self._runner: web.AppRunner | None = None
         self._arrived = asyncio.Condition()
+        self._is_over = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -71,6 +72,7 @@ class WebhookReceiver:
         return counts.total() - len(counts)
 
     async def start(self) -> None:
+        self._is_over = asyncio.Event()
         app = web.Application()
         app.router.add_post("/{path:.*}", self._receive)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
@@ -80,6 +82,7 @@ class WebhookReceiver:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
+        self._is_over.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -100,7 +103,8 @@ class WebhookReceiver:
         answer = self.answer(delivery)
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         if status == SILENCE:
-            await asyncio.Event().wait()
+            await self._is_over.wait()
+            return web.Response(status=503)
         async with self._arrived:
             (self.accepted if 200 <= status < 300 else self.refused).append(delivery)
             self._arrived.notify_all()
