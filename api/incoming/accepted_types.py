@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from api.access.callers import Caller
 from api.access.policy import command_permission
-from api.transfer.cloud_events import COMMAND_PREFIX, CloudEvent, command_of
+from api.transfer.received_cloud_events import COMMAND_PREFIX, CloudEvent, command_of
 from api.transfer.rows import describe_error
 from domain.integration import IntegrationContext
 from domain.kernel import Catalog, Command

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from api.graphql.fields.command_inputs import read_input
-from api.transfer.cloud_events import CloudEvent
+from api.transfer.received_cloud_events import CloudEvent
 from api.transports.request_bodies import HttpRejection, parse_json
 from api.transports.response_formats import read_parameters
 from domain.kernel.errors import ValidationFailed

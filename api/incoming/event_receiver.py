@@ -21,7 +21,7 @@ from api.incoming.accepted_types import AcceptedTypes
 from api.incoming.event_formats import ReceivedRequest, read_request
 from api.incoming.event_sources import EventSource, EventSources
 from api.incoming.statuses import status_of
-from api.transfer.cloud_events import CloudEvent
+from api.transfer.received_cloud_events import CloudEvent
 from api.transports.admission_guard import find_admission
 from api.transports.endpoint import Endpoint, client_address
 from api.transports.rejections import REFUSALS, respond_with_error

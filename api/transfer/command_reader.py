@@ -19,10 +19,10 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError
 
 from api.transfer.bounded_input import LONGEST_LINE
-from api.transfer.cloud_events import COMMAND_PREFIX, CloudEvent, command_of
 from api.transfer.cloudevent_arrays import read_values
 from api.transfer.import_files import JSON_LINES, open_file
 from api.transfer.import_options import FileReader, FileRows, ImportOptions, StoredCommands
+from api.transfer.received_cloud_events import COMMAND_PREFIX, CloudEvent, command_of
 from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, describe_error
 from domain.kernel import Catalog, Command, Envelope, Identifier, Scope
 from domain.kernel.errors import UnfitValue, ValidationFailed

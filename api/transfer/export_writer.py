@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from api.cloud_events import cloud_attributes, cloud_data
 from api.encoding import encode
+from api.written_cloud_events import cloud_attributes, cloud_data
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 

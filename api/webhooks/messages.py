@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from api.cloud_events import cloud_attributes, cloud_data
 from api.encoding import encode
+from api.written_cloud_events import cloud_attributes, cloud_data
 from domain.builtin.webhooks.aggregate import Webhook
 from domain.builtin.webhooks.commands import WebhookMode
 from domain.kernel import RecordedEvent

@@ -27,12 +27,15 @@ from tests.helpers.worker_processes import NERVE
 MARKED = sha256(b"marked").hexdigest()[:48]
 """In each secret. The same in each process of a test run, because it is in the names of tests."""
 
-KEYS = [b64encode(secrets.token_bytes(32)).decode() for _ in range(3)]
+KEYS = [b64encode(secrets.token_bytes(32)).decode() for _ in range(4)]
 PORT = {
     "adapter": "http",
     "url": f"https://cards.example/{MARKED}-url",
     "secret": f"whsec_{KEYS[2]}",
 }
+
+EVENT_SOURCE = {"source": "https://billing.example", "secret": f"whsec_{KEYS[3]}"}
+TRACING = {"endpoint": "http://127.0.0.1:1", "headers": f"x-key={MARKED}-collector"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,9 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "NERVE_METRICS_TOKEN": f"{MARKED}-metrics",
         "NERVE_AUTH": json.dumps({"issuer": "i", "audience": "a", "secret": f"{MARKED}-auth"}),
         "NERVE_PORTS": json.dumps({"cards": PORT}),
+        "NERVE_EVENT_SOURCES": json.dumps({"billing": EVENT_SOURCE}),
+        "NERVE_CDC_URL": f"mongodb://reader:{MARKED}-reader@127.0.0.1:1/",
+        "NERVE_TRACING": json.dumps(TRACING),
     }
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
@@ -127,6 +133,8 @@ def test_no_command_prints_a_secret(command: str, environment: dict[str, str], t
         ("NERVE_AUTH", json.dumps({"issuer": "i", "audience": "a", "secret": MARKED[:20]})),
         ("NERVE_PORTS", json.dumps({"cards": {**PORT, "secret": f"{MARKED}!"}})),
         ("NERVE_PORTS", MARKED),
+        ("NERVE_EVENT_SOURCES", json.dumps({"billing": {**EVENT_SOURCE, "secret": f"{MARKED}!"}})),
+        ("NERVE_TRACING", json.dumps({**TRACING, "headers": MARKED})),
     ],
 )
 def test_no_error_about_a_wrong_secret_has_it(name: str, value: str, environment: dict[str, str]) -> None:

@@ -55,8 +55,8 @@ def declared_contexts(draw: DrawFn, depth: int = 2) -> DeclaredContext:
     fields = {**draw(declared_fields(depth)), "secret": DeclaredField(optional, None)}
     name = f"Thing{next(_numbers)}"
     parts: dict[str, Any] = {field: (each.type.annotation, each.default) for field, each in fields.items()}
-    parts["secret"] = (Annotated[optional.annotation, Personal()], None)
     command = create_model(f"Make{name}", __base__=CreateCommand, __doc__="Make a thing.", **parts)
+    parts["secret"] = (Annotated[optional.annotation, Personal()], None)
     event = _event(f"{name}Made", parts, revision=2)
     older = _event(f"{name}MadeBefore", {f"old_{field}": part for field, part in parts.items()}, revision=1)
     aggregate = _aggregate(name, command, event, parts)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.incoming.event_formats import BATCH, STRUCTURED, read_request
-from api.transfer.cloud_events import CloudEvent
+from api.transfer.received_cloud_events import CloudEvent
 from api.transports.request_bodies import HttpRejection
 from domain.kernel.errors import ValidationFailed
 

@@ -10,7 +10,7 @@ import pytest
 from api.access.callers import ANONYMOUS, UNRESTRICTED
 from api.incoming.accepted_types import AcceptedTypes
 from api.incoming.statuses import status_of
-from api.transfer.cloud_events import CloudEvent
+from api.transfer.received_cloud_events import CloudEvent
 from domain.integration import integration_context
 from domain.kernel import Aggregate, Catalog, Context, CreateCommand, Event, Facts, Moment
 from domain.kernel.errors import (
