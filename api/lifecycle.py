@@ -35,8 +35,9 @@ from subscriptions.feed.wakeups import Wakeups
 logger = logging.getLogger(__name__)
 
 GARBAGE_THRESHOLD = 50_000
-"""New containers between two runs of a worker's cycle collector. A page of decoded commits has tens of
-thousands and no cycle: with Python's default of 700, a quarter of a rebuild's time was spent collecting.
+"""New containers between two runs of the cycle collector, in a worker and in an API. A page of commits,
+or a large request, has tens of thousands and no cycle: with Python's default of 700, a quarter of a rebuild's
+time was spent collecting.
 """
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from api.access.callers import Authenticator
 from api.access.development_tokens import DevelopmentTokens
 from api.app import create_app
+from api.lifecycle import GARBAGE_THRESHOLD
 from api.runtime import Runtime
 from api.settings import Settings
 from api.tls import open_tls
@@ -95,6 +96,7 @@ async def serve(
         # many new sockets or documents cause one after the other.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_THRESHOLD)
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal again after serving, when the runtime still has to be closed.
             signal.signal(number, lambda _number, _frame: None)

@@ -9,6 +9,7 @@ from domain.kernel import Commit, RecordedEvent
 from domain.process.context import ProcessContext
 from domain.process.process import trigger_classes
 from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.consumer import DeferringHandler
 from subscriptions.consumers.state import Partition
 from subscriptions.feed.position_waiters import PositionWaiters
 from subscriptions.processes.agenda import HOLD_TIME, Agenda
@@ -26,7 +27,7 @@ from subscriptions.processes.requested_work import RequestedWork
 from subscriptions.processes.triggers import Triggers
 
 
-class ProcessSession:
+class ProcessSession(DeferringHandler):
     """Handles the log for one partition of a process; the handler of its durable consumer.
 
     Events lead to reactions here and now, events of an instance in their order. What the instances ask for is

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pymongo import ASCENDING, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, ReplaceOne
 
 from domain.kernel import RecordedEvent
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
@@ -183,14 +183,30 @@ class DeadLetters:
             stored = await self._documents.find_one(wanted, sort=[("first_failed_at", ASCENDING)])
         return None if stored is None else stored["first_failed_at"]
 
-    async def page(self, key: WebhookKey, limit: int, after: str | None = None) -> Sequence[PendingDelivery]:
-        """Return dead letters of a webhook by their streams: the first ones, or those after a stream."""
+    async def page(
+        self,
+        key: WebhookKey,
+        limit: int,
+        after: str | None = None,
+        before: str | None = None,
+        *,
+        backward: bool = False,
+    ) -> Sequence[PendingDelivery]:
+        """Return the dead letters of a webhook between two streams, in the order of their streams.
+
+        They are the first ones, or with `backward` the last ones.
+        """
         wanted: Document = {**_owned_by(key), "due": None}
-        if after is not None:
-            wanted["stream"] = {"$gt": after}
+        bounds = {"$gt": after, "$lt": before}
+        if limits := {operator: stream for operator, stream in bounds.items() if stream is not None}:
+            wanted["stream"] = limits
+        order = DESCENDING if backward else ASCENDING
         with unavailable_if_down():
-            cursor = self._documents.find(wanted).sort([("stream", ASCENDING)]).limit(limit)
-            return [_to_delivery(document) for document in await cursor.to_list(None)]
+            documents = (
+                await self._documents.find(wanted).sort([("stream", order)]).limit(limit).to_list(None)
+            )
+        letters = [_to_delivery(document) for document in documents]
+        return letters[::-1] if backward else letters
 
     async def has(self, key: WebhookKey, stream: str, version: int) -> bool:
         """Return whether the event with this version of a stream is a dead letter."""

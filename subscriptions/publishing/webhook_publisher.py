@@ -14,6 +14,7 @@ from domain.builtin.webhooks.aggregate import Webhook
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.consumer import InterruptibleHandler
 from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.publishing.deliveries import PendingDeliveries, PendingDelivery
 from subscriptions.publishing.event_selection import EventSelection, selection_for
@@ -43,7 +44,7 @@ PAGE = 100
 """Events of a waiting stream that are read at once."""
 
 
-class WebhookPublisher:
+class WebhookPublisher(InterruptibleHandler):
     """Delivers the events of a webhook: those of one stream in order, those of several at the same time.
 
     `find` returns the webhook as it is now, None if it is deleted. An event whose delivery fails is recorded
@@ -97,8 +98,10 @@ class WebhookPublisher:
             self._accepted = commit.position
         return False
 
-    async def settle(self, position: int) -> int:
+    async def settle(self, position: int, *, is_last: bool = False) -> int:
         """Return the position before the first event that is neither delivered nor recorded.
+
+        Nothing more is recorded with `is_last`: an event that is under way is sent again.
 
         Raises the error of a delivery whose outcome could not be recorded.
         """

@@ -163,10 +163,13 @@ def roll_back_head(scene: Scene) -> None:
 
 
 def _local_head(member: Member, database: str) -> int:
-    """The highest position that the member has, whether or not a majority has it."""
+    """The highest position of a commit that the member has, whether or not a majority has it.
+
+    A reader may have filled holes behind it.
+    """
     with member.client() as client:
         log = client[database].get_collection("log", read_concern=ReadConcern("local"))
-        last = log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        last = log.find_one({"events": {"$exists": True}}, {"_id": 1}, sort=[("_id", -1)])
     return last["_id"] if last else 0
 
 

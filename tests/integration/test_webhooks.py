@@ -174,7 +174,11 @@ async def test_dead_letters_are_retried_and_dropped(mongo_url: str, redis_url: s
         webhook = await rig.create(receiver.url)
         await append_notes(rig, streams=3, versions=2)
         await rig.until_status(webhook, lambda status: status.dead_letters == 3)
-        (letter, *_) = await rig.status_reader.dead_letters.page(WebhookKey("default", webhook), 10)
+        letters, key = rig.status_reader.dead_letters, WebhookKey("default", webhook)
+        letter, second, last = await letters.page(key, 10)
+        assert await letters.page(key, 2, after=letter.stream) == [second, last]
+        assert await letters.page(key, 2, backward=True) == [second, last]
+        assert await letters.page(key, 2, before=last.stream, backward=True) == [letter, second]
         assert (letter.stream, letter.version, letter.status) == ("note-0", 1, 503)
         assert letter.error == "127.0.0.1 answered 503"
         is_broken = False

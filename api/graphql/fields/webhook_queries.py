@@ -11,12 +11,12 @@ import strawberry
 
 from api.graphql.declare import argument, declare, list_of, output_field
 from api.graphql.execution.request_context import Info
-from api.graphql.fields.connections import connection, page_size
+from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from api.ids import now
-from api.limits.weights import DEFAULT_PAGE, ROWS, STATUS
+from api.limits.weights import ROWS, STATUS
 from domain.builtin.webhooks.aggregate import Webhook
 from domain.kernel.errors import ValidationFailed
 from eventstore.place import Place
@@ -95,8 +95,7 @@ def _dead_letters_field(types: TypeMap) -> Field:
         resolver=_dead_letters,
         arguments=[
             argument("webhook", strawberry.ID, "The id of the webhook."),
-            argument("first", int | None, f"The size of the page; {DEFAULT_PAGE} by default."),
-            argument("after", str | None, "Start after this cursor."),
+            *page_arguments(),
         ],
         weight=ROWS,
     )
@@ -123,16 +122,25 @@ async def _deliveries(_root: object, info: Info, *, ids: Sequence[str]) -> list[
 
 
 async def _dead_letters(
-    _root: object, info: Info, *, webhook: str, first: int | None = None, after: str | None = None
+    _root: object,
+    info: Info,
+    *,
+    webhook: str,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
 ) -> dict[str, Any]:
     context = info.context
-    size = page_size(first, None, context.runtime.settings.max_page)
+    size, backward = page_size(first, last, context.runtime.settings.max_page), last is not None
     key = WebhookKey(context.scope.tenant, webhook)
-    letters = await _reader(info).dead_letters.page(key, size + 1, after)
-    context.count_rows(len(letters[:size]))
+    letters = await _reader(info).dead_letters.page(key, size + 1, after, before, backward=backward)
+    more = len(letters) > size
+    page = letters[-size:] if backward and more else letters[:size]
+    context.count_rows(len(page))
     return {
-        "rows": [asdict(letter) for letter in letters[:size]],
+        "rows": [asdict(letter) for letter in page],
         "cursor": lambda row: row["stream"],
-        "has_next_page": len(letters) > size,
-        "has_previous_page": after is not None,
+        "has_next_page": before is not None if backward else more,
+        "has_previous_page": more if backward else after is not None,
     }
