@@ -82,8 +82,6 @@ def create_app(
     `runtime_class`: see `open_runtime`.
     """
     prefixes = ("", settings.path_prefix) if settings.path_prefix else ("",)
-    policy = settings.origin_policy
-    paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -97,11 +95,10 @@ def create_app(
             if development_tokens is not None:
                 authenticator = DevelopmentAuthenticator(authenticator, development_tokens)
             limits, places = await stack.enter_async_context(_caller_limits(runtime))
-            most = settings.max_sockets_per_caller
-            admissions = Admissions(TenantChooser(authenticator), now, most, places)
+            chooser = TenantChooser(authenticator)
+            admissions = Admissions(chooser, now, settings.max_sockets_per_caller, places)
             endpoint = _endpoint(runtime, admissions, limits, tracing, explain=explain)
-            closed = runtime.metrics.count_closed_socket
-            sockets = SocketRegistry(endpoint, _socket_limits(settings), paths, policy, closed)
+            sockets = _sockets(endpoint, prefixes)
             _measure(runtime, sockets, endpoint, limits)
             app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
             app.state.tracer = tracing.tracer
@@ -119,6 +116,13 @@ def create_app(
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
+
+
+def _sockets(endpoint: Endpoint, prefixes: Sequence[str]) -> SocketRegistry:
+    runtime, settings = endpoint.runtime, endpoint.runtime.settings
+    paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
+    closed = runtime.metrics.count_closed_socket
+    return SocketRegistry(endpoint, _socket_limits(settings), paths, settings.origin_policy, closed)
 
 
 def _measure(runtime: Runtime, sockets: SocketRegistry, endpoint: Endpoint, limits: CallerLimits) -> None:

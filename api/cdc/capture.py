@@ -58,7 +58,7 @@ class CaptureProgress:
     changes: int = 0
 
 
-class Capture:
+class CollectionCapture:
     """The capture of one collection under the name `source`, for the tenant of the scope.
 
     `on_progress` is called when a copy begins, after each batch, and when following begins.
@@ -85,7 +85,7 @@ class Capture:
         self._backoff = Backoff()
 
     async def run(self, *, copy_again: bool = False, until_caught_up: bool = False) -> None:
-        """Capture until the task is cancelled, or until no change is left.
+        """CollectionCapture until the task is cancelled, or until no change is left.
 
         With `copy_again` it copies the collection, whatever was copied before. Outages are waited for, except
         at the start. Raises ConfigurationError, ChangesLost and Unavailable.

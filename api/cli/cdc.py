@@ -14,7 +14,7 @@ import typer
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cdc.capture import Capture, CaptureProgress
+from api.cdc.capture import CaptureProgress, CollectionCapture
 from api.cdc.capture_states import CaptureStates
 from api.cdc.change_recorder import ChangeRecorder
 from api.cdc.foreign_collection import ForeignCollection, open_foreign_collection
@@ -103,7 +103,7 @@ def _check_url(source_url: str | None, settings: Settings) -> str:
 
 
 async def _capture(settings: Settings, options: CaptureOptions) -> CaptureProgress:
-    """Capture until a signal or the end; return what was done."""
+    """CollectionCapture until a signal or the end; return what was done."""
     async with (
         open_runtime(settings) as runtime,
         open_foreign_collection(options.url, options.database, options.collection) as foreign,
@@ -124,9 +124,9 @@ async def _capture(settings: Settings, options: CaptureOptions) -> CaptureProgre
 
 def _make_capture(
     runtime: Runtime, foreign: ForeignCollection, options: CaptureOptions, reporter: _Reporter
-) -> Capture:
+) -> CollectionCapture:
     scope, source = cli_scope(options.tenant), options.source
-    return Capture(
+    return CollectionCapture(
         foreign,
         source,
         scope,

@@ -35,7 +35,7 @@ from api.cli.terminal import progress_bars, say, warn
 from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.ids import new_id, now
 from api.runtime import Runtime
-from api.transfer.command_importer import CommandImporter, Dispatcher
+from api.transfer.command_importer import CommandDispatcher, CommandImporter
 from api.transfer.command_reader import command_readers
 from api.transfer.export_importer import ExportImporter, is_export
 from api.transfer.import_options import ImportOptions
@@ -132,7 +132,7 @@ class _FileImport:
 
     runtime: Runtime
     options: ImportOptions
-    bus: Dispatcher
+    bus: CommandDispatcher
     is_dry: bool
 
     async def run(self, file: Path) -> tuple[ImportReport, str]:

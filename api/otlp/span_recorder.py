@@ -35,7 +35,7 @@ class _ReceivedSpan(NamedTuple):
     resource: Attributes
 
 
-class SpanRecorder:
+class AgentSpanRecorder:
     """Reads the spans of requests by the settings, and dispatches their commands."""
 
     def __init__(self, bus: CommandBus, settings: AgentRunSettings) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from api.agent_run_settings import AgentRunSettings
 from api.otlp.encodings import ENCODINGS, JSON, Encoding
-from api.otlp.span_recorder import Rejections, SpanRecorder
+from api.otlp.span_recorder import AgentSpanRecorder, Rejections
 from api.runtime import Runtime
 from api.transports.admission_guard import admission_of
 from api.transports.endpoint import Endpoint, client_address
@@ -46,7 +46,7 @@ class TraceRequests:
         settings = runtime.settings
         self._settings = settings.agent_runs or AgentRunSettings()
         self._timeout = settings.request_timeout
-        self._recorder = SpanRecorder(runtime.bus, self._settings)
+        self._recorder = AgentSpanRecorder(runtime.bus, self._settings)
 
     async def serve(self, request: Request) -> Response:
         """Return the response to one request."""

@@ -24,7 +24,7 @@ class AlertName(NamedTuple):
     key: str
 
 
-class Condition(NamedTuple):
+class WatchedCondition(NamedTuple):
     """Something that needs attention, as an alert has it."""
 
     name: AlertName
@@ -58,7 +58,7 @@ class Thresholds:
 
 def conditions(
     observed: Observations, open_alerts: Collection[AlertName], thresholds: Thresholds
-) -> list[Condition]:
+) -> list[WatchedCondition]:
     """Return all conditions that hold. A lag for which an alert is open holds until it is half of the limit.
 
     So a lag that swings around the limit raises one alert.
@@ -74,49 +74,49 @@ def conditions(
 
 def _lags(
     lags: Mapping[str, int], open_alerts: Collection[AlertName], thresholds: Thresholds
-) -> Iterator[Condition]:
+) -> Iterator[WatchedCondition]:
     for view, lag in lags.items():
         name = _name(thresholds.tenant, "lag", view)
         if lag > (thresholds.max_lag // 2 if name in open_alerts else thresholds.max_lag):
             message = f"the view {client_name(view)} is {lag:,} positions behind; start more workers"
-            yield Condition(name, Severity.WARNING, message, {"view": client_name(view), "lag": lag})
+            yield WatchedCondition(name, Severity.WARNING, message, {"view": client_name(view), "lag": lag})
 
 
-def _dead_letters(counts: Mapping[tuple[str, str], int]) -> Iterator[Condition]:
+def _dead_letters(counts: Mapping[tuple[str, str], int]) -> Iterator[WatchedCondition]:
     for (tenant, view), count in counts.items():
         message = (
             f"events that the view {client_name(view)} could not fold: {count:,}; "
             "`nerve dead-letters list` shows them, to be retried or dropped"
         )
         details: Mapping[str, JsonValue] = {"view": client_name(view), "deadLetters": count}
-        yield Condition(_name(tenant, "dead-letters", view), Severity.ERROR, message, details)
+        yield WatchedCondition(_name(tenant, "dead-letters", view), Severity.ERROR, message, details)
 
 
-def _stuck(groups: Sequence[TenantRows]) -> Iterator[Condition]:
+def _stuck(groups: Sequence[TenantRows]) -> Iterator[WatchedCondition]:
     for tenant, process, count, example in groups:
         message = (
             f"stuck instances of the process {process}: {count:,}, such as {example}; "
             "correct the cause, then retry, resume or cancel them"
         )
         details: Mapping[str, JsonValue] = {"process": process, "stuck": count, "example": example}
-        yield Condition(_name(tenant, "stuck", process), Severity.ERROR, message, details)
+        yield WatchedCondition(_name(tenant, "stuck", process), Severity.ERROR, message, details)
 
 
-def _old_keys(old: Mapping[str, Sequence[str]]) -> Iterator[Condition]:
+def _old_keys(old: Mapping[str, Sequence[str]]) -> Iterator[WatchedCondition]:
     for tenant, keys in old.items():
         message = f"API keys older than a year: {len(keys):,}, such as {keys[0]}; rotate them"
         details: Mapping[str, JsonValue] = {"keys": len(keys), "example": keys[0]}
-        yield Condition(_name(tenant, "api-keys"), Severity.WARNING, message, details)
+        yield WatchedCondition(_name(tenant, "api-keys"), Severity.WARNING, message, details)
 
 
-def _reported(reports: Sequence[WorkerReport], tenant: str) -> Iterator[Condition]:
+def _reported(reports: Sequence[WorkerReport], tenant: str) -> Iterator[WatchedCondition]:
     for port in sorted({port for report in reports for port in report.open_circuits}):
         message = f"the outside port {port} failed several times in a row; calls wait until it answers again"
-        yield Condition(_name(tenant, "circuit", port), Severity.ERROR, message, {"port": port})
+        yield WatchedCondition(_name(tenant, "circuit", port), Severity.ERROR, message, {"port": port})
     failures = [report.archive_failure for report in reports if report.archive_failure is not None]
     if failures:
         message = f"old commits are not archived: {failures[0]}"
-        yield Condition(_name(tenant, "archive"), Severity.ERROR, message, {"error": failures[0]})
+        yield WatchedCondition(_name(tenant, "archive"), Severity.ERROR, message, {"error": failures[0]})
 
 
 def _name(tenant: str, *parts: str) -> AlertName:

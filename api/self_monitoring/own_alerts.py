@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from api.runtime import Runtime
-from api.self_monitoring.conditions import KEY_PREFIX, AlertName, Condition
+from api.self_monitoring.conditions import KEY_PREFIX, AlertName, WatchedCondition
 from domain.builtin.system.alerts.aggregate import AlertState
 from domain.builtin.system.alerts.commands import RaiseAlert, ResolveAlert, alert_id
 from domain.kernel import Command, Envelope, Scope
@@ -43,7 +43,7 @@ class OwnAlerts:
             AlertName(row["_tenant"], row["key"]): row for row in rows if row["key"].startswith(KEY_PREFIX)
         }
 
-    async def update(self, conditions: Sequence[Condition], rows: Mapping[AlertName, Row]) -> None:
+    async def update(self, conditions: Sequence[WatchedCondition], rows: Mapping[AlertName, Row]) -> None:
         """Raise an alert for each condition that has no open one, and resolve the open alerts of no other."""
         for condition in conditions:
             if not is_open(rows.get(condition.name)):
@@ -54,7 +54,7 @@ class OwnAlerts:
                 command = ResolveAlert(id=alert_id(name.key), reason="nerve found that its cause is gone")
                 await self._send(command, name, row)
 
-    async def _raise(self, condition: Condition, row: Row | None) -> None:
+    async def _raise(self, condition: WatchedCondition, row: Row | None) -> None:
         name, severity, message, details = condition
         logger.warning("%s", message)
         command = RaiseAlert(

@@ -30,7 +30,7 @@ RowTask = asyncio.Task[None]
 REFUSALS = (ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused)
 
 
-class Dispatcher(Protocol):
+class CommandDispatcher(Protocol):
     """Runs commands; the bus does, and a rehearsal that stores nothing."""
 
     async def dispatch(self, envelope: Envelope) -> Receipt: ...
@@ -56,7 +56,7 @@ class CommandImporter:
     adds nothing, and an interrupted run can be continued.
     """
 
-    bus: Dispatcher
+    bus: CommandDispatcher
     log: CommandLookup
     readers: Mapping[str, FileReader]
     on_progress: Callable[[ImportReport], None] = lambda report: None
@@ -90,7 +90,7 @@ class _ImportRun:
     """One run over a file, which counts the outcome of each row."""
 
     def __init__(
-        self, bus: Dispatcher, on_refused: Callable[[RefusedRow], None], report: ImportReport
+        self, bus: CommandDispatcher, on_refused: Callable[[RefusedRow], None], report: ImportReport
     ) -> None:
         self._bus = bus
         self._on_refused = on_refused

@@ -26,7 +26,7 @@ from domain.dispatch import ConditionHandlers
 from domain.kernel.errors import NotFound, ValidationFailed
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
-from subscriptions.publishing.deliveries import DeadLetters
+from subscriptions.publishing.deliveries import WebhookDeadLetters
 from subscriptions.publishing.ports import WebhookKey
 from subscriptions.publishing.removal import delete_webhook_state
 from subscriptions.publishing.webhook_runs import position_behind
@@ -42,7 +42,7 @@ class WebhookConditions:
         self._database = database
         self._log = log
         self._clock = clock
-        self._dead_letters = DeadLetters(database)
+        self._dead_letters = WebhookDeadLetters(database)
 
     def add_to(self, handlers: ConditionHandlers) -> ConditionHandlers:
         """Add the handlers of all conditions, and return the handlers."""

@@ -24,7 +24,7 @@ KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class WebhookAttempt:
     """A request: when it began, how many `events` it had, and the id of the first one.
 
     `status` is that of the response, None without one; `error` is None after a success.
@@ -47,7 +47,7 @@ class AttemptRecord(NamedTuple):
     delivered: int
     failed: int
     position: int | None
-    attempts: Sequence[Attempt]
+    attempts: Sequence[WebhookAttempt]
 
 
 class AttemptLog:
@@ -56,7 +56,7 @@ class AttemptLog:
     def __init__(self, database: Database, key: WebhookKey) -> None:
         self._documents = database[WEBHOOK_ATTEMPTS]
         self._id = _id(key)
-        self._attempts: list[Attempt] = []
+        self._attempts: list[WebhookAttempt] = []
         self._delivered = 0
         self._failed = 0
         self._position = 0
@@ -66,7 +66,7 @@ class AttemptLog:
         """Whether nothing was added since the last write."""
         return not self._attempts
 
-    def add(self, attempt: Attempt, position: int) -> None:
+    def add(self, attempt: WebhookAttempt, position: int) -> None:
         """Take an attempt into account, without waiting; `position` is that of its last event."""
         self._attempts = [*self._attempts[1 - KEPT :], attempt]
         if attempt.error is None:
@@ -97,7 +97,7 @@ async def read_attempts(database: Database, key: WebhookKey) -> AttemptRecord:
         stored = await database[WEBHOOK_ATTEMPTS].find_one({"_id": _id(key)})
     if stored is None:
         return AttemptRecord(0, 0, None, ())
-    attempts = [Attempt(**attempt) for attempt in stored["attempts"]]
+    attempts = [WebhookAttempt(**attempt) for attempt in stored["attempts"]]
     return AttemptRecord(stored["delivered"], stored["failed"], stored["position"] or None, attempts)
 
 

@@ -163,7 +163,7 @@ class PendingDeliveries:
         }
 
 
-class DeadLetters:
+class WebhookDeadLetters:
     """The dead letters of all webhooks, for those who operate them. Every method raises Unavailable."""
 
     def __init__(self, database: Database) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from domain.kernel import RecordedEvent
 
 
-class StreamQueues:
+class EventQueues:
     """Queues of events, one for each stream. Of a stream, only one request at a time has events.
 
     Events are added in the order of the log, and leave when they are delivered or recorded elsewhere.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from domain.builtin.webhooks.aggregate import Webhook
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import NerveError
-from subscriptions.publishing.attempt_log import Attempt, AttemptLog
+from subscriptions.publishing.attempt_log import AttemptLog, WebhookAttempt
 from subscriptions.publishing.ports import DeliveryFailed, TargetGone, WebhookKey
 from subscriptions.publishing.publishing_parts import PublishingParts
 from subscriptions.publishing.target_circuit import TargetCircuit
@@ -44,7 +44,7 @@ class WebhookAttempts:
             )
         seconds = round(self._parts.monotonic() - began, 3)
         error_text = None if failure is None else str(failure)
-        attempt = Attempt(at, len(events), events[0].id, status, error_text, seconds)
+        attempt = WebhookAttempt(at, len(events), events[0].id, status, error_text, seconds)
         self._log.add(attempt, max(event.position for event in events))
         await self._apply({event.stream for event in events}, failure)
         return failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,12 +15,13 @@ from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.consumer import InterruptibleHandler
-from subscriptions.feed.background import BackgroundLoop, Backoff
+from subscriptions.feed.background import BackgroundLoop
 from subscriptions.publishing.deliveries import PendingDeliveries, PendingDelivery
 from subscriptions.publishing.event_selection import EventSelection, selection_for
+from subscriptions.publishing.persistent_write import until_stored
 from subscriptions.publishing.ports import DeliveryFailed
 from subscriptions.publishing.publishing_parts import PublishingParts
-from subscriptions.publishing.stream_queues import StreamQueues
+from subscriptions.publishing.stream_queues import EventQueues
 from subscriptions.publishing.waiting_streams import WaitingStreams
 from subscriptions.publishing.webhook_attempts import WebhookAttempts
 from subscriptions.publishing.webhook_registry import RegisteredWebhook
@@ -68,7 +69,7 @@ class WebhookPublisher(InterruptibleHandler):
     def _set_up(self, position: int) -> None:
         self._accepted = position
         self._attempts = WebhookAttempts(self._run.key, self._parts)
-        self._queues = StreamQueues()
+        self._queues = EventQueues()
         self._waiting = WaitingStreams()
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
@@ -242,7 +243,7 @@ class WebhookPublisher(InterruptibleHandler):
         last = self._queues.last_positions(events)
         for delivery in failed:
             self._waiting.add(delivery.stream, last[delivery.stream], is_dead=delivery.due is None)
-        await _until_stored(partial(self._deliveries.save, failed))
+        await until_stored(partial(self._deliveries.save, failed))
         self._queues.set_aside(events)
 
     async def _retry(self, delivery: PendingDelivery) -> None:
@@ -258,11 +259,11 @@ class WebhookPublisher(InterruptibleHandler):
                 for event in events:
                     failed = await self._deliver_waiting(stored.at(event), event)
                     if failed is not None:
-                        await _until_stored(partial(self._deliveries.save, [failed]))
+                        await until_stored(partial(self._deliveries.save, [failed]))
                         self._waiting.add(stream, event.position, is_dead=failed.due is None)
                         return
                     delivery = replace(PendingDelivery.of(event), version=event.version + 1)
-            await _until_stored(partial(self._deliveries.remove, stored))
+            await until_stored(partial(self._deliveries.remove, stored))
         except Exception as error:
             # The delivery stays due, and is retried at a later look.
             logger.warning("%s cannot be retried for now: %s", stream, error)
@@ -292,15 +293,3 @@ class WebhookPublisher(InterruptibleHandler):
         began = pending.first_failed_at or now
         due = schedule.next_attempt(pending.attempts + 1, began, now, failure.retry_after)
         return pending.after_failure(failure, now, due)
-
-
-async def _until_stored(write: Callable[[], Awaitable[None]]) -> None:
-    """Write to MongoDB, again and again while it does not answer."""
-    backoff = Backoff()
-    while True:
-        try:
-            await write()
-        except Unavailable as error:
-            await asyncio.sleep(backoff.pause(error))
-        else:
-            return

@@ -11,8 +11,8 @@ from eventstore.log import EventLog
 from eventstore.mongo.driver import Database
 from eventstore.reading.event_query import EventQuery
 from subscriptions.consumers.checkpoints import Checkpoints
-from subscriptions.publishing.attempt_log import Attempt, read_attempts
-from subscriptions.publishing.deliveries import DeadLetters
+from subscriptions.publishing.attempt_log import WebhookAttempt, read_attempts
+from subscriptions.publishing.deliveries import WebhookDeadLetters
 from subscriptions.publishing.event_selection import selection_for
 from subscriptions.publishing.ports import WebhookKey
 from subscriptions.publishing.webhook_runs import run_of
@@ -37,7 +37,7 @@ class WebhookStatus:
     dead_letters: int
     delivered: int
     failed: int
-    attempts: Sequence[Attempt]
+    attempts: Sequence[WebhookAttempt]
 
 
 class WebhookStatusReader:
@@ -48,7 +48,7 @@ class WebhookStatusReader:
         self._log = log
         self._checkpoints = checkpoints
         self._clock = clock
-        self.dead_letters = DeadLetters(database)
+        self.dead_letters = WebhookDeadLetters(database)
 
     async def read(self, key: WebhookKey, webhook: Webhook) -> WebhookStatus:
         """Return the state of a webhook's deliveries."""

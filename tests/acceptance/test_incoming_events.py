@@ -69,9 +69,7 @@ def served(contexts: None, tokens: Tokens, log: Log, mongo_url: str, redis_url: 
         mongo_url=mongo_url,
         redis_url=redis_url,
         database=log.database.name,
-        contexts=CONTEXTS,
-        event_sources=SOURCES,
-        max_body_bytes=MAX_BODY,
+        **{"contexts": CONTEXTS, "event_sources": SOURCES, "max_body_bytes": MAX_BODY},
     ) as served:
         yield served
 

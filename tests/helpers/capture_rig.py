@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from api.cdc.capture import Capture, CaptureProgress
+from api.cdc.capture import CaptureProgress, CollectionCapture
 from api.cdc.capture_states import CaptureStates
 from api.cdc.change_recorder import ChangeRecorder
 from api.cdc.extended_json import FOREIGN_CODEC, to_json
@@ -57,7 +57,9 @@ class CaptureRig:
         self.orders = orders
         self.states = CaptureStates(database, "default", SOURCE, foreign.full_name)
 
-    def capture(self, on_progress: Callable[[CaptureProgress], None] = lambda progress: None) -> Capture:
+    def capture(
+        self, on_progress: Callable[[CaptureProgress], None] = lambda progress: None
+    ) -> CollectionCapture:
         """Return a new capture, as another process would make it."""
         return self.capture_of(self.foreign, on_progress)
 
@@ -65,14 +67,14 @@ class CaptureRig:
         self,
         foreign: ForeignCollection,
         on_progress: Callable[[CaptureProgress], None] = lambda progress: None,
-    ) -> Capture:
+    ) -> CollectionCapture:
         """Return a new capture of a collection under the name of this one."""
         states = CaptureStates(self._database, "default", SOURCE, foreign.full_name)
         recorder = ChangeRecorder(self.nerve.bus, Scope(), f"mongodb:{SOURCE}")
-        return Capture(foreign, SOURCE, Scope(), states, recorder, self.nerve.log, on_progress)
+        return CollectionCapture(foreign, SOURCE, Scope(), states, recorder, self.nerve.log, on_progress)
 
     async def catch_up(self, *, copy_again: bool = False) -> CaptureProgress:
-        """Capture until no change is left; return what was done."""
+        """CollectionCapture until no change is left; return what was done."""
         capture = self.capture()
         await capture.run(copy_again=copy_again, until_caught_up=True)
         return capture.progress

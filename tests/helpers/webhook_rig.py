@@ -190,3 +190,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not await condition():
             await asyncio.sleep(0.02)
+
+
+async def append_notes(rig: WebhookRig, streams: int, versions: int) -> None:
+    """Append so many events to each stream, in turn."""
+    for _ in range(versions):
+        await asyncio.gather(*(rig.append(f"note-{number}") for number in range(streams)))

@@ -12,7 +12,7 @@ from domain.kernel import RecordedEvent
 from domain.testing import NOON
 from projections.testing import History
 from subscriptions.publishing.retry_schedule import RetrySchedule
-from subscriptions.publishing.stream_queues import StreamQueues
+from subscriptions.publishing.stream_queues import EventQueues
 from subscriptions.publishing.target_circuit import MAX_FAILING, TargetCircuit
 from subscriptions.publishing.waiting_streams import WaitingStreams
 from tests.helpers.notes import Scored
@@ -111,7 +111,7 @@ class Queues(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.queues = StreamQueues()
+        self.queues = EventQueues()
         self.history = History()
         self.waiting: dict[str, list[RecordedEvent]] = {}
         self.sent: dict[str, list[RecordedEvent]] = {}
