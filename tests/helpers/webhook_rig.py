@@ -47,9 +47,9 @@ PATIENCE = 60.0
 """Seconds after which what was awaited is given up."""
 
 QUICK = WebhookSettings(
-    timeout=0.3, first_pause=0.02, longest_pause=0.2, retry_for=timedelta(seconds=30), allow_private=True
+    timeout=10.0, first_pause=0.02, longest_pause=0.2, retry_for=timedelta(seconds=60), allow_private=True
 )
-"""Settings with short pauses."""
+"""Settings with short pauses. Also on a busy machine a request that is accepted does not time out."""
 
 
 class WebhookRig:

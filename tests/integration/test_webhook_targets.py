@@ -45,13 +45,14 @@ async def test_a_silent_target_is_given_up_after_the_timeout(
     """And tried again under the same id."""
     answers = iter([SILENCE, 302, 200])
     receiver = WebhookReceiver(lambda delivery: next(answers))
-    async with serving(receiver), open_webhook_rig(mongo_url, redis_url, database) as rig:
+    settings = QUICK.model_copy(update={"timeout": 2.0})
+    async with serving(receiver), open_webhook_rig(mongo_url, redis_url, database, settings=settings) as rig:
         webhook = await rig.create(receiver.url)
         await rig.append("note-0")
         await receiver.until(lambda: len(receiver.events) == 1)
         status = await rig.until_status(webhook, lambda status: len(status.attempts) == 3)
     assert [attempt.error for attempt in status.attempts] == [
-        "127.0.0.1 did not respond within 0.3 s",
+        "127.0.0.1 did not respond within 2 s",
         "127.0.0.1 answered 302, and redirects are not followed",
         None,
     ]
