@@ -90,8 +90,14 @@ async def test_b1_a_generation_that_parks_folded_events_is_held_until_it_is_appr
         assert found.waiting_for is not None
         assert found.waiting_for.startswith(f"a decision, since {reason}")
         assert "note-" not in found.waiting_for, "no stream or row of a tenant is named"
-        warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         held_warning = "view notes: generation 2 is held, and 1 is still read: it parks"
+
+        async def is_logged() -> bool:
+            return any(held_warning in record.getMessage() for record in caplog.records)
+
+        # MongoDB shows the state before the worker has logged it.
+        await until(is_logged)
+        warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert sum(held_warning in warning for warning in warnings) == 1
         # Readers keep the rows as they were made, also while the active code runs too and goes on.
         assert await rig.documents() == folded(await rig.commits())
