@@ -22,7 +22,7 @@ from tests.helpers.notes import Scored
 from tests.helpers.row_scopes import ALL_ROWS
 from tests.helpers.servers import Servers
 
-DEADLINE = 30
+DEADLINE = 120
 NOTES = 5
 APPENDED = 150
 
@@ -84,7 +84,8 @@ async def test_i6_messages_and_beats_that_are_lost_doubled_and_shuffled_change_n
         live = asyncio.Event()
         watching = asyncio.create_task(scores(reader, APPENDED, live))
         following = asyncio.create_task(positions(reader, last + APPENDED))
-        await live.wait()
+        async with asyncio.timeout(DEADLINE):
+            await live.wait()
         for number in range(APPENDED):
             await worker.append(f"note-{number % NOTES}", Scored(by=1))
         assert await following == list(range(1, last + APPENDED + 1))
