@@ -100,10 +100,7 @@ def create_app(
             endpoint = _endpoint(runtime, admissions, limits, tracing, explain=explain)
             sockets = _sockets(endpoint, prefixes)
             _measure(runtime, sockets, endpoint, limits)
-            app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
-            app.state.tracer = tracing.tracer
-            app.state.trace_receiver = open_trace_receiver(runtime)
-            app.state.event_receiver = EventReceiver(endpoint, settings.event_sources)
+            _attach(app, endpoint, sockets, tracing)
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
             if runtime.read_audit is not None:
                 await stack.enter_async_context(runtime.read_audit.recording())
@@ -116,6 +113,15 @@ def create_app(
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
+
+
+def _attach(app: Starlette, endpoint: Endpoint, sockets: SocketRegistry, tracing: Tracing) -> None:
+    """Give the application the parts that its routes use."""
+    runtime = endpoint.runtime
+    app.state.runtime, app.state.endpoint, app.state.sockets = runtime, endpoint, sockets
+    app.state.tracer = tracing.tracer
+    app.state.trace_receiver = open_trace_receiver(runtime)
+    app.state.event_receiver = EventReceiver(endpoint, runtime.settings.event_sources)
 
 
 def _sockets(endpoint: Endpoint, prefixes: Sequence[str]) -> SocketRegistry:

@@ -1,4 +1,4 @@
-"""Receives CloudEvents: verifies who sends them, and dispatches each as a command, once."""
+"""Receives CloudEvents: authenticates their sender, and dispatches each as a command, once."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ FIELDS: Mapping[str, FieldSource] = {
 }
 
 ALSO_KEPT = frozenset({"gen_ai.agent.id"})
-"""Attributes that are kept beside the field that they may give."""
+"""Attributes that give a field of the span, and are also stored as attributes."""
 
 CONTENT = (
     "gen_ai.completion",

@@ -46,6 +46,6 @@ class SharedReads:
         async def read(_items: Collection[None]) -> Mapping[None, Page]:
             return {None: await self._reader.page(scope, query)}
 
-        # The text is equal for equal queries alone: it names the class of each value.
+        # A filter cannot be hashed; different queries have different texts.
         page: Page = await self._groups.read(("page", scope.key, repr(query)), None, read)
         return page

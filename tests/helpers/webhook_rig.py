@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,13 +183,6 @@ async def open_webhook_rig(
             await rig.sender.close()
             await rig.wakeups.stop()
             await rig.log.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 async def append_notes(rig: WebhookRig, streams: int, versions: int) -> None:
