@@ -34,7 +34,7 @@ from eventstore.reading.log_reader import LogReader
 from eventstore.reading.record_times import RecordTimes
 from eventstore.reading.replay import Replay, replay_range
 from eventstore.reading.search import Search
-from eventstore.reading.stream_reader import StreamReader
+from eventstore.reading.stream_reader import LaterEvents, StreamPlace, StreamReader
 
 
 class EventLog:
@@ -60,35 +60,26 @@ class EventLog:
         masters: MasterKeys | None = None,
         options: LogOptions = DEFAULT_OPTIONS,
     ) -> None:
-        self._collections = LogCollections.of(database)
+        collections = self._collections = LogCollections.of(database)
         self._clock = clock
         self._fence_after = fence_after
         self._options = options
-        self.archive = Archive(self._collections.segments, archive)
+        self.archive = Archive(collections.segments, archive)
         self.keys = SubjectKeys(database, masters, clock)
-        self.secrets = LogSecrets(self._collections)
+        self.secrets = LogSecrets(collections)
         self._vault = Vault(self.keys)
         self._decoder = CommitDecoder(catalog, self.archive, self._vault)
-        self._streams = StreamReader(self._collections.log, self._decoder, options)
-        inserter = CommitInserter(self._collections, clock)
+        self._streams = StreamReader(collections.log, self._decoder, options)
+        inserter = CommitInserter(collections, clock)
         self.recent = RecentCommits(catalog)
         self._appender = Appender(
-            self._collections,
-            self._streams,
-            inserter,
-            self._vault,
-            clock,
-            announce,
-            options.appends,
-            self.recent,
+            collections, self._streams, inserter, self._vault, clock, announce, options.appends, self.recent
         )
-        self._restorer = CommitRestorer(
-            self._collections, self._streams, inserter, self._vault, clock, announce
-        )
-        self._high_water_mark = HighWaterMark(self._collections, clock, fence_after, options)
-        self._times = RecordTimes(self._collections, clock, options)
-        self._search = Search(self._collections.log, self._times, self._decoder, self._high_water_mark)
-        self._points = PointResolver(self._collections, self._times, self._high_water_mark, clock, options)
+        self._restorer = CommitRestorer(collections, self._streams, inserter, self._vault, clock, announce)
+        self._high_water_mark = HighWaterMark(collections, clock, fence_after, options)
+        self._times = RecordTimes(collections, clock, options)
+        self._search = Search(collections.log, self._times, self._decoder, self._high_water_mark)
+        self._points = PointResolver(collections, self._times, self._high_water_mark, clock, options)
 
     @property
     def options(self) -> LogOptions:
@@ -194,6 +185,10 @@ class EventLog:
     ) -> list[RecordedEvent]:
         """Return the events after `after_version`, in order, at most `limit`; none of an unknown stream."""
         return await self._streams.read(tenant, stream, after_version, limit)
+
+    async def streams(self, tenant: str, places: Collection[StreamPlace], limit: int) -> LaterEvents:
+        """Return the events after each place, in order, at most `limit` of each, with one query."""
+        return await self._streams.read_several(tenant, places, limit)
 
     async def stream_behind(
         self, tenant: str, stream: str, version: int, event_id: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.kernel import Aggregate, Event, RecordedEvent
@@ -12,6 +13,8 @@ from domain.kernel.errors import Unavailable
 from domain.kernel.unreadable import describe_unreadable
 from eventstore.aggregates.snapshots import AggregateSnapshot, Snapshots
 from eventstore.log import EventLog
+from eventstore.mongo.group_reads import GroupReads
+from eventstore.reading.stream_reader import StreamPlace
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +22,12 @@ A = TypeVar("A", bound=Aggregate[Any, Any])
 
 MAX_WAITING = 256
 """Most streams that wait for a new snapshot; others get one after later events."""
+
+SHARED_PAGE = 50
+"""Most events of a stream in a read that it shares with other streams."""
+
+SHARED_READ_SECONDS = 15.0
+"""Seconds after which MongoDB ends such a read."""
 
 
 class RebuiltAggregate(NamedTuple, Generic[A]):
@@ -50,6 +59,7 @@ class AggregateRebuilder:
         self._max_waiting = max_waiting
         self._waiting: dict[tuple[str, str], AggregateSnapshot[Any] | type[Aggregate[Any, Any]]] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._group_reads = GroupReads(SHARED_READ_SECONDS)
 
     async def rebuild(
         self, tenant: str, stream: str, kind: type[A], *, is_probably_new: bool = False
@@ -91,6 +101,24 @@ class AggregateRebuilder:
     ) -> tuple[AggregateSnapshot[A], AggregateSnapshot[A]]:
         begin = AggregateSnapshot(kind(), 0, "")
         return begin, await self.advance(tenant, stream, begin)
+
+    async def catch_up(self, tenant: str, stream: str, begin: AggregateSnapshot[A]) -> AggregateSnapshot[A]:
+        """Return the state after all events that were acknowledged before the call.
+
+        For a state that is nearly the last one: states that are caught up at the same time share one read.
+        """
+        place = (stream, begin.version)
+        events = await self._group_reads.read(tenant, place, partial(self._next_events, tenant)) or ()
+        end = _fold(begin, events)
+        return end if len(events) < SHARED_PAGE else await self.advance(tenant, stream, end)
+
+    async def _next_events(
+        self, tenant: str, places: Collection[StreamPlace]
+    ) -> Mapping[StreamPlace, Sequence[RecordedEvent]]:
+        if len(places) > 1:
+            return await self._log.streams(tenant, places, SHARED_PAGE)
+        [(stream, version)] = places
+        return {(stream, version): await self._log.stream(tenant, stream, version, SHARED_PAGE)}
 
     async def advance(self, tenant: str, stream: str, begin: AggregateSnapshot[A]) -> AggregateSnapshot[A]:
         """Return the state after all later events, read in pages so that memory stays bounded."""

@@ -61,7 +61,7 @@ class AggregateRepository:
             return LoadedState(state, version, fresh=True)
         if not fresh:
             return LoadedState(cached.state, cached.version, fresh=False)
-        state, version, *_ = await self._rebuilder.advance(
+        state, version, *_ = await self._rebuilder.catch_up(
             tenant, stream, AggregateSnapshot(cached.state, cached.version, "")
         )
         self.remember(tenant, stream, state, version)

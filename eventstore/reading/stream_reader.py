@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, NamedTuple
 
 from domain.kernel import RecordedEvent
 from eventstore.commit_documents import last_version
 from eventstore.decoder import CommitDecoder
 from eventstore.lru import LruCache
-from eventstore.mongo.driver import Collection, Document, unavailable_if_down
+from eventstore.mongo.driver import Collection as MongoCollection
+from eventstore.mongo.driver import Document, unavailable_if_down
 from eventstore.mongo.log_collections import VERSION_GUARD
+from eventstore.mongo.reads import find
 from eventstore.options import LogOptions
 
 CACHED_TIPS = 50_000
@@ -26,11 +29,17 @@ class Tip(NamedTuple):
 
 START = Tip(0, 0)
 
+StreamPlace = tuple[str, int]
+"""A stream, and a version of it."""
+
+LaterEvents = dict[StreamPlace, list[RecordedEvent]]
+"""Events of streams after places in them; places without later events are missing."""
+
 
 class StreamReader:
     """Reads the log by stream."""
 
-    def __init__(self, log: Collection, decoder: CommitDecoder, options: LogOptions) -> None:
+    def __init__(self, log: MongoCollection, decoder: CommitDecoder, options: LogOptions) -> None:
         self._log = log
         self._decoder = decoder
         self.page = options.stream_page
@@ -62,6 +71,24 @@ class StreamReader:
             if len(page) < upto - after:
                 return
             after = upto
+
+    async def read_several(self, tenant: str, places: Collection[StreamPlace], limit: int) -> LaterEvents:
+        """Return the events after each place, in order, at most `limit` of each, with one query."""
+        clauses = [_within(tenant, stream, {"$gt": after, "$lte": after + limit}) for stream, after in places]
+        with unavailable_if_down():
+            documents = await find(self._log, {"$or": clauses}).hint(VERSION_GUARD).to_list(None)
+        documents.sort(key=lambda document: int(document["_id"]))
+        later: dict[str, list[RecordedEvent]] = defaultdict(list)
+        for commit in await self._decoder.commits(documents):
+            for event in commit.events:
+                later[event.stream].append(event)
+        for stream, events in later.items():
+            self.remember_tip(tenant, stream, Tip(events[-1].version, events[-1].position))
+        return {
+            (stream, after): [event for event in later[stream] if after < event.version <= after + limit]
+            for stream, after in places
+            if stream in later
+        }
 
     async def tip(self, tenant: str, stream: str, beyond: int) -> Tip | None:
         """Return the tip of the stream if its version is above `beyond`, else None."""

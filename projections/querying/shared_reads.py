@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import partial
 
+from eventstore.mongo.group_reads import GroupReads
 from projections.querying.fields import Fields
-from projections.querying.group_reads import GroupReads
 from projections.querying.pages import ListQuery, Page
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from domain.kernel.errors import Unavailable
@@ -9,6 +11,7 @@ from eventstore.aggregates.repository import AggregateRepository
 from eventstore.personal.sealing import MasterKeys
 from eventstore.personal.subject_keys import owner_of
 from tests.helpers.commits import commit, scores
+from tests.helpers.mongo_profiler import commands
 from tests.helpers.notes import Scored
 from tests.helpers.people import Person, PersonRegistered
 from tests.helpers.totals import Total
@@ -94,3 +97,33 @@ async def test_a_state_is_not_built_with_an_event_that_was_tampered_with(open_an
     await store.documents.update_one({}, {"$set": {"events.0.sealed.0.value": b"0" * 40}})
     with pytest.raises(Unavailable, match=r"version 1 of person-1, .* was changed after it was sealed"):
         await AggregateRepository(store.log).load("default", "person-1", Person)
+
+
+async def test_fresh_loads_at_the_same_time_share_one_read(store, open_another):
+    repository, names = AggregateRepository(store.log), [f"note-{number}" for number in range(30)]
+    for name in names:
+        await store.log.append(commit(name, 0, Scored(by=1)))
+        await repository.load("default", name, Total)
+    other = await open_another()
+    for name in names[:3]:
+        await other.log.append(commit(name, 1, *scores(3)))
+    async with commands(store) as counts:
+        loads = [repository.load("default", name, Total, fresh=True) for name in (*names, *names)]
+        loaded = await asyncio.gather(*loads)
+    assert [one.state.sum for one in loaded] == [*[7] * 3, *[1] * 27] * 2
+    assert all(one.fresh for one in loaded)
+    assert counts["find log"] == 1
+
+
+async def test_states_that_are_far_behind_are_caught_up_in_pages(store, monkeypatch):
+    monkeypatch.setattr("eventstore.aggregates.rebuilder.SHARED_PAGE", 3)
+    early, late = AggregateRepository(store.log), AggregateRepository(store.log)
+    for name in ("note-a", "note-b"):
+        await store.log.append(commit(name, 0, *scores(2)))
+        await early.load("default", name, Total)
+        for version in range(2, 10, 2):
+            await store.log.append(commit(name, version, *scores(2)))
+    expected = [await late.load("default", name, Total) for name in ("note-a", "note-b")]
+    loads = [early.load("default", name, Total, fresh=True) for name in ("note-a", "note-b", "note-a")]
+    assert await asyncio.gather(*loads) == [*expected, expected[0]]
+    assert (expected[0].version, expected[0].state.sum) == (10, 15)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import pytest
 
-from projections.querying.group_reads import MAX_ITEMS, GroupReads
+from eventstore.mongo.group_reads import MAX_ITEMS, GroupReads
 
 ITEMS = ("a", "b", "c", "d")
 
@@ -46,7 +46,7 @@ async def until(holds: Callable[[], object]) -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads wait for the ones before them for as long as these take."""
-    monkeypatch.setattr("projections.querying.group_reads.PATIENCE", 10)
+    monkeypatch.setattr("eventstore.mongo.group_reads.PATIENCE", 10)
 
 
 async def test_requests_that_arrive_together_share_one_read() -> None:
