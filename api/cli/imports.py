@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from api.cli.claims import report_claims
@@ -86,7 +86,7 @@ def import_files(
         delimiter=parse_delimiter(delimiter),
     )
     with input_files(files, format) as paths:
-        if not asyncio.run(_import(paths, options, dry_run=dry_run, strict=strict)):
+        if not uvloop.run(_import(paths, options, dry_run=dry_run, strict=strict)):
             raise typer.Exit(1)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from api.fleet.activity import Activity
+from api.fleet.activity_store import Activities
 from api.fleet.lifecycle import ABORTS, SKIPS
 from api.fleet.log_ids import CaseIds, derive_command_id, stream_id
+from api.fleet.scratch_database import DiskMap
 from api.fleet.task_ids import TaskId, TaskIds
 from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, describe_error
 from domain.agents.commands import RegisterAgent
@@ -38,43 +40,45 @@ class ProcessPlan:
 
     def __init__(
         self,
-        activities: Iterable[Activity],
+        activities: Activities,
         scope: Scope,
         source: str,
         ids: CaseIds | None = None,
-        stored_tasks: Mapping[int, str] | None = None,
+        stored_tasks: DiskMap[str] | None = None,
     ) -> None:
-        self.activities = sorted(activities, key=lambda activity: activity.time)
+        self._activities = activities
         self._scope = scope
         self._source = source
         self._ids = ids or CaseIds()
-        self._task_ids = TaskIds(self.activities, self._ids, stored_tasks)
-        self._last = {activity.case: activity for activity in self.activities}
-        self._begins: dict[str, datetime] = {}
-        for activity in self.activities:
-            self._begins[activity.case] = min(activity.begin, self._begins.get(activity.case, activity.begin))
-        self._seen: set[str] = set()
-        self._agents: dict[str, str | None] = {}
-        self._started: set[str] = set()
+        self._task_ids = TaskIds(activities, self._ids, stored_tasks)
+        self._planned = activities.database.create_set()
+        """The streams that have a command already."""
+        self._agents: DiskMap[str | None] = activities.database.create_map()
+        """The agents of the planned tasks."""
+        self._started = activities.database.create_set()
 
     def rows(self) -> Iterator[PlannedRow | RefusedRow]:
         """Yield the commands of each activity. Call it once."""
-        for activity in self.activities:
+        for activity, case_begin, is_last in self._activities:
             try:
-                steps = [*self._case(activity), *self._agent(activity), *self._task(activity)]
-                if activity is self._last[activity.case]:
+                steps = [
+                    *self._case(activity, case_begin),
+                    *self._agent(activity),
+                    *self._task(activity),
+                ]
+                if is_last:
                     steps += self._end(activity)
             except (ValidationError, UnfitValue) as error:
                 yield RefusedRow(activity.line, describe_error(error))
             else:
                 yield PlannedRow(activity.line, tuple(steps))
 
-    def _case(self, activity: Activity) -> Iterator[ImportStep]:
+    def _case(self, activity: Activity, case_begin: datetime) -> Iterator[ImportStep]:
         workflow = self._ids.workflow(activity.case)
-        if self._is_new(workflow):
+        if self._planned.add(workflow):
             attributes = dict(activity.case_attributes) or None
             start = StartWorkflow(id=workflow, name=activity.case, attributes=attributes)
-            begin = activity.case_start or self._begins[activity.case]
+            begin = activity.case_start or case_begin
             yield self._step(activity, start, begin, allow_existing=True)
 
     def _end(self, activity: Activity) -> Iterator[ImportStep]:
@@ -85,7 +89,7 @@ class ProcessPlan:
 
     def _agent(self, activity: Activity) -> Iterator[ImportStep]:
         agent = _agent(activity)
-        if agent is not None and self._is_new(agent):
+        if agent is not None and self._planned.add(agent):
             register = RegisterAgent(id=agent, name=str(activity.resource))
             yield self._step(activity, register, allow_existing=True)
 
@@ -110,7 +114,7 @@ class ProcessPlan:
                 yield self._task_step(activity, task, CancelTask(id=task.stream, reason=skip))
             case abort if abort in ABORTS:
                 yield from self._assigned(activity, task)
-                unknown = self._agents[task.stream] is None
+                unknown = self._agents.get(task.stream) is None
                 fail = FailTask(id=task.stream, error=abort, agent_unknown=unknown)
                 yield self._task_step(activity, task, fail)
             case _:
@@ -123,7 +127,7 @@ class ProcessPlan:
     def _begun(self, activity: Activity, task: TaskId) -> Iterator[ImportStep]:
         yield from self._assigned(activity, task, activity.begin)
         self._started.add(task.stream)
-        unknown = self._agents[task.stream] is None
+        unknown = self._agents.get(task.stream) is None
         start = StartTask(id=task.stream, agent_unknown=unknown)
         yield self._task_step(activity, task, start, activity.begin)
 
@@ -135,7 +139,7 @@ class ProcessPlan:
         complete = CompleteTask(
             id=task.stream,
             result=dict(activity.attributes) or None,
-            agent_unknown=self._agents[task.stream] is None,
+            agent_unknown=self._agents.get(task.stream) is None,
         )
         yield self._task_step(activity, task, complete)
         workflow = self._ids.workflow(activity.case)
@@ -151,7 +155,7 @@ class ProcessPlan:
     def _created(
         self, activity: Activity, task: TaskId, agent: str | None, occurred: datetime | None = None
     ) -> Iterator[ImportStep]:
-        if self._is_new(task.stream):
+        if self._planned.add(task.stream):
             self._agents[task.stream] = agent
             create = CreateTask(
                 id=task.stream,
@@ -166,15 +170,10 @@ class ProcessPlan:
     ) -> Iterator[ImportStep]:
         agent = _agent(activity)
         yield from self._created(activity, task, agent, occurred)
-        if agent is not None and self._agents[task.stream] != agent and task.stream not in self._started:
+        if agent is not None and self._agents.get(task.stream) != agent and task.stream not in self._started:
             self._agents[task.stream] = agent
             assign = AssignTask(id=task.stream, agent_id=agent)
             yield self._step(activity, assign, occurred, key=agent, own_id=task.is_named)
-
-    def _is_new(self, stream: str) -> bool:
-        new = stream not in self._seen
-        self._seen.add(stream)
-        return new
 
     def _task_step(
         self, activity: Activity, task: TaskId, command: Command, occurred: datetime | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from api.fleet.activity import Activity
+from api.fleet.activity_store import Activities
 from api.fleet.lifecycle import STAGES
 from api.fleet.log_ids import CaseIds, content_digest
+from api.fleet.scratch_database import DiskMap
 
 _ENDED = 3
 _STARTED = 2
@@ -36,22 +37,32 @@ class TaskIds:
     `stored` are the tasks that events are stored for already, by their place in the order of times.
     """
 
-    def __init__(
-        self, activities: Sequence[Activity], ids: CaseIds, stored: Mapping[int, str] | None = None
-    ) -> None:
+    def __init__(self, activities: Activities, ids: CaseIds, stored: DiskMap[str] | None = None) -> None:
+        create_map = activities.database.create_map
         self._ids = ids
-        self._stored = stored or {}
-        owners: dict[str, Owner] = {}
-        self._ambiguous: set[str] = set()
-        for activity in activities:
-            if activity.instance:
-                owner, task = _owner(activity), ids.task(activity.case, activity.instance)
-                if owners.setdefault(task, owner) != owner:
-                    self._ambiguous.add(task)
-        self._stored_instances = {_owner(activities[place]): task for place, task in self._stored.items()}
-        self._occurrences: Counter[str] = Counter()
-        self._open: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        self._stored = stored
+        self._stored_instances: DiskMap[str] = create_map()
+        self._ambiguous = activities.database.create_set()
+        self._occurrences: DiskMap[int] = create_map()
+        self._open: DiskMap[dict[str, int]] = create_map()
+        """The stages of the open tasks of each activity of a case, oldest first."""
         self._place = -1
+        self._look_at_instances(activities)
+
+    def _look_at_instances(self, activities: Activities) -> None:
+        """Find the instances that are used for several tasks, and the tasks of those that are stored."""
+        owners: DiskMap[list[str | None]] = activities.database.create_map()
+        for place, (activity, *_) in enumerate(activities):
+            if activity.instance is None:
+                continue
+            owner, task = _owner(activity), self._ids.task(activity.case, activity.instance)
+            first = owners.get(task)
+            if first is None:
+                owners[task] = list(owner)
+            elif first != list(owner):
+                self._ambiguous.add(task)
+            if self._stored is not None and (stored := self._stored.get(place)) is not None:
+                self._stored_instances[owner] = stored
 
     def is_ambiguous(self, activity: Activity) -> bool:
         """Return whether the log does not name the task of the activity, or uses its name for several."""
@@ -63,7 +74,7 @@ class TaskIds:
         """Return the task of the activity. Call it once for each activity, in the order of their times."""
         self._place += 1
         if activity.instance is None:
-            stored = self._stored.get(self._place)
+            stored = self._stored.get(self._place) if self._stored is not None else None
             return TaskId(self._match(activity, stored), is_named=activity.event_id is not None)
         if not self.is_ambiguous(activity):
             return TaskId(self._ids.task(activity.case, activity.instance), is_named=True)
@@ -72,19 +83,21 @@ class TaskIds:
         return TaskId(task or self._ids.task(activity.case, f"{activity.case}.{digest}"), is_named=False)
 
     def _match(self, activity: Activity, stored: str | None) -> str:
-        stages = self._open[activity.case, activity.name]
+        stages = self._open.get((activity.case, activity.name)) or {}
         task = stored or _open_task(activity, stages) or self._new(activity)
         stages[task] = STAGES.get(activity.transition, stages.get(task, 0))
         if stages[task] == _ENDED:
             del stages[task]
+        self._open[activity.case, activity.name] = stages
         return task
 
     def _new(self, activity: Activity) -> str:
         """Return the id of a task that begins with this event."""
         digest = content_digest(activity.case, *_content(activity))
         if activity.event_id is None:
-            self._occurrences[digest] += 1
-            digest = content_digest(digest, str(self._occurrences[digest]))
+            occurrence = (self._occurrences.get(digest) or 0) + 1
+            self._occurrences[digest] = occurrence
+            digest = content_digest(digest, str(occurrence))
         return self._ids.task(activity.case, f"{activity.case}.{digest}")
 
 

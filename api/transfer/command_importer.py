@@ -1,31 +1,36 @@
-"""Imports a file of commands: in batches, through the command bus, each command at most once."""
+"""Imports a file of commands through the command bus: many rows at once, each command at most once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
 from api.transfer.import_files import reader_of
-from api.transfer.import_options import FileReader, ImportOptions, check_has_rows
+from api.transfer.import_options import FileReader, ImportOptions, StoredCommands, check_has_rows
 from api.transfer.import_report import ImportReport, RowOutcome
-from api.transfer.rows import ImportStep, PlannedRow, RefusedRow
+from api.transfer.row_order import RowOrder, RowTask
+from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, RowStreams
 from domain.dispatch.ports import StoredCommand
 from domain.kernel import AlreadyExists, Envelope, InvariantViolated, NerveError, NotFound, Receipt
 from domain.kernel.errors import CommandIdReused, ConcurrencyConflict, ValidationFailed
 
-BATCH = 1000
-"""Rows whose commands are looked up and run together."""
+PAGE = 250
+"""Rows whose commands are looked up together."""
 
-CONCURRENCY = 128
-"""Rows of a batch that run at once."""
+WINDOW = 1_000
+"""Rows that have begun and not ended, at most. Some of them wait for others."""
 
-RowTask = asyncio.Task[None]
+CONCURRENCY = 256
+"""Rows whose commands run at once; the more, the more commits share one insert."""
+
+PROGRESS_EVERY = 100
+"""Rows between two reports of the progress."""
 
 REFUSALS = (ValidationFailed, NotFound, InvariantViolated, ConcurrencyConflict, CommandIdReused)
 
@@ -50,10 +55,11 @@ class CommandLookup(Protocol):
 class CommandImporter:
     """Imports files of commands through the bus.
 
-    `readers` are the readers by file suffix. `on_progress` is called after each batch, `on_refused` for each
-    row that is not imported. Rows that name the same stream run in the order of the file, others run
-    concurrently. The id of each command follows from its row, so a second run finds the command stored and
-    adds nothing, and an interrupted run can be continued.
+    `readers` are the readers by file suffix. `on_progress` is called from time to time and at the end,
+    `on_refused` for each row that is not imported. Rows that name the same stream run in the order of the
+    file, others run concurrently. Each command is a commit of its own, which the log stores in groups. The id
+    of each command follows from its row, so a second run finds the command stored and adds nothing, and an
+    interrupted run can be continued. Only a bounded number of rows is in memory.
     """
 
     bus: CommandDispatcher
@@ -72,13 +78,7 @@ class CommandImporter:
         report = ImportReport()
         reader = reader_of(path, self.readers)
         rows, report.total = await reader(path, self.options, self._stored_commands)
-        run = _ImportRun(self.bus, self.on_refused, report)
-        while batch := list(islice(rows, BATCH)):
-            planned = [row for row in batch if isinstance(row, PlannedRow)]
-            ids = {str(step.envelope.command_id) for row in planned for step in row.steps}
-            await run.run_batch(batch, await self._stored_commands(ids))
-            report.seconds = monotonic() - report.started
-            self.on_progress(report)
+        await _ImportRun(self, report).run(rows, self._stored_commands)
         check_has_rows(path, report.rows)
         return report
 
@@ -89,34 +89,49 @@ class CommandImporter:
 class _ImportRun:
     """One run over a file, which counts the outcome of each row."""
 
-    def __init__(
-        self, bus: CommandDispatcher, on_refused: Callable[[RefusedRow], None], report: ImportReport
-    ) -> None:
-        self._bus = bus
-        self._on_refused = on_refused
+    def __init__(self, importer: CommandImporter, report: ImportReport) -> None:
+        self._bus = importer.bus
+        self._on_refused = importer.on_refused
+        self._on_progress = importer.on_progress
         self._report = report
+        self._order = RowOrder()
+        self._window = asyncio.Semaphore(WINDOW)
+        self._slots = asyncio.Semaphore(CONCURRENCY)
         self._taken: set[str] = set()
         """Streams with ids of the file's own that turned out to be about something else."""
 
-    async def run_batch(
-        self, batch: Sequence[PlannedRow | RefusedRow], stored: Mapping[str, StoredCommand]
-    ) -> None:
-        """Run the rows of a batch, of whose commands `stored` are in the log."""
-        order = _RowOrder()
-        slots = asyncio.Semaphore(CONCURRENCY)
+    async def run(self, rows: Iterator[PlannedRow | RefusedRow], look_up: StoredCommands) -> None:
+        """Run all rows; the next page is looked up while rows of earlier ones run."""
         try:
             async with asyncio.TaskGroup() as group:
-                for row in batch:
-                    if isinstance(row, RefusedRow):
-                        self._refuse(row.line, row.reason, RowOutcome.REFUSED)
-                    elif reason := self._id_conflict(row, stored):
-                        self._refuse(row.line, reason, RowOutcome.CONFLICTING)
-                    elif remaining := self._without_stored(row, stored):
-                        before = order.predecessors(remaining)
-                        task = group.create_task(self._run_row(remaining, before, slots))
-                        order.add(remaining, task)
+                while page := list(islice(rows, PAGE)):
+                    await self._run_page(page, look_up, group)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        self._report_progress()
+
+    async def _run_page(
+        self, page: Sequence[PlannedRow | RefusedRow], look_up: StoredCommands, group: asyncio.TaskGroup
+    ) -> None:
+        """Start the rows of a page; it returns before they have ended, so that the next ones join them."""
+        planned = [row for row in page if isinstance(row, PlannedRow)]
+        stored = await look_up({str(step.envelope.command_id) for row in planned for step in row.steps})
+        for row in page:
+            if isinstance(row, RefusedRow):
+                self._refuse(row.line, row.reason, RowOutcome.REFUSED)
+            elif reason := self._id_conflict(row, stored):
+                self._refuse(row.line, reason, RowOutcome.CONFLICTING)
+            elif remaining := self._without_stored(row, stored):
+                await self._window.acquire()
+                streams = remaining.streams()
+                predecessors = self._order.predecessors(streams)
+                task = group.create_task(self._run_row(remaining, streams, predecessors))
+                self._order.begin(streams, task)
+                task.add_done_callback(partial(self._end_row, streams))
+
+    def _end_row(self, streams: RowStreams, task: RowTask) -> None:
+        self._order.end(streams, task)
+        self._window.release()
 
     def _id_conflict(self, row: PlannedRow, stored_commands: Mapping[str, StoredCommand]) -> str | None:
         """Return why a command id of the row is stored with another command; None if none is."""
@@ -139,18 +154,18 @@ class _ImportRun:
         remaining = row.without(stored)
         self._report.already_stored += len(row.steps) - (0 if remaining is None else len(remaining.steps))
         if remaining is None:
-            self._report.outcomes[RowOutcome.KNOWN] += 1
+            self._count(RowOutcome.KNOWN)
         return remaining
 
-    async def _run_row(self, row: PlannedRow, before: set[RowTask], slots: asyncio.Semaphore) -> None:
-        if before:
-            await asyncio.wait(before)
-        if taken := self._taken & row.writes():
+    async def _run_row(self, row: PlannedRow, streams: RowStreams, predecessors: Collection[RowTask]) -> None:
+        if predecessors:
+            await asyncio.wait(predecessors)
+        if taken := self._taken & streams.writes:
             reason = f"{min(taken)} is stored with other content; use --source if it is something else"
             self._refuse(row.line, reason, RowOutcome.CONFLICTING)
             return
         outcome = RowOutcome.KNOWN
-        async with slots:
+        async with self._slots:
             for step in row.steps:
                 try:
                     if await self._run_step(step):
@@ -159,7 +174,7 @@ class _ImportRun:
                     self._block(step)
                     self._refuse(row.line, str(error), _outcome_of(error, step))
                     return
-        self._report.outcomes[outcome] += 1
+        self._count(outcome)
 
     async def _run_step(self, step: ImportStep) -> bool:
         """Run a command; return whether it was not stored before. Raises its refusal."""
@@ -181,8 +196,17 @@ class _ImportRun:
         return not receipt.replayed
 
     def _refuse(self, line: int, reason: str, outcome: RowOutcome) -> None:
-        self._report.outcomes[outcome] += 1
         self._on_refused(RefusedRow(line, reason))
+        self._count(outcome)
+
+    def _count(self, outcome: RowOutcome) -> None:
+        self._report.outcomes[outcome] += 1
+        if self._report.rows % PROGRESS_EVERY == 0:
+            self._report_progress()
+
+    def _report_progress(self) -> None:
+        self._report.seconds = monotonic() - self._report.started
+        self._on_progress(self._report)
 
 
 def _outcome_of(error: NerveError, step: ImportStep) -> RowOutcome:
@@ -191,26 +215,3 @@ def _outcome_of(error: NerveError, step: ImportStep) -> RowOutcome:
         return RowOutcome.CONFLICTING
     contradicts = step.own_id and not step.envelope.command.creates and isinstance(error, InvariantViolated)
     return RowOutcome.CONFLICTING if contradicts else RowOutcome.REFUSED
-
-
-class _RowOrder:
-    """Which rows of a batch must finish before another row may start.
-
-    A row waits for the last earlier row that writes a stream that it names. If it writes a stream itself, it
-    also waits for the rows that have read the stream since.
-    """
-
-    def __init__(self) -> None:
-        self._writer: dict[str, RowTask] = {}
-        self._readers: dict[str, set[RowTask]] = defaultdict(set)
-
-    def predecessors(self, row: PlannedRow) -> set[RowTask]:
-        writers = {self._writer[name] for name in row.writes() | row.reads() if name in self._writer}
-        return writers.union(*(self._readers[name] for name in row.writes()))
-
-    def add(self, row: PlannedRow, task: RowTask) -> None:
-        for name in row.writes():
-            self._writer[name] = task
-            self._readers[name].clear()
-        for name in row.reads():
-            self._readers[name].add(task)

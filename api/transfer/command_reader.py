@@ -10,6 +10,7 @@ The extension `correlationid` is stored with them too. See https://cloudevents.i
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from api.transfer.bounded_input import LONGEST_LINE
 from api.transfer.cloudevent_arrays import read_values
 from api.transfer.import_files import JSON_LINES, open_file
-from api.transfer.import_options import FileReader, FileRows, ImportOptions, StoredCommands
+from api.transfer.import_options import PAUSE_EVERY, FileReader, FileRows, ImportOptions, StoredCommands
 from api.transfer.received_cloud_events import COMMAND_PREFIX, CloudEvent, command_of
 from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, describe_error
 from domain.kernel import Catalog, Command, Envelope, Identifier, Scope
@@ -42,7 +43,7 @@ def command_readers(catalog: Catalog) -> Mapping[str, FileReader]:
     """Return the readers of files of commands, by suffix."""
 
     async def read_lines(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
-        return FileRows(_read_file(path, catalog, options))
+        return FileRows(_read_file(path, catalog, options), await _count_rows(path))
 
     async def read_array(path: Path, options: ImportOptions, stored: StoredCommands) -> FileRows:
         with open_file(path) as stream:
@@ -55,6 +56,16 @@ def command_readers(catalog: Catalog) -> Mapping[str, FileReader]:
         return FileRows(iter(rows), len(rows))
 
     return {**dict.fromkeys(JSON_LINES, read_lines), ".json": read_array}
+
+
+async def _count_rows(path: Path) -> int:
+    """Return the number of rows of a file. Raises ValidationFailed where it cannot be read."""
+    count = 0
+    with open_file(path) as stream:
+        for count, _ in enumerate(_values_of_lines(stream), 1):
+            if count % PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
+    return count
 
 
 def _read_file(path: Path, catalog: Catalog, options: ImportOptions) -> Iterator[PlannedRow | RefusedRow]:

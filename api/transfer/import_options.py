@@ -12,6 +12,9 @@ from domain.dispatch.ports import StoredCommand
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 
+PAUSE_EVERY = 1_000
+"""Rows of a file that are read before other tasks of the process may run."""
+
 StoredCommands = Callable[[Collection[str]], Awaitable[Mapping[str, StoredCommand]]]
 """Returns the commands that are stored under these ids."""
 

@@ -34,6 +34,13 @@ class ImportStep(NamedTuple):
     own_id: bool = False
 
 
+class RowStreams(NamedTuple):
+    """The streams that a row changes, as far as their ids are set, and those that it only refers to."""
+
+    writes: frozenset[str]
+    reads: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
     """A row as a sequence of commands."""
@@ -46,15 +53,12 @@ class PlannedRow:
         steps = tuple(step for step in self.steps if step.envelope.command_id not in stored)
         return PlannedRow(self.line, steps) if steps else None
 
-    def writes(self) -> set[str]:
-        """Return the streams that the row changes, as far as their ids are set."""
-        targets = (step.envelope.command.target for step in self.steps)
-        return {stream for stream in targets if stream is not None}
-
-    def reads(self) -> set[str]:
-        """Return the streams that the row refers to and does not change."""
-        references = (step.envelope.command.references() for step in self.steps)
-        return {stream for triples in references for _, _, stream in triples} - self.writes()
+    def streams(self) -> RowStreams:
+        """Return the streams that the row names."""
+        commands = [step.envelope.command for step in self.steps]
+        writes = frozenset(command.target for command in commands if command.target is not None)
+        reads = frozenset(stream for command in commands for _, _, stream in command.references())
+        return RowStreams(writes, reads - writes)
 
 
 def describe_error(error: ValidationError | UnfitValue) -> str:

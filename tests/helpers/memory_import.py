@@ -113,7 +113,7 @@ class MemoryImport:
     def counts(self, report: ImportReport) -> dict[str, int]:
         """The number of rows by outcome, without those that no row has; they are as many as were read."""
         assert len(self.refused) == report.refused + report.conflicting
-        assert report.total in (None, report.rows)
+        assert report.total == report.rows
         return {str(outcome): count for outcome, count in report.outcomes.items() if count}
 
     @property

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from api.fleet.activity import Activity
+from api.fleet.activity import CASE, CASE_END, CASE_START, INSTANCE, NAME, RESOURCE, TIME, Activity
+from api.fleet.activity_store import ActivityStore
 from api.fleet.plan import ProcessPlan
 from api.fleet.process_logs import read_activities
 from api.transfer.rows import PlannedRow
@@ -29,12 +31,40 @@ LONGEST_CASE = 11
 START = datetime(2010, 10, 2, 8, 0, 0, 250_000, UTC)
 
 
+COLUMNS = (CASE, NAME, INSTANCE, RESOURCE, TIME, CASE_START, CASE_END)
+
+
 def activities() -> Sequence[Activity]:
     """Those of the process log in the environment, or made up: cases that overlap and share resources."""
     if path := os.environ.get(LOG):
-        return read_activities(Path(path))[0]
+        return [row for row in read_activities(Path(path)) if isinstance(row, Activity)]
+    return list(generated_activities(CASES))
+
+
+def generated_activities(cases: int) -> Iterator[Activity]:
+    """Activities case by case; the cases overlap in time and share resources."""
     dice = random.Random(9)
-    return [activity for case in range(CASES) for activity in _case(dice, case)]
+    for case in range(cases):
+        yield from _case(dice, case)
+
+
+def process_log_file(folder: Path) -> Path:
+    """The process log in the environment, or a file of made-up activities in the folder."""
+    if path := os.environ.get(LOG):
+        return Path(path)
+    return write_csv(folder / "process-log.csv", generated_activities(CASES))
+
+
+def write_csv(path: Path, rows: Iterable[Activity]) -> Path:
+    """Write completed activities as CSV, in their order."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row in rows:
+            times = (row.time, row.case_start, row.case_end)
+            texts = ("" if time is None else time.isoformat() for time in times)
+            writer.writerow((row.case, row.name, row.instance, row.resource, *texts))
+    return path
 
 
 def _case(dice: random.Random, case: int) -> Iterator[Activity]:
@@ -55,10 +85,19 @@ def _case(dice: random.Random, case: int) -> Iterator[Activity]:
         )
 
 
+def stored_activities(found: Iterable[Activity]) -> ActivityStore:
+    """The activities as an import reads them."""
+    store = ActivityStore()
+    for activity in found:
+        store.add(activity)
+    store.sort()
+    return store
+
+
 def commits(found: Sequence[Activity], tenant: str = "default") -> Iterator[NewCommit]:
     """The commits of all commands that an import of these activities sends, in its order."""
     decided = _Decided()
-    for row in ProcessPlan(found, Scope(tenant), "import:process.csv").rows():
+    for row in ProcessPlan(stored_activities(found), Scope(tenant), "import:process.csv").rows():
         assert isinstance(row, PlannedRow), row
         for step in row.steps:
             if commit := decided.commit(step.envelope):

@@ -19,6 +19,7 @@ from domain.kernel import Command, Scope
 from domain.kernel.fields import ID_PATTERN
 from domain.tasks.commands import CompleteTask, CreateTask, StartTask
 from domain.workflows.commands import FinishWorkflow, StartWorkflow
+from tests.helpers.process_log import stored_activities
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 
@@ -39,7 +40,9 @@ def activity(minute: float, name: str = "draft", **fields: Any) -> Activity:
 
 def plan(activities: Sequence[Activity], scope: Scope | None = None, **options: Any) -> list[PlannedRow]:
     """The rows of a plan, none of which is refused."""
-    rows = list(ProcessPlan(activities, scope or Scope(), "import:log.csv", **options).rows())
+    rows = list(
+        ProcessPlan(stored_activities(activities), scope or Scope(), "import:log.csv", **options).rows()
+    )
     assert all(isinstance(row, PlannedRow) for row in rows)
     return cast(list[PlannedRow], rows)
 

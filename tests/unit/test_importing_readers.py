@@ -11,14 +11,14 @@ from typing import Any
 import orjson
 import pytest
 
-from api.fleet.activity import ProcessLogRow, parse_activity
+from api.fleet.activity import Activity, ProcessLogRow, parse_activity
 from api.fleet.csv_reader import read_csv
 from api.fleet.process_logs import PROCESS_LOG_READERS, read_activities
 from api.fleet.xes_reader import CHUNK, read_xes
 from api.transfer.command_reader import command_readers, read_commands
 from api.transfer.import_files import open_file, reader_of
 from api.transfer.import_options import ImportOptions
-from api.transfer.rows import PlannedRow, RefusedRow
+from api.transfer.rows import PlannedRow, RefusedRow, RowStreams
 from domain.kernel import Scope
 from domain.kernel.errors import ValidationFailed
 from domain.tasks.commands import CreateTask
@@ -189,7 +189,7 @@ def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
     assert envelope.command == CreateTask(id="task-17", title="Sum", workflow_id="workflow-7")
     assert (envelope.scope.tenant, envelope.command_id, envelope.source) == ("acme", "4711", "/ci")
     assert envelope.occurred == datetime(2024, 5, 17, 10, tzinfo=UTC)
-    assert (row.writes(), row.reads()) == ({"task-17"}, {"workflow-7"})
+    assert row.streams() == RowStreams(frozenset({"task-17"}), frozenset({"workflow-7"}))
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,10 @@ def test_a_line_that_is_no_command_is_refused_and_the_next_one_read(line: Any, w
 def test_a_file_is_unpacked_by_what_it_holds(tmp_path: Path, pack: Any, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(pack(f"{HEADER}\nc1,draft,r1,2024-05-17\nc1,draft,r1,never\n".encode()))
-    activities, refused = read_activities(path)
-    assert [activity.line for activity in activities] == [2]
-    assert [row.line for row in refused] == [3]
+    activity, refused = read_activities(path)
+    assert isinstance(activity, Activity)
+    assert isinstance(refused, RefusedRow)
+    assert (activity.line, refused.line) == (2, 3)
 
 
 @pytest.mark.parametrize("name", ["log", "log.txt", "log.gz", "log.xml"])
@@ -246,4 +247,4 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     cut = tmp_path / "cut.csv.gz"
     cut.write_bytes(gzip.compress(f"{HEADER}\n".encode() * 1000)[:-20])
     with pytest.raises(ValidationFailed, match="cannot be read"):
-        read_activities(cut)
+        list(read_activities(cut))
