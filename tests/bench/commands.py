@@ -44,7 +44,7 @@ class Dispatched:
     """The bus at work, and afterwards the very documents it stored, for bare motor to insert."""
 
     def __init__(self, nerve: Runtime, bare: Collection, streams: int) -> None:
-        self._nerve = nerve
+        self.nerve = nerve
         self._bare = bare
         self._agents = [new_id("agent") for _ in range(streams)]
         self._states = cycle((AgentState.BUSY, AgentState.IDLE))
@@ -61,7 +61,7 @@ class Dispatched:
         return Figure(await per_second(callers, commands, self._dispatch))
 
     async def bare_inserts(self) -> Figure:
-        log = self._nerve.database["log"]
+        log = self.nerve.database["log"]
         stored = await log.find({"_id": {"$gt": self._copied}}).sort([("_id", 1)]).to_list(None)
         self._copied = stored[-1]["_id"]
         batches = [stored[start : start + CALLERS] for start in range(0, len(stored), CALLERS)]
@@ -69,7 +69,7 @@ class Dispatched:
         return Figure(batches_per_second * len(stored) / len(batches))
 
     async def _dispatch(self, command: Command) -> None:
-        await self._nerve.bus.dispatch(Envelope(command))
+        await self.nerve.bus.dispatch(Envelope(command))
 
     async def _insert_many(self, documents: list[dict[str, Any]]) -> None:
         await self._bare.insert_many(documents, ordered=False)

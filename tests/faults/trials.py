@@ -13,7 +13,7 @@ from rich.table import Table
 
 from api.devserver.child import ChildProcess
 from api.webhook_settings import WebhookSettings
-from tests.faults import races
+from tests.faults import import_kills, import_memory, races
 from tests.faults.access.trial import AccessTrial
 from tests.faults.cdc_kills import CdcKills
 from tests.faults.cdc_kills import Size as CdcSize
@@ -198,6 +198,19 @@ def _cdc(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _import_killed(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """kill -9 of an import at random rows, each time started again: the log is the same as without"""
+    outcome = import_kills.run_trial(folder, import_kills.Size(cases=1_000, kills=times), step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
+def _import_memory(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """an import of 1,000,000 rows in flat memory"""
+    size = import_memory.Size(rows=100_000 * times, every=100_000)
+    outcome = import_memory.ImportMemory(folder, size).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 def _webhooks(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """a receiver of webhooks fails, is silent and restarted, and workers are killed: all events, in order"""
     size = WebhookSize(events=1_000 * times, streams=500, restarts=times, kills=3, dead_letters=200)
@@ -220,6 +233,8 @@ TRIALS = (
     Trial("append.races", 10, _races),
     Trial("access", 50, _access),
     Trial("cdc", 22, _cdc),
+    Trial("import.killed", 20, _import_killed),
+    Trial("import.memory", 10, _import_memory),
     Trial("tenants", 100, _tenants),
     Trial("hostile", len(ATTACKS), _hostile_clients),
     Trial("hostile.malformed", len(TRANSPORTS), _malformed),
