@@ -19,7 +19,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from api import console
 from api.access.admissions import Admissions
 from api.access.callers import OPEN, Authenticator
-from api.access.client_addresses import ClientAddresses
 from api.access.development_tokens import DevelopmentAuthenticator, DevelopmentTokens
 from api.access.policy import may_read_metrics
 from api.access.tenant_choice import TenantChooser
@@ -50,11 +49,8 @@ from api.transports.endpoint import Endpoint
 from api.transports.http import METHODS, serve_http
 from api.transports.origin_guard import OriginGuard
 from api.transports.rejections import respond_with_error
-from api.transports.request_reading import RequestLimits
 from api.transports.response_formats import JSON
-from api.transports.response_streams import ResponseStreams
 from api.transports.security_headers import SecurityHeaders
-from api.transports.single_connection import Reservations
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from domain.kernel.errors import Forbidden, NotFound, Unauthenticated
 
@@ -97,7 +93,8 @@ def create_app(
             limits, places = await stack.enter_async_context(_caller_limits(runtime))
             chooser = TenantChooser(authenticator)
             admissions = Admissions(chooser, now, settings.max_sockets_per_caller, places)
-            endpoint = _endpoint(runtime, admissions, limits, tracing, explain=explain)
+            apis = _visible_apis(runtime, executor_class(tracing), explain=explain)
+            endpoint = Endpoint.of(runtime, apis, admissions, limits)
             sockets = _sockets(endpoint, prefixes)
             _measure(runtime, sockets, endpoint, limits)
             _attach(app, endpoint, sockets, tracing)
@@ -148,25 +145,6 @@ def _caller_limits(runtime: Runtime) -> AbstractAsyncContextManager[OpenedLimits
         settings.max_sockets_per_caller,
         runtime.metrics.count_refusal,
         cluster=settings.redis_cluster,
-    )
-
-
-def _endpoint(
-    runtime: Runtime, admissions: Admissions, limits: CallerLimits, tracing: Tracing, *, explain: bool
-) -> Endpoint:
-    settings = runtime.settings
-    streams = ResponseStreams(
-        admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
-    )
-    return Endpoint(
-        _visible_apis(runtime, executor_class(tracing), explain=explain),
-        runtime,
-        streams,
-        Reservations(streams, settings.max_operations),
-        admissions,
-        limits,
-        ClientAddresses(settings.trusted_proxies),
-        RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
     )
 
 

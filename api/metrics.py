@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from api.access.origins import OriginPolicy
 from api.encoding import encode
 from api.process_metrics import ProcessMetrics
+from api.result_cache_metrics import ResultCacheMetrics
 from domain.dispatch.ports import CommandLog, NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError, Forbidden
@@ -93,6 +94,7 @@ class Metrics:
         )
         registry.register(LiveStatsCollector(live_stats))
         self.processes = ProcessMetrics(registry)
+        self.result_cache = ResultCacheMetrics(registry)
         self._partitions = Gauge(
             "nerve_partitions_held",
             "Number of partitions of views that this process projects.",

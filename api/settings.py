@@ -26,6 +26,7 @@ from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
 from api.personal_data_settings import PersonalDataSettings
 from api.port_settings import PortName, PortSettings
+from api.result_cache_settings import CachingSettings
 from api.secret_settings import Environment, refuse_secrets
 from api.self_monitoring_settings import SelfMonitoringSettings
 from api.settings_file import NESTED, PREFIX, check_environment, describe_mistakes, read_settings_file
@@ -38,7 +39,7 @@ _LISTS = ("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", "tr
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
-class Settings(PublishingSettings, PersonalDataSettings, ArchiveSettings, LimitSettings):
+class Settings(CachingSettings, PublishingSettings, PersonalDataSettings, ArchiveSettings, LimitSettings):
     """The settings of a process. Each field is also the environment variable ``NERVE_<FIELD>``."""
 
     model_config = SettingsConfigDict(

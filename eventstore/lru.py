@@ -19,6 +19,11 @@ class LruCache(Generic[K, V]):
         self._weight = 0
         self._values: OrderedDict[K, V] = OrderedDict()
 
+    @property
+    def weight(self) -> int:
+        """The weight of all values together."""
+        return self._weight
+
     def get(self, key: K) -> V | None:
         value = self._values.get(key)
         if value is not None:

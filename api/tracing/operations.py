@@ -36,6 +36,10 @@ class TracedExecutor(Executor):
             _describe_errors(span, result)
             return result
 
+    def record_cached(self, prepared: PreparedOperation) -> None:
+        with self._span(prepared):
+            pass
+
     def subscribe(self, prepared: PreparedOperation, context: RequestContext) -> SubscriptionExecution:
         with self._span(prepared) as span:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from starlette.requests import Request
 
@@ -13,6 +13,7 @@ from api.access.admissions import Admission, Admissions
 from api.access.callers import Caller
 from api.access.client_addresses import ClientAddresses
 from api.access.credentials import InvalidCredentials
+from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.limits.caller_limits import CallerLimits, Permit
@@ -34,16 +35,38 @@ class AdmittedCaller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The parts that serve one GraphQL address; `limits` are those of requests over HTTP."""
+    """The parts that serve one GraphQL address; `limits` and `results` are those of requests over HTTP."""
 
     apis: VisibleApis
     runtime: Runtime
+    results: QueryResults
     streams: ResponseStreams
     reservations: Reservations
     admissions: Admissions
     caller_limits: CallerLimits
     addresses: ClientAddresses
     limits: RequestLimits
+
+    @classmethod
+    def of(
+        cls, runtime: Runtime, apis: VisibleApis, admissions: Admissions, caller_limits: CallerLimits
+    ) -> Self:
+        """Return the endpoint of a process, as its settings say."""
+        settings = runtime.settings
+        streams = ResponseStreams(
+            admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
+        )
+        return cls(
+            apis,
+            runtime,
+            QueryResults.of(runtime),
+            streams,
+            Reservations(streams, settings.max_operations),
+            admissions,
+            caller_limits,
+            ClientAddresses(settings.trusted_proxies),
+            RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
+        )
 
     def admit(self, headers: Mapping[str, str]) -> AdmittedCaller | Coroutine[None, None, AdmittedCaller]:
         """Return the admission of a request with these headers, and its caller's API.

@@ -18,10 +18,12 @@ from api.encoding import encode
 from api.graphql.execution.executor import OperationRefused, PreparedOperation, Result
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.result_cache import CachedResult
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
 from api.transports.admission_guard import admission_of
 from api.transports.batches import run_batch
+from api.transports.conditional_responses import respond_conditionally
 from api.transports.disconnects import ended_on_disconnect
 from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
 from api.transports.rejections import CHALLENGE, REFUSALS, reject, respond_with_error
@@ -110,7 +112,10 @@ async def _operate(
             return _start(prepared, context, endpoint, api, shared)
         if prepared.kind is OperationType.SUBSCRIPTION:
             return _stream(prepared, context, endpoint, admitted, permit)
-        return _respond(await api.executor.execute(prepared, context), media)
+        if prepared.kind is OperationType.MUTATION:
+            return _respond(await api.executor.execute(prepared, context), media)
+        result = await endpoint.results.execute(api.executor, prepared, context)
+        return _respond_to_query(request, result, media)
 
 
 def _check_method(method: str, kind: OperationType) -> None:
@@ -172,6 +177,18 @@ def _stream(
         kept.release()
 
     return StreamResponse(stream, close)
+
+
+def _respond_to_query(request: Request, result: Result | CachedResult, media: ResponseFormat) -> Response:
+    if isinstance(result, CachedResult):
+        body = media.whole(result.body)
+    elif "errors" in result:
+        return _respond(result, media)
+    else:
+        body = media.whole(encode(result))
+    if request.method == "POST" or media.streams:
+        return Response(body, media_type=media.content_type)
+    return respond_conditionally(request.headers, body, media.content_type)
 
 
 def _respond(result: Result, media: ResponseFormat) -> Response:

@@ -13,12 +13,14 @@ _ALWAYS = {
 _TLS = {b"strict-transport-security": b"max-age=31536000"}
 _CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key"})
 _NO_STORE = (b"cache-control", b"no-store")
+_SCOPES = (b"public", b"private")
 
 
 class SecurityHeaders:
     """Adds the headers that a response does not have.
 
-    Responses to requests with credentials are stored in no cache. With `tls`, browsers use TLS from then on.
+    Responses to requests with credentials are stored in no cache, unless they say themselves for whom they
+    are: for everybody, or for the client alone. With `tls`, browsers use TLS from then on.
     """
 
     def __init__(self, app: ASGIApp, *, tls: bool) -> None:
@@ -43,9 +45,8 @@ class SecurityHeaders:
         headers = list(start.get("headers", ()))
         names = {name for name, _ in headers}
         headers += [(name, value) for name, value in self._headers.items() if name not in names]
-        if is_private:
-            is_shared = any(name == b"cache-control" and b"public" in value for name, value in headers)
-            if not is_shared:
-                headers = [header for header in headers if header[0] != b"cache-control"]
-                headers.append(_NO_STORE)
+        has_scope = any(name == b"cache-control" and value.startswith(_SCOPES) for name, value in headers)
+        if is_private and not has_scope:
+            headers = [header for header in headers if header[0] != b"cache-control"]
+            headers.append(_NO_STORE)
         start["headers"] = headers

@@ -103,6 +103,17 @@ class ViewLocator:
         assert self._latest is not None
         return collection(self._database, self.view, self._latest[1])
 
+    async def generation(self) -> int:
+        """Return the number of the generation whose rows `rows` returns."""
+        await self.rows()
+        assert self._latest is not None
+        return self._latest[1]
+
+    async def progress(self) -> tuple[int, int]:
+        """Return the number of the active generation, and the position up to which it is complete."""
+        state = await self._look()
+        return _readable(state), state.position
+
     def gaps(self, rows: Collection) -> RowGaps | None:
         """Return the declared fields that rows of this collection lack; None if they lack none."""
         return self._gaps.get(rows.name)

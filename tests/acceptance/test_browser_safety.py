@@ -50,6 +50,9 @@ def test_no_cache_stores_what_was_sent_to_a_caller(served: Served) -> None:
         assert served.post(QUERY, **headers).headers["cache-control"] == "no-store"
     with served.http.stream("POST", "/graphql", json=EVENTS, headers={**cookie(), "accept": SSE}) as response:
         assert response.headers["cache-control"] == "no-store"
+    # The client itself may keep it, and has to ask each time whether it has changed.
+    response = served.http.get("/graphql", params=QUERY, headers=bearer(make_token()))
+    assert response.headers["cache-control"] == "private, no-cache"
     assets = served.http.get("/graphiql/assets/none.js", headers=cookie())
     assert assets.status_code == 404
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from urllib.parse import quote
 
 import orjson
@@ -111,3 +112,22 @@ def test_the_front_page_leads_to_the_console(served: Served) -> None:
 
 def test_there_is_no_address_of_traces_where_no_context_records_them(served: Served) -> None:
     assert served.http.post("/v1/traces", content=b"").status_code == 404
+
+
+def test_a_client_gets_no_body_for_a_result_that_it_has(served: Served) -> None:
+    """By GET with the tag of the result, for as long as no row changes; the document is sent by its hash."""
+    text = "query Tagged { agents { totalCount } }"
+    served.post({"query": text, "documentId": sha256(text.encode()).hexdigest()})
+    path = f"/graphql?documentId={sha256(text.encode()).hexdigest()}"
+    for _ in range(3):
+        response = served.get(path)
+        tag, count = response.headers["etag"], response.json()["data"]["agents"]["totalCount"]
+        assert response.headers["cache-control"] == "private, no-cache"
+        same = served.get(path, **{"if-none-match": tag})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    served.do("registerAgent", name="x")
+    other = served.get(path, **{"if-none-match": tag})
+    assert (other.status_code, other.json()) == (200, {"data": {"agents": {"totalCount": count + 1}}})
+    assert other.headers["etag"] != tag
+    assert "etag" not in served.post({"query": text}).headers
+    assert "etag" not in served.get(f"/graphql?query={quote('{ agents(first: -1) { totalCount } }')}").headers

@@ -112,11 +112,14 @@ BENCHMARKS = (
     Benchmark(
         "http.list20",
         "requests/s",
-        "a list of 20 with a nested object, from MongoDB",
+        "the same list of 20 with a nested object, each time after a read of MongoDB",
         LIST_OF_20.contest,
     ),
     Benchmark(
-        "http.list20.memory", "requests/s", "the same, rows held in memory by each", FROM_MEMORY.contest
+        "http.list20.memory",
+        "requests/s",
+        "a list of 20, executed each time on rows held in memory",
+        FROM_MEMORY.contest,
     ),
     Benchmark("http.byid", "requests/s", "one object by its id, from MongoDB", BY_ID.contest),
 )

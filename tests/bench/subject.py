@@ -9,6 +9,7 @@ from dataclasses import replace
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.result_cache_settings import ResultCacheSettings
 from api.settings import load_settings
 from projections.querying.pages import ListQuery, Page
 from projections.querying.row_scope import RowScope
@@ -21,8 +22,9 @@ def usual() -> Starlette:
 
 
 def from_memory() -> Starlette:
-    """The application, with the page of workflows it read first in memory."""
-    app = usual()
+    """The application without cached results, with the page of workflows it read first in memory."""
+    uncached = ResultCacheSettings(max_bytes=0)
+    app = create_app(load_settings().model_copy(update={"result_cache": uncached}))
     inner = app.router.lifespan_context
 
     @asynccontextmanager

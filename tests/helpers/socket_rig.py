@@ -117,6 +117,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     endpoint = Endpoint(
         apis,
         runtime=cast(Any, SimpleNamespace(settings=Settings())),
+        results=nothing,
         streams=nothing,
         reservations=nothing,
         admissions=Admissions(access, now, most=100),

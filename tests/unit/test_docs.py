@@ -15,6 +15,7 @@ from api.event_source_settings import EventSourceSettings
 from api.limit_settings import LimitSettings
 from api.limits.rate_settings import RateSettings
 from api.port_settings import HttpPortSettings, SimulatedPortSettings
+from api.result_cache_settings import ResultCacheSettings
 from api.settings import Settings
 from api.webhook_settings import RedisStreamSettings, WebhookSettings
 from domain.kernel import errors, limit_errors, unique_errors
@@ -95,6 +96,13 @@ def test_the_page_of_agent_runs_lists_each_setting() -> None:
         assert re.search(rf"^\| `{name}` \| .* \| {re.escape(field.description or '-')} \|$", page, re.M)
     (kept,) = re.findall(r"kept by default are ([^;]+); they", page)
     assert tuple(re.findall("`([^`]+)`", kept)) == DEFAULT_ATTRIBUTES
+
+
+def test_the_page_of_caches_lists_each_setting_of_the_results() -> None:
+    """With its default and its description."""
+    page = (ROOT / "docs" / "caches.md").read_text()
+    for name, field in ResultCacheSettings.model_fields.items():
+        assert f"| `{name}` | `{field.default}` | {field.description} |" in page
 
 
 def test_the_page_of_errors_lists_each_code() -> None:

@@ -23,14 +23,11 @@ from api.graphql.error_bodies import error_body, refused_result, request_error_b
 from api.graphql.execution.core_executor import OperationExecutor, is_coroutine
 from api.graphql.execution.error_paths import error_paths
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
-from api.graphql.execution.operation_costs import Cost, OperationCosts, introspection_members
+from api.graphql.execution.operation_costs import Cost, introspection_members
 from api.graphql.execution.operation_request import OperationRequest, choose_operation
-from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache, weigh
+from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
-from api.graphql.execution.row_selections import RowSelections
-from api.graphql.execution.selection_tree import SelectionTree
-from api.graphql.execution.value_writers import FieldWriters
 from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
 from api.limits.input_limits import check_values
@@ -166,6 +163,9 @@ class Executor:
             result["extensions"] = {"cost": {"units": units, "left": self._limits.cost - units}}
         return result
 
+    def record_cached(self, prepared: PreparedOperation) -> None:
+        """Record that the result of a query was served without an execution; nothing is recorded here."""
+
     async def _run(self, bound: OperationExecutor, kind: OperationType) -> ExecutionResult:
         """Return the outcome; raises OperationTimedOut. MongoDB ends no command that is being stored."""
         seconds = self._limits.seconds
@@ -211,11 +211,7 @@ class Executor:
             raise OperationRefused([request_error_body(error, ["query"], self.schema)]) from None
         if errors:
             raise self._refused(errors, node, {})
-        tree = SelectionTree(self.schema, node)
-        costs = OperationCosts(self.schema, tree, self._members)
-        document = ParsedDocument(
-            node, tree, RowSelections(tree), FieldWriters(tree), costs, weigh(node, text)
-        )
+        document = ParsedDocument.of(self.schema, node, text, self._members)
         self._documents.put((self.schema, text), document)
         return document
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
-from graphql import DocumentNode, GraphQLSchema
+from graphql import DocumentNode, GraphQLSchema, get_operation_ast
 
 from api.graphql.execution.operation_costs import OperationCosts
+from api.graphql.execution.result_dependencies import ResultDependencies, result_dependencies
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.shared_sources import cursor_variable
@@ -32,6 +35,14 @@ class ParsedDocument:
     costs: OperationCosts
     weight: int
     _cursor_variables: dict[str | None, str] = field(default_factory=dict)
+    _dependencies: dict[str | None, ResultDependencies | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, schema: GraphQLSchema, node: DocumentNode, text: str, members: Mapping[str, float]) -> Self:
+        """Return a document that is valid in the schema. `members`: see `introspection_members`."""
+        tree = SelectionTree(schema, node)
+        costs = OperationCosts(schema, tree, members)
+        return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weigh(node, text))
 
     def cursor_variable(self, operation_name: str | None) -> str:
         """Return the variable that holds a subscriber's cursor and nothing else; empty if there is none."""
@@ -40,6 +51,14 @@ class ParsedDocument:
             variable = cursor_variable(self.node, self.tree.operations[operation_name]) or ""
             self._cursor_variables[operation_name] = variable
         return variable
+
+    def dependencies(self, operation_name: str | None) -> ResultDependencies | None:
+        """Return what the result of an operation depends on; None if it does more than to read rows."""
+        if operation_name not in self._dependencies:
+            operation = get_operation_ast(self.node, operation_name)
+            assert operation is not None
+            self._dependencies[operation_name] = result_dependencies(operation, self.tree)
+        return self._dependencies[operation_name]
 
 
 DocumentCache = LruCache[tuple[GraphQLSchema, str], ParsedDocument]

@@ -1,12 +1,35 @@
-"""The resolvers of fields that read other items of a row than the one of their name."""
+"""The resolvers of fields that read rows, or other items of a row than the one of their name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.graphql.item_lookups import DirectResolver
 from projections.kernel.view import View
+
+
+class ViewResolver:
+    """The resolver of a root field whose value is made of rows of one view."""
+
+    __slots__ = ("_resolve", "view")
+
+    def __init__(self, view: View[Any], resolve: Callable[..., Any]) -> None:
+        self.view = view
+        self._resolve = resolve
+
+    def __call__(self, source: object, info: Any, **arguments: Any) -> Any:
+        return self._resolve(source, info, **arguments)
+
+
+class RowCountResolver:
+    """The resolver of the number of rows of a connection, which are counted where that is selected."""
+
+    __slots__ = ()
+
+    async def __call__(self, source: Mapping[str, Any], _info: object) -> int:
+        count: int = await source["count"]()
+        return count
 
 
 class LinkResolver:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from api.graphql.declare import argument, declare, list_of, output_field
-from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.row_resolvers import RowCountResolver
 from api.graphql.identity import past_row, row_key
 from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
@@ -116,15 +117,10 @@ def list_connection(view: View[Any], row: Any, types: TypeMap) -> Any:
         "total_count",
         int | None,
         "The number of rows that match the filter, on all pages.",
-        resolver=_total,
+        resolver=RowCountResolver(),
     )
     name = view.type_name
     return types.claim(f"{name}Connection", view.name, lambda: connection(name, row, types, total))
-
-
-async def _total(source: Mapping[str, Any], _info: Info) -> int:
-    count: int = await source["count"]()
-    return count
 
 
 def page_size(first: int | None, last: int | None, max_page: int) -> int:

@@ -12,6 +12,7 @@ import strawberry
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position, resolve_position
 from api.graphql.declare import Resolver, argument, list_of, output_field
 from api.graphql.execution.request_context import ExecutionContext, Info
+from api.graphql.execution.row_resolvers import ViewResolver
 from api.graphql.fields.connections import (
     connection_value,
     list_connection,
@@ -83,7 +84,7 @@ def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
         view.singular,
         row | None,
         view.description,
-        resolver=resolve,
+        resolver=ViewResolver(view, resolve),
         arguments=arguments,
         weight=ROW_OF_ANY_TIME,
     )
@@ -107,7 +108,7 @@ def list_query(view: View[Any], row: Any, filters: Any, orders: Any, types: Type
         view.name,
         list_connection(view, row, types),
         view.description,
-        resolver=_list(view),
+        resolver=ViewResolver(view, _list(view)),
         arguments=arguments,
         weight=LIST_OF_VIEW,
     )

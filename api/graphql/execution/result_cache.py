@@ -1,0 +1,85 @@
+"""Encoded results of queries, kept within a bound on their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from graphql import GraphQLSchema
+
+from eventstore.lru import LruCache
+from projections.querying.view_states import ViewState
+
+REMEMBERED_QUERIES = 10_000
+"""Queries without a cached result that are remembered: only the result of one that is repeated is cached."""
+
+ENTRY_BYTES = 1_000
+"""What a result takes in addition to its body."""
+
+LARGEST_SHARE = 1 / 8
+"""The largest part of the cache that one result may take."""
+
+
+class ResultKey(NamedTuple):
+    """Identifies a query with all that its result depends on, except for the rows that it reads.
+
+    A schema is that of callers to which the same API is visible. The `digest` is of the document, its
+    variables, and the rows that the caller may read.
+    """
+
+    schema: GraphQLSchema
+    tenant: str
+    digest: bytes
+
+
+class CachedResult:
+    """An encoded result, and the states of the views from which it was read.
+
+    It was the result as of `confirmed_at`, a time on the monotonic clock.
+    """
+
+    __slots__ = ("body", "confirmed_at", "states")
+
+    def __init__(self, body: bytes, states: Sequence[ViewState], confirmed_at: float) -> None:
+        self.body = body
+        self.states = states
+        self.confirmed_at = confirmed_at
+
+    def confirm(self, at: float) -> None:
+        """Record that the views were still in these states at that time."""
+        self.confirmed_at = max(self.confirmed_at, at)
+
+    @property
+    def weight(self) -> int:
+        """Its bytes in memory, approximately."""
+        return len(self.body) + ENTRY_BYTES
+
+
+class ResultCache:
+    """The results of repeated queries, up to `max_bytes`; the least recently used ones are evicted."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._results: LruCache[ResultKey, CachedResult] = LruCache(max_bytes, lambda result: result.weight)
+        self._remembered: LruCache[ResultKey, bool] = LruCache(REMEMBERED_QUERIES)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that all results take, approximately."""
+        return self._results.weight
+
+    def find(self, key: ResultKey) -> CachedResult | None:
+        """Return the cached result of the query; its rows may have changed since."""
+        return self._results.get(key)
+
+    def is_repeated(self, key: ResultKey) -> bool:
+        """Return whether the query was executed lately, and remember that it is executed now."""
+        is_repeated = self._remembered.get(key) is not None
+        if not is_repeated:
+            self._remembered.put(key, True)
+        return is_repeated
+
+    def keep(self, key: ResultKey, result: CachedResult) -> None:
+        """Cache the result, unless it would take too much of the cache."""
+        if result.weight <= LARGEST_SHARE * self.max_bytes:
+            self._results.put(key, result)

@@ -1,0 +1,56 @@
+"""The metrics of the cache of results, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Miss(StrEnum):
+    """Why a query was executed, although results are cached.
+
+    OTHER: it reads more than rows of views as they are now. FIRST: it was not executed before, or not lately.
+    ABSENT: no result of it is cached, such as after an error or while a view lags. CHANGED: rows may have
+    changed since. UNCHECKED: MongoDB did not answer whether they have.
+    """
+
+    OTHER = "other"
+    FIRST = "first"
+    ABSENT = "absent"
+    CHANGED = "changed"
+    UNCHECKED = "unchecked"
+
+
+class ResultCacheMetrics:
+    """Counts the queries over HTTP that were served from the cache, and those that were executed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._hits = Counter(
+            "nerve_result_cache_hits",
+            "Queries whose result was served from the cache.",
+            registry=registry,
+        )
+        misses = Counter(
+            "nerve_result_cache_misses",
+            "Queries that were executed while results are cached, by the reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._misses = {reason: misses.labels(reason.value) for reason in Miss}
+        self._bytes = Gauge(
+            "nerve_result_cache_bytes", "Bytes that the cached results take.", registry=registry
+        )
+
+    def hit(self) -> None:
+        """Count a query whose result was served from the cache."""
+        self._hits.inc()
+
+    def miss(self, reason: Miss) -> None:
+        """Count a query that was executed."""
+        self._misses[reason].inc()
+
+    def measure(self, size: Callable[[], int]) -> None:
+        """Report the result of `size` as the bytes of the cached results."""
+        self._bytes.set_function(size)
