@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import re
 import sys
@@ -18,6 +20,9 @@ _UNSAFE = re.compile(
     "]"
 )
 
+UNENCODABLE = "nerve.escape"
+"""The name by which `codecs` finds the handler of characters that an encoding lacks."""
+
 CONTINUED = "\n    "
 """The beginning of the further lines of a log record, so that no message can imitate a record."""
 
@@ -31,7 +36,11 @@ def escape(text: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be", "surrogatepass")
+    return _code_units(match[0])
+
+
+def _code_units(text: str) -> str:
+    units = text.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2))
 
 
@@ -40,6 +49,23 @@ class EscapingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return escape(super().format(record)).replace("\n", CONTINUED)
+
+
+def escape_unencodable() -> None:
+    r"""Write characters that the encoding of stdout or stderr lacks as ``\uXXXX``.
+
+    Python would raise an error. JSON stays the same value, as with `escape`.
+    """
+    codecs.register_error(UNENCODABLE, _replace_unencodable)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=UNENCODABLE)
+
+
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return _code_units(error.object[error.start : error.end]), error.end
 
 
 def escape_diagnostics() -> None:

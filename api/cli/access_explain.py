@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from api.access.callers import Caller
+from api.cli.records import AsJson, print_record
 from api.cli.terminal import print_table
 from api.contexts import load_contexts
 from api.graphql.access_explanation import AccessExplainer
@@ -30,6 +31,7 @@ def explain(
             "a caller without credentials.",
         ),
     ] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Explain for each field of a document whether a caller may see it, with the rule and the reason.
 
@@ -37,8 +39,13 @@ def explain(
     """
     declarations = load_contexts(load_settings())
     explainer = AccessExplainer(declarations.catalog, declarations.views, read_caller(caller))
+    fields = explainer.explain(document)
+    if as_json:
+        for field in fields:
+            print_record(field._asdict())
+        return
     table = Table("field", "verdict", "rule", "reason", box=None, pad_edge=False)
-    for field in explainer.explain(document):
+    for field in fields:
         table.add_row(field.path, field.verdict, field.rule, field.reason)
     print_table(table)
 

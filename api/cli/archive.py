@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
 
 from api.archiving import open_archiver
 from api.cli.connection import connect_runtime
 from api.cli.points import Point, last_position_before, parse_point
-from api.cli.terminal import output, progress_bars, say
+from api.cli.records import AsJson, Cell, Record, print_records, print_result, to_record
+from api.cli.terminal import progress_bars
 from domain.kernel.errors import ValidationFailed
 from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment
+
+COLUMNS: Mapping[str, Cell] = {
+    "segment": "number",
+    "positions": lambda segment: f"{segment['first']} to {segment['last']}",
+    "commits": "commits",
+    "bytes": "bytes",
+    "stored": "storedBytes",
+    "archived": lambda segment: f"{segment['at']:%Y-%m-%d}",
+    "name": "name",
+}
 
 
 def archive(
@@ -28,6 +40,7 @@ def archive(
     list_: Annotated[
         bool, typer.Option("--list", help="List the segments; the default without options.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Move old commits to compressed segments, or list the segments.
 
@@ -35,10 +48,13 @@ def archive(
     """
     if before is not None and list_:
         raise ValidationFailed("--before and --list exclude each other")
-    asyncio.run(_show() if before is None else _archive(parse_point(before)))
+    if before is None:
+        asyncio.run(_show(as_json=as_json))
+    else:
+        asyncio.run(_archive(parse_point(before), as_json=as_json))
 
 
-async def _archive(before: Point) -> None:
+async def _archive(before: Point, *, as_json: bool) -> None:
     async with connect_runtime() as runtime, open_archiver(runtime.settings) as archiver:
         upto = await last_position_before(runtime, before)
         done = sum(segment.count for segment in await runtime.log.archive.segments())
@@ -52,22 +68,23 @@ async def _archive(before: Point) -> None:
                 progress.update(bar, advance=archived.segment.count)
 
             await archiver.run(upto, progress=show)
+    _print_run(segments, as_json=as_json)
+
+
+def _print_run(segments: Sequence[Segment], *, as_json: bool) -> None:
     commits, size = sum(segment.count for segment in segments), sum(segment.bytes for segment in segments)
     stored = sum(segment.stored_bytes for segment in segments)
-    say(f"archived {commits} commits in {len(segments)} segments: {size} bytes became {stored}")
+    text = f"archived {commits} commits in {len(segments)} segments: {size} bytes became {stored}"
+    record = {"segments": len(segments), "commits": commits, "bytes": size, "storedBytes": stored}
+    print_result(record, text, as_json=as_json)
 
 
-async def _show() -> None:
+async def _show(*, as_json: bool) -> None:
     async with connect_runtime(allow_shortfall=True) as runtime:
         segments = await runtime.log.archive.segments()
-    if not segments:
-        say("no commit is archived")
-        return
-    titles = ("segment", "positions", "commits", "bytes", "stored", "archived")
-    table = Table(*(Column(title, no_wrap=True) for title in titles), Column("name", overflow="fold"))
-    for segment in segments:
-        positions = f"{segment.first} to {segment.last}"
-        at = f"{segment.at:%Y-%m-%d}"
-        counts = map(str, (segment.count, segment.bytes, segment.stored_bytes))
-        table.add_row(str(segment.number), positions, *counts, at, segment.name)
-    output.print(table)
+    records = map(_segment_record, segments)
+    print_records(records, COLUMNS, as_json=as_json, empty="no commit is archived")
+
+
+def _segment_record(segment: Segment) -> Record:
+    return {**to_record(asdict(segment)), "commits": segment.count}

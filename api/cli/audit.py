@@ -10,8 +10,8 @@ import typer
 from api.access.read_audit import recorded_reads
 from api.cli.connection import connect_runtime
 from api.cli.points import parse_moment
-from api.cli.terminal import output, warn
-from api.encoding import encode
+from api.cli.records import AsJson, print_record
+from api.cli.terminal import say, warn
 from api.runtime import Runtime
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.rfc3339 import write_moment
@@ -34,7 +34,7 @@ def audit(
     reads: Annotated[
         bool, typer.Option("--reads", help="Show who read what instead; needs the setting audit_reads.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each entry.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show who did what and when: one line for each commit, in the order of the log.
 
@@ -62,8 +62,10 @@ async def _audit(query: AuditQuery, *, as_json: bool) -> None:
             runtime.database, runtime.log.keys, query, await _start(runtime, query), upto
         ):
             count += 1
-            line = encode(entry_json(entry)).decode() if as_json else entry_line(entry)
-            output.print(line, soft_wrap=True)
+            if as_json:
+                print_record(entry_record(entry))
+            else:
+                say(entry_line(entry))
     if not as_json:
         warn(f"{count} commits")
 
@@ -75,12 +77,11 @@ async def _audit_reads(query: AuditQuery, *, as_json: bool) -> None:
         ):
             time = write_moment(read.pop("at"))
             if as_json:
-                line = encode({"time": time, **read}).decode()
+                print_record({"time": time, **read})
             else:
                 by = f"{read['actor'] or _NOBODY} ({read['authentication'] or _NOBODY})"
                 name = read["operation"] or f"document {read['document'][:12]}"
-                line = f"{time}  {read['tenant']:<10} {by}  {name}  {' '.join(read['fields'])}"
-            output.print(line, soft_wrap=True)
+                say(f"{time}  {read['tenant']:<10} {by}  {name}  {' '.join(read['fields'])}")
 
 
 async def _start(runtime: Runtime, query: AuditQuery) -> int:
@@ -88,8 +89,8 @@ async def _start(runtime: Runtime, query: AuditQuery) -> int:
     return 0 if query.since is None else await runtime.log.recorded_before(query.since)
 
 
-def entry_json(entry: AuditEntry) -> dict[str, Any]:
-    """Return the entry as a JSON object."""
+def entry_record(entry: AuditEntry) -> dict[str, Any]:
+    """Return the entry with the names of the API."""
     info = entry.info
     return {
         "position": info.position,

@@ -18,9 +18,10 @@ from api.cdc.capture import CaptureProgress, CollectionCapture
 from api.cdc.capture_states import CaptureStates
 from api.cdc.change_recorder import ChangeRecorder
 from api.cdc.foreign_collection import ForeignCollection, open_foreign_collection
+from api.cli.records import AsJson, print_result
 from api.cli.service import service_settings
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
-from api.cli.terminal import progress_bars, say, warn
+from api.cli.terminal import progress_bars, warn
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
@@ -67,6 +68,7 @@ def cdc(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="End when all changes until now are recorded.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Record the documents of a foreign MongoDB collection, and then each change, until it is stopped.
 
@@ -77,7 +79,9 @@ def cdc(
     url = _check_url(source_url, settings)
     options = CaptureOptions(url, database, collection, source, tenant, snapshot, until_caught_up)
     progress = uvloop.run(_capture(settings, options))
-    say(f"{source}: {progress.copied} events of the copy and {progress.changes} of changes were recorded")
+    text = f"{source}: {progress.copied} events of the copy and {progress.changes} of changes were recorded"
+    record = {"source": source, "copied": progress.copied, "changes": progress.changes}
+    print_result(record, text, as_json=as_json)
 
 
 def _check_source(name: str) -> str:

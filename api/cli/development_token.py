@@ -9,8 +9,8 @@ import typer
 from pydantic import ValidationError
 
 from api.access.development_tokens import DevelopmentCaller, DevelopmentTokens
+from api.cli.records import AsJson, print_result
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
-from api.cli.terminal import say
 from api.devserver.folder import development_key, find_instance
 from api.ids import now
 from api.settings import load_settings
@@ -24,6 +24,7 @@ def token(
         list[str] | None,
         typer.Option(help="A claim, as team=red, level=3 or 'teams=[\"red\"]'; can be repeated."),
     ] = None,
+    as_json: AsJson = False,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Print a token for development, which `nerve dev` accepts on this machine for twelve hours.
@@ -41,7 +42,8 @@ def token(
     except ValidationError as error:
         [mistake, *_] = error.errors(include_url=False)
         raise ValidationFailed(mistake["msg"], mistake["loc"]) from None
-    say(DevelopmentTokens(development_key(folder), now).issue(caller))
+    issued = DevelopmentTokens(development_key(folder), now).issue(caller)
+    print_result({"token": issued}, issued, as_json=as_json)
 
 
 def _read_claim(text: str) -> tuple[str, Any]:

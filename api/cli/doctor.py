@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from api.cli.process_output import print_json
+from api.cli.records import print_record
 from api.cli.terminal import output
 from api.devserver.folder import find_instance, with_instance
 from api.doctor.examination import examine
@@ -19,9 +19,7 @@ STYLES = {Sign.OK: "green", Sign.WARN: "yellow", Sign.FAIL: "bold red"}
 
 
 def doctor(
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the findings as JSON, when all are made.")
-    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each finding.")] = False,
 ) -> None:
     """Check the settings, this machine, MongoDB and Redis, and say what to mend. It changes nothing.
 
@@ -29,7 +27,8 @@ def doctor(
     """
     findings = asyncio.run(_run(_settings(), quiet=json))
     if json:
-        print_json([finding._asdict() for finding in findings])
+        for finding in findings:
+            print_record(finding._asdict())
     if any(finding.sign is Sign.FAIL for finding in findings):
         raise typer.Exit(1)
 

@@ -18,9 +18,13 @@ from api.cli.points import (
     parse_moment,
     parse_point,
 )
-from api.cli.terminal import progress_bars, say
+from api.cli.records import AsJson, print_result
+from api.cli.terminal import progress_bars
 from api.transfer.exporter import Exporter, ExportRange, ExportReport
+from domain.kernel.errors import NotFound
+from eventstore.mongo.driver import Database
 from eventstore.reading.event_query import EventQuery
+from eventstore.tenants.census import tenants_with_stream
 
 POINT = "2026-01-31, 2026-01-31T12:00:00Z, or a position"
 
@@ -45,6 +49,7 @@ def export(
     personal: Annotated[
         bool, typer.Option("--personal", help="Write personal data in plain text; default: as null.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Export events as CloudEvents, one per line, in the order of the log.
 
@@ -56,15 +61,18 @@ def export(
         occurred_since=parse_moment(occurred_since),
         occurred_until=parse_moment(occurred_until),
     )
-    say_exported(asyncio.run(run_export(file, points, tenant, query, personal)))
+    print_export(file, asyncio.run(run_export(file, points, tenant, query, personal)), as_json=as_json)
 
 
-def say_exported(report: ExportReport) -> None:
-    """Print what was exported."""
-    say(
-        f"{report.events} events of {report.commits} commits in {report.seconds:.1f} s"
-        f" ({report.events / report.seconds:.0f} events/s)"
+def print_export(file: Path, report: ExportReport, *, as_json: bool) -> None:
+    """Print what was exported to the file."""
+    seconds = report.seconds
+    text = (
+        f"{report.events} events of {report.commits} commits in {seconds:.1f} s"
+        f" ({report.events / seconds:.0f} events/s)"
     )
+    record = {"file": str(file), "events": report.events, "commits": report.commits, "seconds": seconds}
+    print_result(record, text, as_json=as_json)
 
 
 async def run_export(
@@ -76,10 +84,15 @@ async def run_export(
     *,
     renumber: bool = False,
 ) -> ExportReport:
-    """Export what was recorded between two points, with a progress bar; see `Exporter`."""
+    """Export what was recorded between two points, with a progress bar; see `Exporter`.
+
+    Raises NotFound for a stream that does not exist.
+    """
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     since, before = points
     async with connect_runtime() as runtime:
+        for stream in query.streams or ():
+            await _check_stream(runtime.database, tenant, stream)
         after = 0 if since is None else await last_position_before(runtime, since)
         upto = (
             await runtime.log.high_water_mark()
@@ -94,3 +107,9 @@ async def run_export(
 
             exporter = Exporter(runtime.log, personal=personal, renumber=renumber, on_progress=show)
             return await exporter.run(file, ExportRange(after, upto, tenant, query))
+
+
+async def _check_stream(database: Database, tenant: str | None, stream: str) -> None:
+    tenants = await tenants_with_stream(database, stream)
+    if tenant not in tenants and (tenant is not None or not tenants):
+        raise NotFound(f"there is no stream {stream!r}; ids are exact, such as task-01J…")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from api.cli.claims import report_claims
+from api.cli.claims import report_claims, warn_of_duplicates
 from api.cli.connection import connect_runtime
 from api.cli.import_inputs import (
     Columns,
@@ -30,6 +30,7 @@ from api.cli.import_inputs import (
     parse_encoding,
     parse_transitions,
 )
+from api.cli.records import AsJson, print_record, sentence_printer
 from api.cli.tenant_option import DEFAULT_TENANT, cli_scope
 from api.cli.terminal import progress_bars, say, warn
 from api.fleet.process_logs import PROCESS_LOG_READERS
@@ -39,7 +40,7 @@ from api.transfer.command_importer import CommandDispatcher, CommandImporter
 from api.transfer.command_reader import command_readers
 from api.transfer.export_importer import ExportImporter, is_export
 from api.transfer.import_options import ImportOptions
-from api.transfer.import_report import ImportReport
+from api.transfer.import_report import ImportReport, RowOutcome
 from api.transfer.rehearsal import Rehearsal
 from api.transfer.rows import RefusedRow
 from domain.kernel.errors import ValidationFailed
@@ -71,6 +72,7 @@ def import_files(
     format: Format = None,
     dry_run: DryRun = False,
     strict: Strict = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import process logs, commands as CloudEvents, or files that `nerve export` wrote.
 
@@ -86,20 +88,25 @@ def import_files(
         delimiter=parse_delimiter(delimiter),
     )
     with input_files(files, format) as paths:
-        if not uvloop.run(_import(paths, options, dry_run=dry_run, strict=strict)):
+        if not uvloop.run(_import(paths, options, dry_run=dry_run, strict=strict, as_json=as_json)):
             raise typer.Exit(1)
 
 
-async def _import(files: Sequence[Path], options: ImportOptions, *, dry_run: bool, strict: bool) -> bool:
+async def _import(
+    files: Sequence[Path], options: ImportOptions, *, dry_run: bool, strict: bool, as_json: bool
+) -> bool:
     """Import the files; return whether all of their rows are stored or known."""
     async with connect_runtime(appends_events=True) as runtime:
         if dry_run or strict:
             rehearsal = Rehearsal(runtime.catalog, runtime.aggregates, now, new_id, runtime.digest_key)
-            is_clean = await _import_each(files, _FileImport(runtime, options, rehearsal, is_dry=True))
+            trial = _FileImport(runtime, options, rehearsal, is_dry=True, as_json=as_json)
+            is_clean = await _import_each(files, trial)
             if dry_run or not is_clean:
-                say("nothing was stored")
+                sentence_printer(as_json=as_json)("nothing was stored")
                 return is_clean
-        return await _import_each(files, _FileImport(runtime, options, runtime.bus, is_dry=False))
+        return await _import_each(
+            files, _FileImport(runtime, options, runtime.bus, is_dry=False, as_json=as_json)
+        )
 
 
 async def _import_each(files: Sequence[Path], importer: _FileImport) -> bool:
@@ -111,9 +118,22 @@ async def _import_each(files: Sequence[Path], importer: _FileImport) -> bool:
             warn(f"nerve: {error}")
             is_clean = False
             continue
-        _say_report(report, unit, prefix=f"{file}: " if len(files) > 1 else "", is_dry=importer.is_dry)
+        if importer.as_json:
+            print_record(_report_record(file, report, unit, is_dry=importer.is_dry))
+        else:
+            _say_report(report, unit, prefix=f"{file}: " if len(files) > 1 else "", is_dry=importer.is_dry)
         is_clean &= report.is_clean
     return is_clean
+
+
+def _report_record(file: Path, report: ImportReport, unit: str, *, is_dry: bool) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "dryRun": is_dry,
+        "seconds": report.seconds,
+        "rows": {"read": report.rows, **{each.value: report.outcomes[each] for each in RowOutcome}},
+        unit: {"stored": report.stored, "alreadyStored": report.already_stored},
+    }
 
 
 def _say_report(report: ImportReport, unit: str, *, prefix: str, is_dry: bool) -> None:
@@ -128,12 +148,13 @@ def _say_report(report: ImportReport, unit: str, *, prefix: str, is_dry: bool) -
 
 @dataclass(frozen=True)
 class _FileImport:
-    """Imports one file after the other; `is_dry` stores nothing."""
+    """Imports one file after the other; `is_dry` stores nothing, and `as_json` is for the output."""
 
     runtime: Runtime
     options: ImportOptions
     bus: CommandDispatcher
     is_dry: bool
+    as_json: bool
 
     async def run(self, file: Path) -> tuple[ImportReport, str]:
         """Import the file. Return the report, and the name of what it counts."""
@@ -156,7 +177,11 @@ class _FileImport:
         )
         report = await exports.run(file)
         if runtime.unique_values.contexts and not self.is_dry:
-            report_claims(await runtime.claim_upkeep.rebuild())
+            claims = await runtime.claim_upkeep.rebuild()
+            if self.as_json:
+                warn_of_duplicates(claims)
+            else:
+                report_claims(claims)
         return report
 
     async def _import_commands(self, file: Path, show: Callable[[ImportReport], None]) -> ImportReport:

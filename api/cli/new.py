@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import output
+from api.cli.terminal import say
 from api.scaffold.new_context import NewContext, write_context
 from api.settings_file import FILE
 from domain.kernel.errors import ConfigurationError
@@ -61,4 +61,4 @@ def _show(context: NewContext, started_in: Path) -> None:
     api = ", ".join((*names.mutations, *names.queries))
     lines.append(f"`nerve dev`{place} serves {api}; `pytest {files[0].parent}` runs the tests")
     for line in lines:
-        output.print(line, soft_wrap=True)
+        say(line)

@@ -14,6 +14,9 @@ from eventstore.reading.as_of import AsOf
 
 Point = int | datetime
 
+MAX_INTEGER = 2**53 - 1
+"""The largest position and version: the largest integer that every JSON parser reads exactly."""
+
 OccurredSince = Annotated[
     str | None,
     typer.Option(help="Only events that occurred at this moment or later, whenever they were recorded."),
@@ -32,17 +35,26 @@ def parse_point(text: str) -> Point:
     """Return a position or a moment; a moment without an offset is UTC. Raises ValidationFailed."""
     try:
         if text.isdecimal():
-            return int(text)
+            return parse_position(text)
         time = datetime.fromisoformat(text)
         return to_moment(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         raise ValidationFailed(f"{text!r} is neither a position nor a moment such as 2026-01-31") from None
 
 
+def parse_position(text: str) -> int:
+    """Return the position that these digits are. Raises ValidationFailed for one beyond `MAX_INTEGER`."""
+    # Python converts no number of more than 4,300 digits.
+    position = int(text) if len(text) <= len(str(MAX_INTEGER)) else MAX_INTEGER + 1
+    if position > MAX_INTEGER:
+        raise ValidationFailed(f"the position {text[:30]} is beyond {MAX_INTEGER}, the last possible one")
+    return position
+
+
 def parse_as_of(text: str) -> AsOf:
     """Return a point in the past; a moment must have a time zone. Raises ValidationFailed."""
     if text.isdecimal():
-        return AsOf(position=int(text))
+        return AsOf(position=parse_position(text))
     time = parse_point(text)
     if datetime.fromisoformat(text).tzinfo is None:
         raise ValidationFailed(f"{text!r} has no time zone; write it as 2026-01-31T12:00:00Z")

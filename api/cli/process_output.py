@@ -1,4 +1,4 @@
-"""Prints instances of processes, as text and as JSON."""
+"""The records of instances of processes, and how one is printed as text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from api.cli.terminal import print_document, print_table, say
-from api.encoding import encode
+from api.cli.records import Cell, Record, format_value
+from api.cli.terminal import print_table, say
 from domain.kernel.names import client_name
 from domain.kernel.rfc3339 import write_moment
 from domain.kernel.types.annotations import record_type
@@ -18,34 +18,27 @@ from projections.builtin.process_rows import ProcessRow
 from projections.storage.rows import Row
 from subscriptions.processes.open_work import Work
 
+COLUMNS: Mapping[str, Cell] = {
+    "id": "id",
+    "status": "status",
+    "waiting for": "waitingFor",
+    "next deadline": lambda record: _short(record["nextDeadline"]),
+    "error": lambda record: record["errorCode"] or format_value(record["error"]),
+    "updated": lambda record: _short(record["updatedAt"]),
+}
+"""The columns of the list of instances."""
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON on one line."""
-    print_document(encode(value).decode())
 
-
-def row_json(row: Row) -> Mapping[str, Any]:
+def process_record(row: Row) -> Record:
     """Return the fields of an instance with the names of the API."""
     row_type: Any = ProcessRow
     write = json_writer(record_type(row_type), client_name)
     assert write is not None
-    json: Mapping[str, Any] = write({name: row[name] for name in ProcessRow.__annotations__})
-    return json
+    record: Record = write({name: row[name] for name in ProcessRow.__annotations__})
+    return record
 
 
-def print_processes(rows: Sequence[Row]) -> None:
-    """Print a line for each instance."""
-    table = Table("id", "status", "waiting for", "next deadline", "error", "updated")
-    for row in rows:
-        waiting = ", ".join(row["waiting_for"]) or "-"
-        code = row["error_code"] or row["error"] or "-"
-        table.add_row(
-            row["id"], row["status"], waiting, _time(row["next_deadline"]), code, _time(row["updated_at"])
-        )
-    print_table(table)
-
-
-def attempts_json(failing: Sequence[Work]) -> Sequence[Mapping[str, Any]]:
+def attempt_records(failing: Sequence[Work]) -> Sequence[Record]:
     """Return the attempts of calls without an outcome with the names of the API."""
     return [
         {
@@ -99,3 +92,8 @@ def _facts(row: Row) -> Sequence[tuple[str, str | None]]:
 
 def _time(moment: datetime | None, without: str = "-") -> str:
     return without if moment is None else moment.isoformat(sep=" ", timespec="seconds")
+
+
+def _short(moment: str | None) -> str:
+    """Return a moment of a record to the second, in UTC."""
+    return "-" if moment is None else moment[:19].replace("T", " ")

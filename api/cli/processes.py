@@ -10,7 +10,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from api.cli.connection import connect_runtime
-from api.cli.process_output import attempts_json, print_json, print_process, print_processes, row_json
+from api.cli.process_output import COLUMNS, attempt_records, print_process, process_record
+from api.cli.records import AsJson, print_record, print_records
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant, cli_scope
 from api.cli.terminal import say, warn
 from api.graphql.fields.command_inputs import read_input
@@ -35,7 +36,6 @@ Ids = Annotated[list[str] | None, typer.Argument(help="The ids of instances, suc
 All = Annotated[bool, typer.Option("--all", help="All instances that the other options select.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000, help="The maximum number of instances.")]
 Reason = Annotated[str, typer.Option(help="Why, for the record; it is stored as an event.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with the names of the API.")]
 
 
 @app.command("list")
@@ -61,14 +61,10 @@ async def _list(tenant: str, conditions: Mapping[str, Any], limit: int, *, as_js
         _operator(runtime)
         query = ListQuery(limit, conditions, [("updated_at", "desc")])
         page = await runtime.readers[NAME].page(RowScope(tenant), query)
-    if as_json:
-        print_json([row_json(row) for row in page.rows])
-    elif page.rows:
-        print_processes(page.rows)
-        if page.has_next:
-            warn(f"there are more than {limit} instances; see --limit")
-    else:
-        say("no instance meets the conditions" if conditions else "there is no instance")
+    empty = "no instance meets the conditions" if conditions else "there is no instance"
+    print_records(map(process_record, page.rows), COLUMNS, as_json=as_json, empty=empty)
+    if page.has_next:
+        warn(f"there are more than {limit} instances; see --limit")
 
 
 @app.command()
@@ -90,7 +86,7 @@ async def _show(tenant: str, id: str, *, as_json: bool) -> None:
     if row is None:
         raise NotFound(f"there is no instance {id!r}; `nerve processes list` lists the instances")
     if as_json:
-        print_json({**row_json(row), "processAttempts": attempts_json(failing)})
+        print_record({**process_record(row), "processAttempts": attempt_records(failing)})
     else:
         print_process(row, failing)
 
@@ -185,7 +181,7 @@ def _run(
     result = asyncio.run(_operate(InstanceOperation(command, make, cli_scope(tenant), "cli"), choice))
     if as_json:
         refused = [asdict(refusal) for refusal in result.refused]
-        print_json({"changed": result.changed, "refused": refused, "hasMore": result.has_more})
+        print_record({"changed": result.changed, "refused": refused, "hasMore": result.has_more})
     else:
         for instance in result.changed:
             say(instance)

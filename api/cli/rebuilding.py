@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from api.cli.terminal import progress_bars, say, warn
+from api.cli.terminal import progress_bars, warn
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus
@@ -76,9 +76,11 @@ def time_left(generation: GenerationStatus) -> str:
 class RebuildFollower:
     """Shows progress bars until the rebuilds end; `numbers` are their generations by view."""
 
-    def __init__(self, rebuilds: Rebuilds, numbers: Mapping[str, int]) -> None:
+    def __init__(self, rebuilds: Rebuilds, numbers: Mapping[str, int], report: Callable[[str], None]) -> None:
+        """`report` prints how each rebuild has ended."""
         self._rebuilds = rebuilds
         self._numbers = numbers
+        self._report = report
         self._ends: dict[str, bool] = {}
         self._waits: dict[str, str | None] = {}
         self._seen: dict[str, GenerationStatus] = {}
@@ -130,28 +132,27 @@ class RebuildFollower:
         progress.remove_task(bar)
         self._ends[name] = generation is not None and generation.state in SUCCEEDED
         if generation is None or not (self._ends[name] or generation.state is GenerationState.HELD):
-            say(f"{name}: the rebuild of generation {self._numbers[name]} was cancelled")
+            self._report(f"{name}: the rebuild of generation {self._numbers[name]} was cancelled")
             return
         if generation.state is GenerationState.HELD:
             warn(f"{name}: {describe_wait(name, generation)}")
         else:
             number, events = generation.number, generation.events
-            say(f"{name}: generation {number} is active now, with {events} events folded")
+            self._report(f"{name}: generation {number} is active now, with {events} events folded")
         if generation.comparison is not None:
-            _print_comparison(generation.comparison)
+            for line in _comparison_lines(generation.comparison):
+                self._report(line)
 
 
-def _print_comparison(comparison: Comparison) -> None:
+def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     counts = (
         f"{comparison.same} rows are equal, {comparison.different} differ, "
         f"{comparison.missing} are missing, {comparison.extra} are new"
     )
-    say(f"  {counts}, {comparison.moving} kept changing" if comparison.moving else f"  {counts}")
+    yield f"  {counts}, {comparison.moving} kept changing" if comparison.moving else f"  {counts}"
     if comparison.fields:
-        say(
-            "  fields that differ: "
-            + ", ".join(f"{name} ({n})" for name, n in comparison.fields.most_common())
-        )
+        fields = ", ".join(f"{name} ({n})" for name, n in comparison.fields.most_common())
+        yield f"  fields that differ: {fields}"
     for row in comparison.examples[:MAX_EXAMPLES]:
         names = f": {', '.join(row.fields)}" if row.fields else ""
-        say(f"  {row.verdict.lower()} {row.tenant}/{row.id}{names}")
+        yield f"  {row.verdict.lower()} {row.tenant}/{row.id}{names}"

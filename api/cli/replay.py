@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from api.cli.connection import connect_runtime
 from api.cli.events import Streams, Types, app, print_event_line
 from api.cli.points import OccurredSince, OccurredUntil, parse_as_of, parse_moment
+from api.cli.records import AsJson
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output, progress_bars, warn
 from domain.kernel import Commit
@@ -50,6 +51,7 @@ def replay(
             help="Print at the pace of the events' times, this many times as fast; default: at once.",
         ),
     ] = None,
+    as_json: AsJson = False,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Print the events between two points of the log, in order. After Ctrl-C it prints where to continue."""
@@ -61,16 +63,15 @@ def replay(
         occurred_until=parse_moment(occurred_until),
     )
     first, last = (None if point is None else parse_as_of(point) for point in (since, until))
-    asyncio.run(_replay(tenant, query, first, last, speed))
+    asyncio.run(_replay(tenant, query, first, last, ReplayPrinter(query, speed, as_json=as_json)))
 
 
 async def _replay(
-    tenant: str, query: EventQuery, since: AsOf | None, until: AsOf | None, speed: float | None
+    tenant: str, query: EventQuery, since: AsOf | None, until: AsOf | None, printer: ReplayPrinter
 ) -> None:
     async with connect_runtime() as runtime:
         await _check_streams(runtime.log, tenant, query)
         events = await runtime.log.replay(tenant, query, since=since, until=until)
-        printer = ReplayPrinter(query, speed)
         # On a terminal the printed events show the progress.
         with progress_bars(*COLUMNS, disable=output.is_terminal) as progress:
             bar = progress.add_task("replay", total=events.progress.total, rate=0.0)
@@ -97,9 +98,10 @@ async def _check_streams(log: EventLog, tenant: str, query: EventQuery) -> None:
 class ReplayPrinter:
     """Prints the events of each commit that match the query; with `speed`, when they are due."""
 
-    def __init__(self, query: EventQuery, speed: float | None) -> None:
+    def __init__(self, query: EventQuery, speed: float | None, *, as_json: bool) -> None:
         self._query = query
         self._speed = speed
+        self._as_json = as_json
         self._first: datetime | None = None
         self._started = 0.0
         self.commits = 0
@@ -110,7 +112,7 @@ class ReplayPrinter:
         events = [event for event in commit.events if self._query.wants(event)]
         await self._until_due(events[0].time)
         for event in events:
-            print_event_line(event)
+            print_event_line(event, as_json=self._as_json)
         self.commits += 1
         self.events += len(events)
 

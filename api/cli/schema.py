@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from api.cli.records import AsJson, print_record, print_result
 from api.cli.terminal import print_document, say, warn
 from api.contexts import load_contexts
 from api.graphql.schema import print_api
@@ -23,7 +24,7 @@ def print_schema() -> None:
 
 
 @app.command()
-def events() -> None:
+def events(as_json: AsJson = False) -> None:
     """Write the JSON Schema of each event type next to its context.
 
     An event that could not read stored events is refused, and then no schema is written.
@@ -31,20 +32,24 @@ def events() -> None:
     catalog = load_contexts(load_settings()).catalog
     paths = write_schemas(catalog)
     for path in paths:
-        say(str(path))
+        print_result({"file": str(path)}, str(path), as_json=as_json)
     warn(f"{len(paths)} schemas written")
 
 
 @app.command()
-def check() -> None:
+def check(as_json: AsJson = False) -> None:
     """Check that events can still read all stored data that their schemas allow.
 
     The exit code is 1 if an event cannot.
     """
     catalog = load_contexts(load_settings()).catalog
     problems = schema_problems(catalog)
-    for problem in problems:
-        warn(problem)
+    if as_json:
+        print_record({"eventTypes": len(catalog.events), "problems": list(problems)})
+    else:
+        for problem in problems:
+            warn(problem)
     if problems:
         raise typer.Exit(1)
-    say(f"all {len(catalog.events)} event types can read what may be stored of them")
+    if not as_json:
+        say(f"all {len(catalog.events)} event types can read what may be stored of them")

@@ -5,16 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from api.cli.confirmation import Yes, confirm
 from api.cli.connection import connect_runtime
-from api.cli.export import run_export, say_exported
-from api.cli.terminal import output, progress_bars, say
+from api.cli.export import print_export, run_export
+from api.cli.records import (
+    AsJson,
+    Cell,
+    Record,
+    format_value,
+    print_record,
+    print_records,
+    print_result,
+    to_record,
+)
+from api.cli.terminal import progress_bars, say, warn
 from api.tenant_erasure import TenantErasure, erase_tenant
 from domain.kernel.errors import NotFound
 from domain.kernel.tenants import check_tenant
@@ -26,35 +37,54 @@ app = typer.Typer(help="List, count, export and erase what whole tenants have.",
 
 Name = Annotated[str, typer.Argument(help="The name of a tenant.", callback=check_tenant)]
 
-COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+BARS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+COLUMNS: Mapping[str, Cell] = {
+    "tenant": "tenant",
+    "streams": lambda count: f"{count['streams']:,}",
+    "commits": lambda count: f"{count['commits']:,}",
+    "events": lambda count: f"{count['events']:,}",
+    "bytes": lambda count: f"{count['bytes']:,}",
+    "first": lambda count: format_value(count["first"])[:16],
+    "last": lambda count: format_value(count["last"])[:16],
+}
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the tenants, with what each has in the log."""
     counts = asyncio.run(_count(None))
-    if not counts:
-        say("the log is empty")
-        return
-    table = Table("tenant", "streams", "commits", "events", "bytes", "first", "last")
-    for name, count in counts.items():
-        numbers = (count.streams, count.commits, count.events, count.bytes)
-        times = (f"{time:%Y-%m-%d %H:%M}" if time else "-" for time in (count.first, count.last))
-        table.add_row(name, *(f"{number:,}" for number in numbers), *times)
-    output.print(table)
+    records = (_count_record(name, count) for name, count in counts.items())
+    print_records(records, COLUMNS, as_json=as_json, empty="the log is empty")
+
+
+def _count_record(tenant: str, count: TenantCount) -> Record:
+    return {"tenant": tenant, **to_record(asdict(count))}
 
 
 @app.command()
-def count(tenant: Name) -> None:
+def count(tenant: Name, as_json: AsJson = False) -> None:
     """Count what a tenant has: streams, commits, events and bytes in the log, and rows of each view."""
-    counts = asyncio.run(_count(tenant))
-    if tenant not in counts:
+    log, rows = asyncio.run(_count_all(tenant))
+    if log == TenantCount():
         raise NotFound(f"the log has nothing of the tenant {tenant!r}; `nerve tenants list` lists all")
-    rows = asyncio.run(_rows(tenant))
-    log = counts[tenant]
-    say(f"{log.streams} streams, {log.commits} commits, {log.events} events, {log.bytes} bytes in the log")
+    if as_json:
+        print_record({**_count_record(tenant, log), "rows": to_record(rows)})
+        return
+    say(_describe_count(log))
     for view, number in rows.items():
         say(f"{number} rows of {view}")
+
+
+def _describe_count(log: TenantCount) -> str:
+    return f"{log.streams} streams, {log.commits} commits, {log.events} events, {log.bytes} bytes in the log"
+
+
+async def _count_all(tenant: str) -> tuple[TenantCount, Mapping[str, int]]:
+    """Return what the tenant has in the log, and its rows of each view."""
+    counts = await _count(tenant)
+    return counts.get(tenant, TenantCount()), await _rows(tenant)
 
 
 async def _count(tenant: str | None) -> Mapping[str, TenantCount]:
@@ -72,7 +102,7 @@ async def _rows(tenant: str) -> Mapping[str, int]:
 
 @contextmanager
 def _progress(task: str) -> Iterator[Callable[[int, int], None]]:
-    with progress_bars(*COLUMNS) as bars:
+    with progress_bars(*BARS) as bars:
         bar = bars.add_task(task, total=None)
         yield lambda done, total: bars.update(bar, completed=done, total=total)
 
@@ -83,7 +113,8 @@ def erase(
     reason: Annotated[
         str | None, typer.Option(help="The reason, stored in the log; it must not contain personal data.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase a tenant: its commits, keys, rows, dead letters and open work. This cannot be undone.
 
@@ -91,12 +122,15 @@ def erase(
     A run that was interrupted can be repeated. Commits in the archive cannot be erased.
     """
     if not yes:
-        typer.confirm(f"Erase everything that {tenant} has, for ever?", abort=True)
+        log, rows = asyncio.run(_count_all(tenant))
+        warn(f"{tenant} has {_describe_count(log)}, and {sum(rows.values())} rows of views")
+        confirm(f"Erase everything that {tenant} has, for ever?")
     erasure = asyncio.run(_erase(tenant, reason))
-    say(
+    text = (
         f"erased {tenant}: {erasure.commits} commits, {erasure.keys} keys, {erasure.rows} rows and dead "
         f"letters, {erasure.work} pieces of open work of processes"
     )
+    print_result({"tenant": tenant, **asdict(erasure)}, text, as_json=as_json)
 
 
 async def _erase(tenant: str, reason: str | None) -> TenantErasure:
@@ -112,10 +146,12 @@ def export(
     personal: Annotated[
         bool, typer.Option("--personal", help="Include personal data, in plain text.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Export all commits of a tenant to a file that `nerve import` imports.
 
     Unlike those of `nerve export --tenant`, its positions count the tenant's own commits, so that they
     reveal nothing of other tenants.
     """
-    say_exported(asyncio.run(run_export(file, (None, None), tenant, EVERYTHING, personal, renumber=True)))
+    report = asyncio.run(run_export(file, (None, None), tenant, EVERYTHING, personal, renumber=True))
+    print_export(file, report, as_json=as_json)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.connection import connect_runtime
+from api.cli.records import AsJson, print_record
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import say, warn
 from domain.kernel.errors import NotFound
@@ -20,18 +21,24 @@ Children = Mapping[str, Sequence[TraceNode]]
 
 def trace(
     correlation: Annotated[str, typer.Argument(help="A correlation id, as in the receipt of a command.")],
+    as_json: AsJson = False,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show what one request has caused: commands, events, reactions of processes, effects and outcomes.
 
-    Each line begins with the seconds since the request; what it has caused is indented below it.
+    Each line begins with the seconds since the request; what it has caused is indented below it. With --json
+    each node names its parent.
     """
     page = asyncio.run(_read(correlation, tenant))
     if not page.nodes:
         raise NotFound(f"no event has the correlation id {correlation!r}; receipts and events have it")
-    say(f"correlation {correlation}, from {page.nodes[0].commit.at.isoformat(sep=' ')}")
-    for line in trace_lines(page.nodes):
-        say(line)
+    if as_json:
+        for node in page.nodes:
+            print_record(_node_record(node))
+    else:
+        say(f"correlation {correlation}, from {page.nodes[0].commit.at.isoformat(sep=' ')}")
+        for line in trace_lines(page.nodes):
+            say(line)
     if page.truncated:
         warn("the trace goes on; only its first part is shown")
 
@@ -39,6 +46,24 @@ def trace(
 async def _read(correlation: str, tenant: str) -> TracePage:
     async with connect_runtime() as runtime:
         return await read_trace(runtime.log, runtime.processes, tenant, correlation)
+
+
+def _node_record(node: TraceNode) -> dict[str, Any]:
+    commit, event = node.commit, node.event
+    return {
+        "nodeId": node.id,
+        "parentId": node.parent,
+        "kind": node.kind,
+        "name": node.name,
+        "detail": node.detail,
+        "stream": commit.stream,
+        "version": None if event is None else event.version,
+        "eventId": None if event is None else event.id,
+        "commandId": commit.command_id,
+        "actor": commit.actor,
+        "at": commit.at,
+        "position": commit.position,
+    }
 
 
 def trace_lines(nodes: Sequence[TraceNode]) -> Iterator[str]:

@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from api.archiving import open_archive
-from api.cli.terminal import errors, output, say, warn
+from api.cli.points import MAX_INTEGER
+from api.cli.records import AsJson, Record, print_record, to_record
+from api.cli.terminal import errors, output, print_table, say, warn
 from api.contexts import load_contexts
 from api.devserver.folder import with_instance
 from api.ids import now
@@ -41,19 +43,27 @@ ShowProgress = Callable[[int, int], None]
 
 
 def verify(
-    start: Annotated[int, typer.Option("--from", min=1, help="Start with the block of this position.")] = 1,
+    start: Annotated[
+        int, typer.Option("--from", min=1, max=MAX_INTEGER, help="Start with the block of this position.")
+    ] = 1,
     expect: Annotated[
         list[str] | None,
         typer.Option(help="A seal that an earlier run printed, such as 12:9f86…; the log must contain it."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check the whole log, and print every fault and its place.
 
     The command only reads, and can run while nerve is in use. The exit code is 1 if there is a fault.
     """
     expected = dict(map(_seal, expect or ()))
-    report = asyncio.run(_verify(with_instance(load_settings()), first_of(block_of(start)), expected))
-    _print(report)
+    printer = DefectPrinter(as_json=as_json)
+    settings = with_instance(load_settings())
+    report = asyncio.run(_verify(settings, first_of(block_of(start)), expected, printer))
+    if as_json:
+        print_record({**_report_record(report), "defects": printer.records})
+    else:
+        _print(report)
     if not report.is_sound:
         raise typer.Exit(1)
 
@@ -65,7 +75,9 @@ def _seal(text: str) -> tuple[int, bytes]:
     return int(parts[1]), bytes.fromhex(parts[2])
 
 
-async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes]) -> VerificationReport:
+async def _verify(
+    settings: Settings, start: int, expected: Mapping[int, bytes], on_defect: Callable[[Defect], None]
+) -> VerificationReport:
     if settings.mongo_url is None:
         raise ConfigurationError("mongo_url is not set")
     catalog = load_contexts(settings).catalog
@@ -80,26 +92,33 @@ async def _verify(settings: Settings, start: int, expected: Mapping[int, bytes])
                 Archive(collections.segments, open_archive(settings)),
                 schema_check=schemas.violation,
                 clock=now,
-                on_defect=DefectPrinter(),
+                on_defect=on_defect,
                 on_progress=show,
             )
             return await verifier.run(start, consumers, expected)
 
 
 class DefectPrinter:
-    """Prints defects as they are found, at most `limit` of them."""
+    """Prints defects as they are found, at most `limit` of them; for JSON it keeps them as `records`."""
 
-    def __init__(self, limit: int = MAX_DEFECTS) -> None:
+    def __init__(self, limit: int = MAX_DEFECTS, *, as_json: bool = False) -> None:
         self._limit = limit
+        self._as_json = as_json
         self._count = 0
+        self.records: list[Record] = []
 
     def __call__(self, defect: Defect) -> None:
         self._count += 1
         if self._count <= self._limit:
-            line = Text.assemble((defect.where, "bold red"), f": {defect.what}")
-            output.print(line, soft_wrap=True)
-        elif self._count == self._limit + 1:
+            self._add(defect)
+        elif self._count == self._limit + 1 and not self._as_json:
             say("more defects are counted in the table below")
+
+    def _add(self, defect: Defect) -> None:
+        if self._as_json:
+            self.records.append(to_record(defect._asdict()))
+        else:
+            say(Text.assemble((defect.where, "bold red"), f": {defect.what}"))
 
 
 @contextmanager
@@ -141,6 +160,21 @@ class ProgressLines:
             warn(f"verified {done:,} of {total:,} positions, {rate:,.0f}/s, {left:,.0f} s left")
 
 
+def _report_record(report: VerificationReport) -> Record:
+    checks = [
+        {"check": check, "checked": count, "wrong": report.defects[check]}
+        for check, count in report.checked.items()
+    ]
+    return {
+        "sound": report.is_sound,
+        "first": report.first,
+        "last": report.last,
+        "checks": checks,
+        "notes": report.notes,
+        "seal": None if report.seal is None else _seal_text(report.seal),
+    }
+
+
 def _print(report: VerificationReport) -> None:
     table = Table("", "checked", "wrong")
     for column in table.columns[1:]:
@@ -148,14 +182,14 @@ def _print(report: VerificationReport) -> None:
     for check, count in report.checked.items():
         wrong = report.defects[check]
         table.add_row(check, f"{count:,}", Text(f"{wrong:,}", style="bold red" if wrong else "green"))
-    output.print(table)
+    print_table(table)
     for note in report.notes:
         say(f"note: {note}")
     span = f"positions {report.first:,} to {report.last:,}: " if report.last else "the log is empty: "
     verdict = (
         ("sound", "bold green") if report.is_sound else (f"{report.defects.total():,} wrong", "bold red")
     )
-    output.print(Text.assemble(span, verdict), soft_wrap=True)
+    say(Text.assemble(span, verdict))
     if report.seal is not None and report.is_sound:
         _print_seal(report.seal)
 
@@ -163,5 +197,9 @@ def _print(report: VerificationReport) -> None:
 def _print_seal(seal: Block) -> None:
     say(
         f"sealed up to position {seal.last:,}. A user that can write the whole database can forge its seals;"
-        f" keep this one elsewhere:\n  nerve verify --expect {seal.number}:{seal.digest.hex()}"
+        f" keep this one elsewhere:\n  nerve verify --expect {_seal_text(seal)}"
     )
+
+
+def _seal_text(seal: Block) -> str:
+    return f"{seal.number}:{seal.digest.hex()}"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from api.cli.connection import connect_runtime
-from api.cli.rebuilding import RebuildFollower, describe_generation, describe_wait, list_workers
-from api.cli.terminal import output, say, warn
+from api.cli.rebuilding import RebuildFollower
+from api.cli.records import AsJson, print_record, sentence_printer
+from api.cli.terminal import warn
+from api.cli.view_output import print_views, view_record
+from api.runtime import Runtime
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
 from projections.rebuilding.rebuilds import Rebuilds
-from subscriptions.consumers.failures import FailureHistory
 from subscriptions.consumers.state import CANDIDATE_STATES, GenerationState
 
 app = typer.Typer(help="Show the state of each view; rebuild views.", invoke_without_command=True)
@@ -24,42 +25,32 @@ All = Annotated[bool, typer.Option("--all", help="All views.")]
 
 
 @app.callback()
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the position of each view, its lag behind the log, its workers, and its rebuilds.
+
+    With --json the other commands print the views that they are about in this form too.
 
     The list also shows the number of parked events (dead letters), what stops a view from making progress,
     and why a rebuild waits or is held.
     """
     if context.invoked_subcommand is None:
-        asyncio.run(_show())
+        asyncio.run(_show(as_json=as_json))
 
 
-async def _show() -> None:
+async def _show(*, as_json: bool) -> None:
     async with connect_runtime(allow_shortfall=True) as runtime:
+        if as_json:
+            await _print_views(runtime, None)
+            return
         views, parked = await runtime.rebuilds.status(), await runtime.dead_letters.counts()
-    table = Table("view", "position", "lag", "generation", "workers", "other generations", "parked")
-    for view in views:
-        active = view.of_state(GenerationState.ACTIVE)
-        current = ("", "none") if active is None else (str(active.number), list_workers(active))
-        others = [describe_generation(other) for other in view.generations if other is not active]
-        letters = str(parked[view.name] or "")
-        table.add_row(view.name, str(view.position), str(view.lag), *current, "\n".join(others), letters)
-    output.print(table)
-    for view in views:
-        if view.failing is not None:
-            say(_describe_failure(view.name, view.failing))
-        for generation in view.generations:
-            if generation.waiting_for is not None:
-                say(f"{view.name}: {describe_wait(view.name, generation)}")
+    print_views(views, parked)
 
 
-def _describe_failure(view: str, failing: FailureHistory) -> str:
-    tries, (failure, at) = failing.tries, failing.last
-    since = f"{failing.first.at:%Y-%m-%d %H:%M:%S}"
-    return (
-        f"{view} has failed {tries} times since {since}, last at {at:%H:%M:%S}:"
-        f" {failure.error}, {failure.detail}"
-    )
+async def _print_views(runtime: Runtime, names: Collection[str] | None) -> None:
+    """Print the status of the named views, or of all, as JSON."""
+    parked = await runtime.dead_letters.counts()
+    for view in await runtime.rebuilds.status(names):
+        print_record(view_record(view, parked[view.name]))
 
 
 @app.command()
@@ -73,6 +64,7 @@ def rebuild(
         float | None,
         typer.Option(min=0, help="Maximum number of seconds to wait; the rebuilds continue after that."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Rebuild views next to their current rows, compare old and new rows, and switch to the new ones.
 
@@ -80,24 +72,30 @@ def rebuild(
     already continues. The exit code is 1 if a rebuild cannot start, or has not ended after waiting.
     """
     chosen = _chosen(names, "rebuild", every=all)
-    succeeded = asyncio.run(_rebuild(chosen, wait=wait or timeout is not None, max_wait=timeout))
-    if not succeeded:
+    must_wait = wait or timeout is not None
+    if not asyncio.run(_rebuild(chosen, wait=must_wait, max_wait=timeout, as_json=as_json)):
         raise typer.Exit(1)
 
 
-async def _rebuild(names: list[str] | None, *, wait: bool, max_wait: float | None) -> bool:
+async def _rebuild(names: list[str] | None, *, wait: bool, max_wait: float | None, as_json: bool) -> bool:
+    """Rebuild the views. Return whether all of them began, and have ended if it waits."""
+    report = sentence_printer(as_json=as_json)
     async with connect_runtime() as runtime:
-        numbers, started = await _begin(runtime.rebuilds, names, wait=wait)
-        if not wait or not numbers:
-            return started
-        try:
-            return await RebuildFollower(runtime.rebuilds, numbers).run(max_wait) and started
-        except asyncio.CancelledError:
-            warn("the rebuild continues; `nerve views` shows its progress")
-            raise
+        numbers, succeeded = await _begin(runtime.rebuilds, names, report, wait=wait)
+        if wait and numbers:
+            try:
+                succeeded &= await RebuildFollower(runtime.rebuilds, numbers, report).run(max_wait)
+            except asyncio.CancelledError:
+                warn("the rebuild continues; `nerve views` shows its progress")
+                raise
+        if as_json and numbers:
+            await _print_views(runtime, numbers)
+        return succeeded
 
 
-async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> tuple[dict[str, int], bool]:
+async def _begin(
+    rebuilds: Rebuilds, names: list[str] | None, report: Callable[[str], None], *, wait: bool
+) -> tuple[dict[str, int], bool]:
     """Begin a rebuild of each named view, or of all. Return their generations, and whether all began.
 
     With `names` None, rebuilds that are running already are included.
@@ -108,7 +106,7 @@ async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> 
         building = view.of_state(GenerationState.BUILDING)
         if names is None and building is not None:
             numbers[view.name] = building.number
-            say(f"{view.name}: generation {building.number} is being built already")
+            report(f"{view.name}: generation {building.number} is being built already")
             continue
         try:
             numbers[view.name] = await rebuilds.begin(view.name)
@@ -118,14 +116,17 @@ async def _begin(rebuilds: Rebuilds, names: list[str] | None, *, wait: bool) -> 
         else:
             if not wait:
                 number = numbers[view.name]
-                say(f"{view.name}: the workers build generation {number}; `nerve views` shows the progress")
+                report(
+                    f"{view.name}: the workers build generation {number}; `nerve views` shows the progress"
+                )
     return numbers, all_began
 
 
 @app.command()
-def cancel(names: Names = None, all: All = False) -> None:
+def cancel(names: Names = None, all: All = False, as_json: AsJson = False) -> None:
     """Cancel rebuilds. The rows that are built so far are kept, and the rebuild can be resumed."""
-    asyncio.run(_act(_chosen(names, "cancel", every=all), CANDIDATE_STATES, _cancelled))
+    chosen = _chosen(names, "cancel", every=all)
+    asyncio.run(_act(chosen, CANDIDATE_STATES, _cancelled, as_json=as_json))
 
 
 async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
@@ -133,9 +134,10 @@ async def _cancelled(rebuilds: Rebuilds, view: str) -> str:
 
 
 @app.command()
-def resume(names: Names = None, all: All = False) -> None:
+def resume(names: Names = None, all: All = False, as_json: AsJson = False) -> None:
     """Resume cancelled rebuilds where they stopped."""
-    asyncio.run(_act(_chosen(names, "resume", every=all), [GenerationState.CANCELLED], _resumed))
+    chosen = _chosen(names, "resume", every=all)
+    asyncio.run(_act(chosen, [GenerationState.CANCELLED], _resumed, as_json=as_json))
 
 
 async def _resumed(rebuilds: Rebuilds, view: str) -> str:
@@ -143,9 +145,10 @@ async def _resumed(rebuilds: Rebuilds, view: str) -> str:
 
 
 @app.command()
-def switch(names: Names = None, all: All = False) -> None:
+def switch(names: Names = None, all: All = False, as_json: AsJson = False) -> None:
     """Switch to generations that are held, in spite of the reason that `nerve views` shows."""
-    asyncio.run(_act(_chosen(names, "switch", every=all), [GenerationState.HELD], _switched))
+    chosen = _chosen(names, "switch", every=all)
+    asyncio.run(_act(chosen, [GenerationState.HELD], _switched, as_json=as_json))
 
 
 async def _switched(rebuilds: Rebuilds, view: str) -> str:
@@ -153,9 +156,10 @@ async def _switched(rebuilds: Rebuilds, view: str) -> str:
 
 
 @app.command()
-def forget(names: Names = None, all: All = False) -> None:
+def forget(names: Names = None, all: All = False, as_json: AsJson = False) -> None:
     """Delete rows that are no longer read: those before the last switch, and those of cancelled rebuilds."""
-    asyncio.run(_act(_chosen(names, "forget", every=all), list(GenerationState), _forgotten))
+    chosen = _chosen(names, "forget", every=all)
+    asyncio.run(_act(chosen, list(GenerationState), _forgotten, as_json=as_json))
 
 
 async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
@@ -164,13 +168,20 @@ async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
 
 
 async def _act(
-    names: list[str] | None, states: Sequence[GenerationState], act: Callable[[Rebuilds, str], Awaitable[str]]
+    names: list[str] | None,
+    states: Sequence[GenerationState],
+    act: Callable[[Rebuilds, str], Awaitable[str]],
+    *,
+    as_json: bool,
 ) -> None:
     """Act on each named view, or on all views with a generation in one of these states."""
+    report = sentence_printer(as_json=as_json)
     async with connect_runtime() as runtime:
         for view in await runtime.rebuilds.status(names):
             if names is not None or any(view.of_state(state) for state in states):
-                say(f"{view.name}: {await act(runtime.rebuilds, view.name)}")
+                report(f"{view.name}: {await act(runtime.rebuilds, view.name)}")
+                if as_json:
+                    await _print_views(runtime, [view.name])
 
 
 def _chosen(names: list[str] | None, action: str, *, every: bool) -> list[str] | None:

@@ -3,26 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
 
+from api.cli.records import Cell, Record, format_value, to_record
 from api.cli.terminal import print_table, say
+from projections.builtin.webhooks import WebhookRow
 from subscriptions.publishing.deliveries import PendingDelivery
 from subscriptions.publishing.webhook_status import WebhookStatus
 
 Row = Mapping[str, Any]
 
+COLUMNS: Mapping[str, Cell] = {
+    "webhook": "id",
+    "name": "name",
+    "state": "state",
+    "url": "url",
+    "events": lambda record: _filter(record),
+    "created": "createdAt",
+}
+"""The columns of the list of webhooks."""
 
-def print_webhooks(rows: Sequence[Row]) -> None:
-    """Print a line for each webhook."""
-    table = Table("webhook", "name", "state", "url", "events", "created")
-    for row in rows:
-        table.add_row(
-            row["id"], row["name"], row["state"], row["url"], _filter(row), _time(row["created_at"])
-        )
-    print_table(table)
+LETTER_FIELDS = (
+    "stream",
+    "version",
+    "position",
+    "event",
+    "type",
+    "attempts",
+    "first_failed_at",
+    "failed_at",
+    "status",
+    "error",
+)
+"""The fields of a dead letter that are printed as JSON."""
+
+
+def webhook_record(row: Row) -> Record:
+    """Return the fields of a webhook with the names of the API."""
+    return to_record(row, WebhookRow.__annotations__)
+
+
+def status_record(row: Row, status: WebhookStatus, letters: Sequence[PendingDelivery]) -> Record:
+    """Return a webhook with what it has delivered, and with these dead letters."""
+    fields = asdict(status)
+    return {
+        **webhook_record(row),
+        **to_record(fields, ("position", "lag", "pending", "delivered", "failed")),
+        "attempts": [asdict(attempt) for attempt in status.attempts],
+        "deadLetterCount": status.dead_letters,
+        "deadLetters": [to_record(asdict(letter), LETTER_FIELDS) for letter in letters],
+    }
 
 
 def print_webhook(row: Row, status: WebhookStatus) -> None:
@@ -32,7 +65,7 @@ def print_webhook(row: Row, status: WebhookStatus) -> None:
     say(f"mode: {row['mode']}{batches}")
     reason = f": {row['pause_reason']}" if row["pause_reason"] is not None else ""
     say(f"state: {row['state']}{reason}")
-    say(f"last delivered position: {_text(status.position)}, lag: {status.lag:.1f} s")
+    say(f"last delivered position: {format_value(status.position)}, lag: {status.lag:.1f} s")
     say(
         f"{status.delivered} events delivered, {status.failed} requests failed, {status.pending} streams "
         f"wait for another attempt, {status.dead_letters} dead letters"
@@ -40,8 +73,8 @@ def print_webhook(row: Row, status: WebhookStatus) -> None:
     if status.attempts:
         table = Table("at", "events", "first event", "status", "seconds", "error")
         for attempt in reversed(status.attempts):
-            outcome = (_text(attempt.status), f"{attempt.seconds:.3f}", _text(attempt.error))
-            table.add_row(_time(attempt.at), str(attempt.events), attempt.event, *outcome)
+            outcome = (format_value(attempt.status), f"{attempt.seconds:.3f}", format_value(attempt.error))
+            table.add_row(format_value(attempt.at), str(attempt.events), attempt.event, *outcome)
         print_table(table)
 
 
@@ -51,7 +84,7 @@ def print_dead_letters(letters: Sequence[PendingDelivery], total: int) -> None:
         return
     table = Table("dead letter", "version", "type", "attempts", "last", "error")
     for letter in letters:
-        tried = (str(letter.attempts), _time(letter.failed_at), _text(letter.error))
+        tried = (str(letter.attempts), format_value(letter.failed_at), format_value(letter.error))
         table.add_row(letter.stream, str(letter.version), letter.type, *tried)
     print_table(table)
     if total > len(letters):
@@ -61,11 +94,3 @@ def print_dead_letters(letters: Sequence[PendingDelivery], total: int) -> None:
 def _filter(row: Row) -> str:
     names = [*row["types"], *(f"{name}.*" for name in row["categories"]), *row["streams"]]
     return ", ".join(names) if names else "all events"
-
-
-def _time(time: datetime | None) -> str:
-    return "-" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
-
-
-def _text(value: object) -> str:
-    return "-" if value is None else str(value)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.text import Text
 
 from api.cli.connection import connect_runtime
-from api.cli.events import print_event_line
+from api.cli.events import event_record, print_event_line
 from api.cli.points import At, parse_as_of
+from api.cli.records import AsJson, print_record
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
-from api.cli.terminal import output, say
+from api.cli.terminal import say
+from api.encoding import encode
 from api.runtime import Runtime
 from domain.kernel.errors import NotFound
+from domain.kernel.names import client_name
+from domain.kernel.types.annotations import OptionalOf
+from domain.kernel.types.json_values import json_writer
 from eventstore.reading.as_of import AsOf
 from projections.kernel.view import View
 from projections.past.reasons import Reason
@@ -29,18 +33,32 @@ def why(
         str | None, typer.Option(help="The view; default: the view of the id's category.")
     ] = None,
     at: At = None,
+    as_json: AsJson = False,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show why a field of a row has its value: the event that set it, and the events that caused it."""
     reason = asyncio.run(_why(tenant, row, field, view, None if at is None else parse_as_of(at)))
-    before, value = (orjson.dumps(each, default=str).decode() for each in (reason.before, reason.value))
-    output.print(Text(f"{field}: {before} → {value}", style="bold"), soft_wrap=True)
+    if as_json:
+        print_record(_reason_record(row, field, reason))
+        return
+    before, value = (encode(each).decode() for each in (reason.before, reason.value))
+    say(Text(f"{field}: {before} → {value}", style="bold"))
     commit = reason.event.commit
     by = f" by {commit.actor}" if commit.actor else ""
-    text = f"{commit.command} {commit.command_id}{by}, correlation {commit.correlation}"
-    say(text)
+    say(f"{commit.command} {commit.command_id}{by}, correlation {commit.correlation}")
     for event in (reason.event, *reason.causes):
         print_event_line(event)
+
+
+def _reason_record(row: str, field: str, reason: Reason) -> dict[str, Any]:
+    return {
+        "row": row,
+        "field": field,
+        "before": reason.before,
+        "value": reason.value,
+        "event": event_record(reason.event),
+        "causes": [event_record(event) for event in reason.causes],
+    }
 
 
 async def _why(tenant: str, row: str, field: str, name: str | None, point: AsOf | None) -> Reason:
@@ -56,7 +74,14 @@ async def _why(tenant: str, row: str, field: str, name: str | None, point: AsOf 
         reason = await runtime.view_parts[view.name].past.at(position).why(RowScope(tenant), row, field)
     if reason is None:
         raise NotFound(f"{view.name} has no row {row!r} at position {position}")
-    return reason
+    return _with_json_values(reason, view, field)
+
+
+def _with_json_values(reason: Reason, view: View[Any], field: str) -> Reason:
+    write = json_writer(OptionalOf(view.record.fields[field].type), client_name)
+    if write is None:
+        return reason
+    return reason._replace(before=write(reason.before), value=write(reason.value))
 
 
 def _view(runtime: Runtime, row: str, name: str | None) -> View[Any]:

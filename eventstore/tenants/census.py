@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,15 @@ async def count_tenants(
                 counts[group["_id"]] = counts.get(group["_id"], TenantCount()) + _to_count(group)
         progress(last, upto)
     return dict(sorted(counts.items()))
+
+
+async def tenants_with_stream(database: Database, stream: str) -> Collection[str]:
+    """Return the names of the tenants that have a stream of this id. Raises Unavailable."""
+    log = database["log"]
+    with unavailable_if_down():
+        # An index begins with the tenant, so the stream is looked up in each of them.
+        first = {"tenant": {"$in": await log.distinct("tenant")}, "stream": stream, "events.version": 1}
+        return {commit["tenant"] for commit in await log.find(first, {"tenant": 1}).to_list(None)}
 
 
 # A record of a command that changed nothing has a tenant, but no events and no stream.

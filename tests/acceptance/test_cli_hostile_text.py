@@ -72,7 +72,8 @@ SHOWN = (
     "views",
     "verify",
     "processes list",
-    "processes list --json",
+    "events replay --json",
+    "audit --json",
 )
 
 

@@ -35,11 +35,16 @@ class Nerve:
         """Run a command, which may fail."""
         return await asyncio.to_thread(lambda: self._runner.invoke(CLI, list(arguments)))
 
-    async def json(self, *arguments: str) -> Any:
-        """The JSON that a command prints."""
+    async def records(self, *arguments: str) -> list[dict[str, Any]]:
+        """The lines of JSON that a command prints."""
         result = await self.run(*arguments, "--json")
         assert result.exception is None, result.exception
-        return json.loads(result.stdout)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    async def json(self, *arguments: str) -> dict[str, Any]:
+        """The only line of JSON that a command prints."""
+        [record] = await self.records(*arguments)
+        return record
 
     async def refused(self, *arguments: str) -> NerveError:
         """The error of a command."""
@@ -89,10 +94,10 @@ async def test_instances_are_listed_and_shown(runtime: Runtime, nerve: Nerve) ->
     listed = (await nerve.run("processes", "list", "--status", "STUCK")).stdout
     assert run.instance in listed
     assert "NOT_FOUND" in listed
-    assert await nerve.json("processes", "list", "--status", "COMPLETED") == []
+    assert await nerve.records("processes", "list", "--status", "COMPLETED") == []
     nothing = (await nerve.run("processes", "list", "--status", "COMPLETED")).stdout
     assert nothing == "no instance meets the conditions\n"
-    [row] = await nerve.json("processes", "list", "--kind", "delivery")
+    [row] = await nerve.records("processes", "list", "--kind", "delivery")
     assert (row["id"], row["status"], row["waitingFor"]) == (run.instance, "STUCK", ["too late"])
     shown = (await nerve.run("processes", "show", run.instance)).stdout
     assert f"{run.instance} is STUCK" in shown

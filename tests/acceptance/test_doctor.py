@@ -33,7 +33,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _signs(environment: dict[str, str], *arguments: str) -> tuple[int, dict[str, tuple[str, str]]]:
     outcome = CliRunner(env=environment).invoke(CLI, ["doctor", "--json", *arguments], catch_exceptions=False)
-    found = {each["check"]: (each["sign"], each["text"]) for each in json.loads(outcome.output)}
+    found = {
+        each["check"]: (each["sign"], each["text"]) for each in map(json.loads, outcome.stdout.splitlines())
+    }
     for name in ("NERVE_MONGO_URL", "NERVE_REDIS_URL"):
         assert (urlsplit(environment.get(name, "")).password or "none of it") not in outcome.output
     return outcome.exit_code, found
