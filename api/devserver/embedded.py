@@ -12,6 +12,7 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,6 +36,9 @@ STOP_GRACE = 10.0
 
 LOOPBACK = "127.0.0.1"
 
+PORTS = range(20_000, 32_768)
+"""Ports for servers. Systems give higher ones to connections, and to programs that bind port 0."""
+
 USER = "embedded"
 """The user of an embedded mongod; as the owner of its files, it may do everything with its data."""
 
@@ -42,11 +46,12 @@ LIBRARY_MISSING = 127  # the dynamic loader's exit code
 
 
 def free_port() -> int:
-    """Return a loopback port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that is free, and stays free for a server that is started or restarted on it."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 class EmbeddedServer(ABC):

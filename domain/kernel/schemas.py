@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jsonschema_rs import Draft202012, canonicalize
@@ -96,8 +97,9 @@ def _allows_none(schema: Any) -> bool:
     return schema["type"] == "nullable" or ("schema" in schema and _allows_none(schema["schema"]))
 
 
+@cache
 def event_schema(event: type[Event]) -> Schema:
-    """Return the schema of the event's stored data in its JSON form."""
+    """Return the schema of the event's stored data in its JSON form, made once for each class."""
     schema = event.model_json_schema(by_alias=False, schema_generator=_Generator)
     return {"$schema": DIALECT, **schema, "title": f"{event.type}, revision {event.revision}"}
 

@@ -38,6 +38,9 @@ MAX_PENDING = 1_000
 LONGEST_PAUSE = 60.0
 """Seconds after which a publisher looks for work that it was not woken for."""
 
+LAST_REQUESTS = 0.5
+"""Seconds for which a publisher that stops waits for its requests: less than a consumer may take to leave."""
+
 LOOK_INTERVAL = 1.0
 """Seconds between two looks for deliveries that are due, and between two writes of attempts."""
 
@@ -102,10 +105,13 @@ class WebhookPublisher(InterruptibleHandler):
     async def settle(self, position: int, *, is_last: bool = False) -> int:
         """Return the position before the first event that is neither delivered nor recorded.
 
-        Nothing more is recorded with `is_last`: an event that is under way is sent again.
-
-        Raises the error of a delivery whose outcome could not be recorded.
+        With `is_last` no request begins, and those under way have a moment to end; one that takes longer is
+        repeated by the next publisher. Raises the error of an outcome that could not be recorded.
         """
+        if is_last:
+            await self._loop.stop()
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=LAST_REQUESTS)
         if self._error is not None:
             raise self._error
         first = self._queues.first_position
@@ -120,11 +126,10 @@ class WebhookPublisher(InterruptibleHandler):
     async def end(self) -> None:
         """Stop all requests; those under way may be sent again."""
         await self._loop.stop()
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         with suppress(Unavailable):
             await self._attempts.write()
 

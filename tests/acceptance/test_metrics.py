@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.devserver.address import listen
+from api.devserver.embedded import free_port
 from tests.helpers.own_contexts import OWN, OWN_VIEWS
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import Servers, eventually
@@ -55,10 +55,9 @@ def test_a_view_without_a_worker_lags_and_is_named_as_missing(
 
 
 def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, database: str) -> None:
-    with listen("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
-    own = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "metrics_port": port}
-    with serve(**own) as running:
+    port = free_port()
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(metrics_port=port, **own) as running:
         running.do("registerAgent", name="x")
 
         def measured() -> dict[tuple[str, ...], float]:
@@ -73,10 +72,9 @@ def test_a_workers_metrics_need_the_token_if_one_is_set(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     token = "a token of the scraper, 32 characters"
-    with listen("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
-    own = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "metrics_port": port}
-    with serve(metrics_token=token, **own):
+    port = free_port()
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(metrics_port=port, metrics_token=token, **own):
         url = f"http://127.0.0.1:{port}/metrics"
         for headers in ({}, {"authorization": f"Bearer {token}x"}, {"authorization": token}):
             refused = httpx.get(url, headers=headers)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from api.devserver.embedded import free_port
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _USER = "postgres"
@@ -36,7 +37,7 @@ def running_postgres(programs: Path) -> Iterator[str]:
             # PostgreSQL refuses to run as root.
             shutil.chown(folder, _USER, _USER)
             as_user = ("setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups")
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         _run(*as_user, programs / "initdb", "-D", data, "-A", "trust", "-U", "nerve")
         control: tuple[str | Path, ...] = (
             *as_user,
@@ -59,10 +60,3 @@ def running_postgres(programs: Path) -> Iterator[str]:
 
 def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -36,17 +36,21 @@ class WebhookReceiver:
     """Answers each request with what `answer` returns for it; `accepted` are the requests answered with 2xx.
 
     `restart` closes all connections, those of requests under way too, and listens on the same port again.
+    No request is answered while `may_answer` is not set; `requests` counts all that arrived.
     """
 
     answer: Callable[[Delivery], Answer] = lambda delivery: 200
     accepted: list[Delivery] = field(default_factory=list)
     refused: list[Delivery] = field(default_factory=list)
     port: int = 0
+    requests: int = 0
 
     def __post_init__(self) -> None:
         self._runner: web.AppRunner | None = None
         self._arrived = asyncio.Condition()
         self._is_over = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     @property
     def url(self) -> str:
@@ -100,6 +104,10 @@ class WebhookReceiver:
         delivery = Delivery(
             request.headers["webhook-id"], dict(request.headers), body, read_events(request.headers, body)
         )
+        async with self._arrived:
+            self.requests += 1
+            self._arrived.notify_all()
+        await self.may_answer.wait()
         answer = self.answer(delivery)
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         if status == SILENCE:

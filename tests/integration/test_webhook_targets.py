@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -128,4 +129,25 @@ async def test_two_workers_share_webhooks(mongo_url: str, redis_url: str, databa
             owners.add(consumer["generations"]["1"]["partitions"]["0"]["owner"])
     assert len(owners) == 2
     assert len(ids) == 4
+    assert receiver.doubles == 0
+
+
+async def test_a_worker_that_stops_lets_a_request_end(mongo_url: str, redis_url: str, database: str) -> None:
+    """Its outcome is saved, so the next worker does not send the event again."""
+    async with (
+        serving(WebhookReceiver()) as receiver,
+        open_webhook_rig(mongo_url, redis_url, database) as rig,
+    ):
+        await rig.create(receiver.url)
+        receiver.may_answer.clear()
+        await rig.append("note-0")
+        await receiver.until(lambda: receiver.requests == 1)
+        stopping = asyncio.create_task(rig.worker.stop())
+        await asyncio.wait([stopping], timeout=0.1)
+        receiver.may_answer.set()
+        await stopping
+        await rig.restart()
+        await rig.append("note-0")
+        await receiver.until(lambda: len(receiver.events) == 2)
+    assert receiver.first_versions == {"note-0": [1, 2]}
     assert receiver.doubles == 0
