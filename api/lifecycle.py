@@ -10,6 +10,7 @@ from functools import partial
 
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
+from api.garbage import GARBAGE_THRESHOLD
 from api.ids import now
 from api.instruments import NO_INSTRUMENTS, Instruments
 from api.ports.required_ports import check_ports
@@ -33,12 +34,6 @@ from subscriptions.feed.feed import LOG_TOPIC
 from subscriptions.feed.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
-
-GARBAGE_THRESHOLD = 50_000
-"""New containers between two runs of the cycle collector, in a worker and in an API. A page of commits,
-or a large request, has tens of thousands and no cycle: with Python's default of 700, a quarter of a rebuild's
-time was spent collecting.
-"""
 
 
 @asynccontextmanager

@@ -116,15 +116,17 @@ class Metrics:
     def count_append(self, commit: NewCommit) -> None:
         """Count the stored events of a command."""
         for new in commit.events:
-            self._events("append", new.event.type).inc()
             self._size.observe(len(encode(new.data)))
+        self._count_events("append", (new.event.type for new in commit.events))
 
     def count_batch(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
         """Count a batch that a consumer has handled."""
         self._duration(consumer).observe(seconds)
-        types = collections.Counter(event.type for commit in commits for event in commit.events)
-        for name, count in types.items():
-            self._events(consumer, name).inc(count)
+        self._count_events(consumer, (event.type for commit in commits for event in commit.events))
+
+    def _count_events(self, stage: str, types: Iterable[str]) -> None:
+        for name, count in collections.Counter(types).items():
+            self._events(stage, name).inc(count)
 
     def measure_handler(self, consumer: str, handler: CommitHandler) -> CommitHandler:
         """Return a handler that measures each batch of the given one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -13,7 +12,7 @@ import uvicorn
 from api.access.callers import Authenticator
 from api.access.development_tokens import DevelopmentTokens
 from api.app import create_app
-from api.lifecycle import GARBAGE_THRESHOLD
+from api.garbage import collect_less
 from api.runtime import Runtime
 from api.settings import Settings
 from api.tls import open_tls
@@ -92,11 +91,7 @@ async def serve(
     `explain`, `development_tokens`: see `create_app`.
     """
     async with open_server(settings, explain=explain, development_tokens=development_tokens) as server:
-        # The parts of the application live to the end. A collection that looks at them too takes 30 ms, and
-        # many new sockets or documents cause one after the other.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_THRESHOLD)
+        collect_less()
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal again after serving, when the runtime still has to be closed.
             signal.signal(number, lambda _number, _frame: None)

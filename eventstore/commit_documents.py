@@ -118,12 +118,18 @@ def _command(commit: NewCommit, digest: bytes | Document | None) -> Document:
 
 
 def _stored(new: NewEvent, version: int, sealed: SealedParts) -> Document:
-    event = {"id": new.id, "type": new.event.type, "schema": new.event.revision, "version": version}
+    event: Document = {
+        "id": new.id,
+        "type": new.event.type,
+        "schema": new.event.revision,
+        "version": version,
+        "data": new.data,
+    }
     if (own := sealed.events.get(new.id)) is not None:
         return {**event, "data": own.data, "sealed": own.sealed}
     if holds_personal_values(new.event):
         raise AssertionError(f"{new.event.type} holds personal data that was not sealed")
-    return {**event, "data": new.data}
+    return event
 
 
 def tombstone(position: int, at: datetime) -> Document:

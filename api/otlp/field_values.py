@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from domain.kernel.fields import ID_PATTERN
+from domain.kernel.fields import ID_PATTERN, MAX_ID_LENGTH
 from domain.kernel.personal import actor_subject
 
 LONGEST_LABEL = 200
@@ -20,9 +20,9 @@ _IDENTIFIER = re.compile(ID_PATTERN)
 
 def read_label(value: JsonValue) -> str | None:
     """Return a short text."""
-    if value is None or isinstance(value, list | dict):
-        return None
-    return str(value).strip()[:LONGEST_LABEL] or None
+    if isinstance(value, str):
+        return value.strip()[:LONGEST_LABEL] or None
+    return None if value is None or isinstance(value, list | dict) else str(value)
 
 
 def read_labels(value: JsonValue) -> Sequence[str] | None:
@@ -38,7 +38,9 @@ def read_tokens(value: JsonValue) -> int | None:
 
 def read_identifier(value: JsonValue) -> str | None:
     """Return an id of nerve."""
-    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+    if not isinstance(value, str) or len(value) > MAX_ID_LENGTH:
+        return None
+    return value if _IDENTIFIER.fullmatch(value) else None
 
 
 def read_subject(value: JsonValue) -> str | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
@@ -31,13 +30,12 @@ _REMOTE_PARENT = int(SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
 _MILLION = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """Attributes by their use: the fields of a span that they give, those that are kept, and the content."""
 
-    fields: dict[str, Any] = field(default_factory=dict)
-    kept: dict[str, JsonValue] = field(default_factory=dict)
-    content: dict[str, JsonValue] = field(default_factory=dict)
+    fields: dict[str, Any]
+    kept: dict[str, JsonValue]
+    content: dict[str, JsonValue]
 
 
 class SpanReader:
@@ -49,18 +47,18 @@ class SpanReader:
 
     def attributes(self, attributes: Iterable[KeyValue]) -> Attributes:
         """Return the attributes of a span or of a resource."""
-        by_use = Attributes()
+        fields, kept, content = by_use = Attributes({}, {}, {})
         for attribute in attributes:
             name = attribute.key
             use = self._uses.get(name) or self._use(name)
             if (source := use.source) is not None:
                 value = source.read(plain_value(attribute.value))
-                if value is not None and (source.is_preferred or source.field not in by_use.fields):
-                    by_use.fields[source.field] = value
-            if use.is_kept and len(by_use.kept) < MOST_ATTRIBUTES:
-                by_use.kept[name] = kept_value(attribute.value)
+                if value is not None and (source.is_preferred or source.field not in fields):
+                    fields[source.field] = value
+            if use.is_kept and len(kept) < MOST_ATTRIBUTES:
+                kept[name] = kept_value(attribute.value)
             elif use.is_content and self._settings.record_content:
-                by_use.content[name] = plain_value(attribute.value)
+                content[name] = plain_value(attribute.value)
         return by_use
 
     def report(self, span: OtlpSpan, resource: Attributes) -> SpanReport:
@@ -100,8 +98,8 @@ class SpanReader:
 
     def _cost(self, fields: Mapping[str, Any]) -> Decimal | None:
         """Return the cost of a span's tokens by the prices of the settings; None where there is no price."""
-        prices, models = self._settings.prices, (fields.get("response_model"), fields.get("request_model"))
-        price = next((prices[model] for model in models if model in prices), None)
+        prices = self._settings.prices
+        price = prices.get(fields.get("response_model", "")) or prices.get(fields.get("request_model", ""))
         if price is None:
             return None
         read, written = fields.get("input_tokens", 0), fields.get("output_tokens", 0)

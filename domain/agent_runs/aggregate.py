@@ -69,10 +69,10 @@ class AgentRun(Aggregate[RecordSpans, RunEvent]):
 
     def evolve(self, event: RunEvent) -> AgentRun:
         match event:
-            case RunDescribed(description=description, usages=usages):
-                return replace(self, description=description, usages=usages)
             case SpanRecorded(span=span):
                 # Cheap, because it is done for each span: the event after them brings the rest.
                 return AgentRun((*self.span_ids, span.span_id), self.description, self.usages)
+            case RunDescribed(description=description, usages=usages):
+                return replace(self, description=description, usages=usages)
             case _:
                 assert_never(event)

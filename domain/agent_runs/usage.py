@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.agent_runs.spans import Span, day_of
 from domain.kernel.fields import Int64
@@ -15,8 +15,7 @@ COST_STEP = Decimal("0.000000000001")
 FREE = Decimal(0).quantize(COST_STEP)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """The calls, errors, tokens and cost of spans that began on one day, in UTC, and name one model."""
 
     day: str

@@ -9,28 +9,19 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.types.annotations import (
-    FieldType,
-    Kind,
-    OptionalOf,
-    Scalar,
-    holds_kind,
-    record_type,
-)
+from domain.kernel.types.annotations import Kind, holds_kind, is_text, record_type
+from domain.kernel.types.model_making import model_maker
 from domain.kernel.types.stored_records import allows_none
 from domain.kernel.types.stored_scalars import encode_text
 from domain.kernel.types.stored_values import decoder, encoder
 
 M = TypeVar("M", bound=BaseModel)
 
-_set = object.__setattr__
-
 
 class EventCodec:
     """Writes and reads the stored data of one event class.
 
-    Stored data is not validated again: an event is made of it in a fraction of the time of `model_construct`,
-    because this is done for each event that is read.
+    Stored data is not validated again, because this is done for each event that is read.
     """
 
     def __init__(self, event: type[BaseModel]) -> None:
@@ -50,17 +41,11 @@ class EventCodec:
         decoders = {name: decoder(field.type) for name, field in record.fields.items()}
         self._encoders = [(name, encode) for name, encode in encoders.items() if encode is not None]
         self._decoders = [(name, decode) for name, decode in decoders.items() if decode is not None]
-        self._defaults: dict[str, Any] = dict.fromkeys(record.fields)
-        self._fresh: list[str] = []
-        for name, field in event.model_fields.items():
-            if not field.is_required():
-                self._defaults[name] = field.get_default()
-                if field.default_factory is not None or self._defaults[name] is not field.default:
-                    self._fresh.append(name)
+        self._fields = record.fields
         self._required = frozenset(
             name for name, field in record.fields.items() if field.required and not allows_none(field.type)
         )
-        self._is_plain = not event.__pydantic_post_init__ and not event.__private_attributes__
+        self._make = model_maker(event)
         self._holds_datetimes = holds_kind(record, Kind.DATETIME)
 
     def write(self, event: BaseModel) -> dict[str, Any]:
@@ -72,10 +57,10 @@ class EventCodec:
         try:
             if nulls:
                 data = {
-                    name: values[name] for name in self._defaults if values[name] is not None or name in nulls
+                    name: values[name] for name in self._fields if values[name] is not None or name in nulls
                 }
             else:
-                data = {name: values[name] for name in self._defaults if values[name] is not None}
+                data = {name: values[name] for name in self._fields if values[name] is not None}
         except KeyError as error:
             raise UnfitValue("the field is missing", (str(error.args[0]),), self._event.__name__) from None
         name = ""
@@ -100,29 +85,16 @@ class EventCodec:
         if not self._required <= data.keys():
             missing = min(self._required - data.keys())
             raise UnfitValue("what is stored lacks the field", (missing,), self._event.__name__)
-        values = {**self._defaults, **data}
-        present = set(data)
-        if len(values) > len(self._defaults):
-            values = {name: values[name] for name in self._defaults}
-            present &= values.keys()
+        values = dict(data)
+        if not values.keys() <= self._fields.keys():
+            values = {name: values[name] for name in self._fields if name in values}
         for name, decode in self._decoders:
-            if (value := data.get(name)) is not None:
+            if (value := values.get(name)) is not None:
                 try:
                     values[name] = decode(value)
                 except UnfitValue as error:
                     raise error.at(name, owner=self._event.__name__) from None
-        for name in self._fresh:
-            if name not in data:
-                field = self._event.model_fields[name]
-                values[name] = field.get_default(call_default_factory=True, validated_data=values)
-        if not self._is_plain:
-            return self._event.model_construct(present, **values)
-        event = self._event.__new__(self._event)
-        _set(event, "__dict__", values)
-        _set(event, "__pydantic_fields_set__", present)
-        _set(event, "__pydantic_extra__", None)
-        _set(event, "__pydantic_private__", None)
-        return event
+        return self._make(values)
 
     def as_stored(self, event: M) -> M:
         """Return the event as it will be read: its datetimes in UTC, in milliseconds.
@@ -154,13 +126,3 @@ def validate_data(model: type[M], data: Mapping[str, Any]) -> M:
             except UnfitValue as error:
                 raise error.at(name, owner=model.__name__) from None
     return event_codec(model).as_stored(model.model_validate(values))
-
-
-def without_none(type: FieldType) -> FieldType:
-    """Return the type; of an optional type, the type without None."""
-    return type.inner if isinstance(type, OptionalOf) else type
-
-
-def is_text(type: FieldType) -> bool:
-    """Return whether the values are arbitrary texts, or None."""
-    return without_none(type) == Scalar(Kind.TEXT, str)

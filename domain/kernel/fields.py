@@ -15,8 +15,9 @@ class Unstorable(ValueError):
 
 
 ID_PATTERN = r"^[a-z]+-[A-Za-z0-9._:-]{1,120}$"
+MAX_ID_LENGTH = 128
 
-Identifier = Annotated[str, Field(pattern=ID_PATTERN, max_length=128)]
+Identifier = Annotated[str, Field(pattern=ID_PATTERN, max_length=MAX_ID_LENGTH)]
 """The id of a stream: its category, a dash, and up to 120 letters, digits or ``. _ : -``."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import NoneType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -16,7 +16,7 @@ from domain.kernel.aggregate import Aggregate, event_classes
 from domain.kernel.data_carrier import DataCarrier
 from domain.kernel.errors import DeclarationError, ValidationFailed
 from domain.kernel.event import Event, NewEvent
-from domain.kernel.fields import ID_PATTERN, Personal
+from domain.kernel.fields import ID_PATTERN, MAX_ID_LENGTH, Personal
 
 PersonalData = dict[str, dict[str, Any]]
 """Personal values by field, or by the path in a field, by subject."""
@@ -32,7 +32,7 @@ def actor_subject(actor: str) -> str:
     An actor whose name is an `Identifier` is that subject itself. Another one, such as ``auth0|4711``, gets
     an id made of a digest of its name.
     """
-    if _IDENTIFIER.fullmatch(actor):
+    if len(actor) <= MAX_ID_LENGTH and _IDENTIFIER.fullmatch(actor):
         return actor
     return f"actor-{hashlib.sha256(actor.encode()).hexdigest()[:32]}"
 
@@ -75,7 +75,13 @@ def personal_inputs(model: type[BaseModel], named_in: type[BaseModel] | None = N
 
 def carried_subjects(event: Event) -> Mapping[str, str]:
     """Return the subjects of the personal values that an event carries for other classes, by path."""
-    return (event.personal or {}) if isinstance(event, DataCarrier) else {}
+    return (cast(DataCarrier, event).personal or {}) if _carries_data(type(event)) else {}
+
+
+@cache
+def _carries_data(event: type[Event]) -> bool:
+    """Return whether events of the class carry data. Cached, because `isinstance` takes long for models."""
+    return issubclass(event, DataCarrier)
 
 
 @cache
@@ -94,9 +100,11 @@ def may_hold_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
 
 def holds_personal_values(event: Event) -> bool:
     """Return whether a personal field of the event, or a personal value that it carries, is not None."""
-    return any(getattr(event, name) is not None for name in personal_fields(type(event))) or any(
-        _carried_value(vars(event), path) is not None for path in carried_subjects(event)
-    )
+    fields = personal_fields(type(event))
+    if fields and any(getattr(event, name) is not None for name in fields):
+        return True
+    carried = carried_subjects(event)
+    return bool(carried) and any(_carried_value(vars(event), path) is not None for path in carried)
 
 
 def split_personal(new: NewEvent, stream: str) -> tuple[dict[str, Any], PersonalData]:

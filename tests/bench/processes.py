@@ -12,8 +12,9 @@ from itertools import pairwise
 from statistics import median
 from uuid import uuid4
 
+from api.garbage import GARBAGE_THRESHOLD
 from api.ids import new_id
-from api.lifecycle import GARBAGE_THRESHOLD, open_runtime
+from api.lifecycle import open_runtime
 from api.process_runtime import running_processes
 from api.runtime import Runtime
 from domain.dispatch import Middleware

@@ -1,6 +1,7 @@
 """Serves one ASGI application on a listening socket it inherits: ``python -m tests.bench.serve FACTORY FD``.
 
-Every contender of a benchmark over HTTP runs under the same settings of uvicorn, those of `nerve serve`.
+Every contender of a benchmark over HTTP runs under the same settings of uvicorn and of the garbage collector,
+those of `nerve serve`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,14 @@ import socket
 import sys
 
 import uvicorn
+
+from api.garbage import collect_less
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        collect_less()
 
 
 def main() -> None:
@@ -23,7 +32,7 @@ def main() -> None:
         log_level="warning",
         server_header=False,
     )
-    uvicorn.Server(config).run([socket.socket(fileno=int(descriptor))])
+    _Server(config).run([socket.socket(fileno=int(descriptor))])
 
 
 if __name__ == "__main__":

@@ -106,6 +106,14 @@ def test_ids_of_nerve_link_a_span_and_others_do_not():
     assert span.correlation_id == "c1"
 
 
+def test_an_id_that_is_too_long_is_none():
+    """It does not spoil the request: another name of a person is its digest."""
+    long = f"{'a' * 100}-{'b' * 100}"
+    recorded = report({"nerve.task.id": long, "user.id": long})
+    assert recorded.span.task_id is None
+    assert (recorded.subject or "").startswith("actor-")
+
+
 def test_an_error_has_its_type():
     failed = Status(code=Status.STATUS_CODE_ERROR, message="jane has no account")
     exception = OtlpSpan.Event(name="exception", attributes=attributes({"exception.type": "KeyError"}))

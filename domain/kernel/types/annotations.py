@@ -46,6 +46,7 @@ from domain.kernel.types.nodes import (
     holds_kind,
     inner_types,
     is_recursive,
+    is_text,
 )
 from domain.kernel.types.record_fields import declared_fields, is_record
 from domain.kernel.types.refusals import refusal, type_name, type_names
@@ -53,7 +54,7 @@ from domain.kernel.types.refusals import refusal, type_name, type_names
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",
     "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "is_recursive",
-    "record_type",
+    "is_text", "record_type",
 ]  # fmt: skip
 
 _SCALARS: Mapping[Any, Scalar] = {

@@ -135,6 +135,12 @@ def choices_of(type: FieldType) -> tuple[Any, ...]:
     return (type.choices or ()) if isinstance(type, Scalar) else ()
 
 
+def is_text(type: FieldType) -> bool:
+    """Return whether the values are arbitrary texts, or None."""
+    inner = type.inner if isinstance(type, OptionalOf) else type
+    return inner == Scalar(Kind.TEXT, str)
+
+
 def holds_kind(type: FieldType, kind: Kind) -> bool:
     """Return whether a value of the type may contain one of the kind."""
     return _holds_kind(type, kind, set())

@@ -22,7 +22,9 @@ from domain.kernel.types.annotations import (
     RecordOf,
     Scalar,
     is_recursive,
+    is_text,
 )
+from domain.kernel.types.model_making import model_maker
 from domain.kernel.types.record_fields import is_named_tuple
 from domain.kernel.types.refusals import class_name, wrong_class
 from domain.kernel.types.value_structure import Convert
@@ -39,14 +41,16 @@ MAX_DEPTH = 50
 
 
 class _Field(NamedTuple):
-    """A field of a record to encode. A value of exactly the class `plain` needs no conversion."""
+    """A field of a record to encode.
+
+    `encode` is for values that are not None, or for all where None is not allowed.
+    """
 
     name: str
-    plain: type | None
-    encode: Convert | None
-    none: bool
+    takes_text: bool
+    takes_none: bool
     stores_none: bool
-    optional: bool
+    encode: Convert
 
 
 class RecordEncoder:
@@ -57,6 +61,7 @@ class RecordEncoder:
         self._encoder = encoder
         self._fields: list[_Field] = []
         self._is_dict = is_typeddict(record.python)
+        self._values = _reader(record)
         self._is_recursive = is_recursive(record)
         # The number of values of this record around the one that is being encoded.
         self._depth = 0
@@ -75,37 +80,32 @@ class RecordEncoder:
             self._depth -= 1
 
     def _encode(self, value: Any) -> dict[str, Any]:
-        record = self._record
-        if self._is_dict:
-            if not isinstance(value, Mapping):
-                raise wrong_class(value, f"a {record.python.__name__}")
-            values = value
-        elif type(value) is record.python:
-            values = _values(value, record)
-        else:
-            raise wrong_class(value, f"a {record.python.__name__}")
-        return self._document(values)
+        python = self._record.python
+        fits = isinstance(value, Mapping) if self._is_dict else type(value) is python
+        if not fits:
+            raise wrong_class(value, f"a {python.__name__}")
+        return self._document(self._values(value))
 
     def _document(self, values: Mapping[str, Any]) -> dict[str, Any]:
         document: dict[str, Any] = {}
-        fields = self._fields or self._compile()
-        for name, plain, encode, none, stores_none, optional in fields:
-            try:
-                value = values[name]
-            except KeyError:
-                if optional:
-                    continue
-                raise UnfitValue("the field is missing", (name,)) from None
-            if type(value) is plain:
-                document[name] = value
-            elif value is None and none:
-                if stores_none:
-                    document[name] = None
-            elif encode is not None:
+        name = ""
+        try:
+            for name, takes_text, takes_none, stores_none, encode in self._fields or self._compile():
                 try:
+                    value = values[name]
+                except KeyError:
+                    if self._record.fields[name].may_be_absent:
+                        continue
+                    raise UnfitValue("the field is missing") from None
+                if value is None and takes_none:
+                    if stores_none:
+                        document[name] = None
+                elif takes_text and type(value) is str and value.isascii():
+                    document[name] = value  # The usual case, which needs no call.
+                else:
                     document[name] = encode(value)
-                except UnfitValue as error:
-                    raise error.at(name) from None
+        except UnfitValue as error:
+            raise error.at(name) from None
         if self._is_dict and len(values) > len(document):
             self._check_names(values)
         return document
@@ -116,11 +116,16 @@ class RecordEncoder:
         return self._fields
 
     def _field(self, name: str, field: RecordField) -> _Field:
-        stores_none = not field.is_none_by_default
         inner = field.type.inner if isinstance(field.type, OptionalOf) else field.type
-        plain = bool if isinstance(inner, Scalar) and inner == Scalar(Kind.BOOLEAN, bool) else None
-        encode = self._encoder(field.type)
-        return _Field(name, plain, encode, allows_none(field.type), stores_none, field.may_be_absent)
+        encode = self._encoder(inner)
+        assert encode is not None
+        return _Field(
+            name,
+            takes_text=is_text(field.type),
+            takes_none=allows_none(field.type),
+            stores_none=not field.is_none_by_default,
+            encode=encode,
+        )
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
         unknown = [name for name in values if name not in self._record.fields]
@@ -128,12 +133,16 @@ class RecordEncoder:
             raise UnfitValue(f"{self._record.python.__name__} has no such field", (str(unknown[0]),))
 
 
-def _values(value: Any, record: RecordOf) -> Mapping[str, Any]:
-    if isinstance(value, tuple):
-        return dict(zip(record.fields, value, strict=True))
-    if isinstance(value, BaseModel):
-        return value.__dict__
-    return {name: getattr(value, name) for name in record.fields if hasattr(value, name)}
+def _reader(record: RecordOf) -> Callable[[Any], Mapping[str, Any]]:
+    """Return the function from a value of the record to its fields."""
+    names = tuple(record.fields)
+    if is_typeddict(record.python):
+        return lambda value: value
+    if issubclass(record.python, BaseModel):
+        return vars
+    if is_named_tuple(record.python):
+        return lambda value: dict(zip(names, value, strict=True))
+    return lambda value: {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
 class RecordDecoder:
@@ -145,6 +154,7 @@ class RecordDecoder:
         self._record = record
         self._decoder = decoder
         self._decoders: dict[str, Convert | None] = {}
+        self._required: frozenset[str] = frozenset()
         self._whole = whole
         self._make = _maker(record) if whole else dict
         self._is_dict = is_typeddict(record.python)
@@ -152,7 +162,8 @@ class RecordDecoder:
     def __call__(self, stored: Any) -> Any:
         """Return the value. Raises UnfitValue with the path of the field that does not fit."""
         python = self._record.python
-        if not self._is_dict and isinstance(stored, python):
+        # The usual case first, because `isinstance` takes long for models.
+        if type(stored) is not dict and not self._is_dict and isinstance(stored, python):
             return stored
         if isinstance(stored, list) and is_named_tuple(python):
             # Earlier versions of nerve stored NamedTuples as arrays.
@@ -160,28 +171,32 @@ class RecordDecoder:
         if not isinstance(stored, Mapping):
             raise UnfitValue(f"what is stored is no {python.__name__}, but of class {class_name(stored)}")
         values: dict[str, Any] = {} if self._whole else dict(stored)
-        for name, decode in (self._decoders or self._compile()).items():
-            if name in stored:
-                try:
+        name = ""
+        try:
+            for name, decode in (self._decoders or self._compile()).items():
+                if name in stored:
                     values[name] = stored[name] if decode is None else decode(stored[name])
-                except UnfitValue as error:
-                    raise error.at(name) from None
-            else:
-                self._add_missing(name, values)
+        except UnfitValue as error:
+            raise error.at(name) from None
+        if not self._required <= stored.keys():
+            self._add_missing(values)
         return self._make(values)
 
     def _compile(self) -> dict[str, Convert | None]:
-        self._decoders = {name: self._decoder(field.type) for name, field in self._record.fields.items()}
+        # Not before the first value, because a record may be recursive.
+        fields = self._record.fields
+        self._decoders = {name: self._decoder(field.type) for name, field in fields.items()}
+        self._required = frozenset(name for name, field in fields.items() if field.required)
         return self._decoders
 
-    def _add_missing(self, name: str, values: dict[str, Any]) -> None:
-        field = self._record.fields[name]
-        if field.may_be_absent or not field.required:
-            return
-        if allows_none(field.type):
-            values[name] = None
-        elif self._whole:
-            raise UnfitValue("what is stored lacks the field", (name,))
+    def _add_missing(self, values: dict[str, Any]) -> None:
+        for name, field in self._record.fields.items():
+            if not field.required or name in values:
+                continue
+            if allows_none(field.type):
+                values[name] = None
+            elif self._whole:
+                raise UnfitValue("what is stored lacks the field", (name,))
 
 
 def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:
@@ -190,7 +205,7 @@ def _maker(record: RecordOf) -> Callable[[dict[str, Any]], Any]:
     if is_typeddict(python):
         return lambda values: values
     if issubclass(python, BaseModel):
-        return lambda values: python.model_construct(**values)
+        return model_maker(python)
 
     def make(values: dict[str, Any]) -> Any:
         try:

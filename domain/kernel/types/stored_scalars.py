@@ -32,6 +32,8 @@ MICROSECOND = timedelta(microseconds=1)
 
 def encode_text(value: Any) -> str:
     """Return the text. It must be valid Unicode."""
+    if type(value) is str and value.isascii():
+        return value  # Nearly all texts.
     if isinstance(value, Enum):
         value = value.value
     if not isinstance(value, str):
@@ -52,6 +54,8 @@ def _encode_boolean(value: Any) -> bool:
 
 def encode_integer(value: Any) -> int:
     """Return the integer. It must have 64 bits at most."""
+    if type(value) is int and INT64_MIN <= value <= INT64_MAX:
+        return value
     if not isinstance(value, int) or isinstance(value, bool):
         raise wrong_class(value, "an integer")
     if INT64_MIN <= value <= INT64_MAX:

@@ -1,0 +1,45 @@
+"""Making instances of models of stored data, which is not validated again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+M = TypeVar("M", bound=BaseModel)
+
+_set = object.__setattr__
+
+
+def model_maker(model: type[M]) -> Callable[[dict[str, Any]], M]:
+    """Return a function from values of fields to an instance of the model.
+
+    It makes what `model_construct` makes, in a fraction of the time. A field without a value gets its
+    default, or None if it has no default.
+    """
+    fields = model.model_fields
+    defaults: dict[str, Any] = dict.fromkeys(fields)
+    fresh: list[str] = []
+    for name, field in fields.items():
+        if not field.is_required():
+            defaults[name] = field.get_default()
+            if field.default_factory is not None or defaults[name] is not field.default:
+                fresh.append(name)
+    is_plain = not model.__pydantic_post_init__ and not model.__private_attributes__
+
+    def make(values: dict[str, Any]) -> M:
+        filled, present = {**defaults, **values}, set(values)
+        for name in fresh:
+            if name not in present:
+                filled[name] = fields[name].get_default(call_default_factory=True, validated_data=filled)
+        if not is_plain:
+            return model.model_construct(present, **filled)
+        made = model.__new__(model)
+        _set(made, "__dict__", filled)
+        _set(made, "__pydantic_fields_set__", present)
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
+        return made
+
+    return make
