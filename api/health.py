@@ -101,6 +101,7 @@ async def unfinished_instances(runtime: Runtime) -> Mapping[tuple[str, ...], int
     values = {"kind": sorted(runtime.processes), "status": states}
     try:
         async with asyncio.timeout(SERVER_TIMEOUT):
-            return await count_rows(runtime.database, runtime.view_parts[PROCESSES].locator, values)
+            rows = await runtime.view_parts[PROCESSES].locator.rows()
+            return await count_rows(runtime.database, rows, values)
     except (Unavailable, TimeoutError):
         return {}

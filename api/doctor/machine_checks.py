@@ -32,22 +32,28 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
         if folder.exists():
             yield check_space("disk of the archive", folder)
         else:
-            yield fail("disk of the archive", f"{folder} does not exist; create it, or mount its volume")
+            yield fail("disk of the archive", f"{folder} does not exist", "create it, or mount its volume")
 
 
 def check_versions() -> Finding:
-    """Report Python and the libraries that matter for security."""
+    """Report the versions of nerve, Python and the libraries that matter for security."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return ok("versions", f"Python {platform.python_version()}, {libraries}")
+    return ok("versions", f"nerve {version('nerve')}, Python {platform.python_version()}, {libraries}")
 
 
 def check_space(check: str, folder: Path) -> Finding:
     """Check that the disk of a folder is not about to be full."""
-    free = shutil.disk_usage(folder).free
-    text = f"{free / 1e9:,.1f} GB are free for {folder}"
+    return judge_space(check, shutil.disk_usage(folder).free, str(folder))
+
+
+def judge_space(check: str, free: int, place: str) -> Finding:
+    """Return the finding for a disk with so many free bytes."""
+    text = f"{free / 1e9:,.1f} GB are free for {place}"
     if free < NO_SPACE:
-        return fail(check, f"{text}; make room")
-    return warn(check, f"{text}; make room soon") if free < LOW_SPACE else ok(check, text)
+        return fail(check, text, "make room", bytes=free)
+    if free < LOW_SPACE:
+        return warn(check, text, "make room soon", bytes=free)
+    return ok(check, text, bytes=free)
 
 
 def check_modes(folder: Path) -> Finding:
@@ -55,5 +61,5 @@ def check_modes(folder: Path) -> Finding:
     check = "rights on data_dir"
     for path in (folder, *folder.glob("*"), *folder.glob("*/secret")):
         if path.stat().st_mode & 0o077:
-            return fail(check, f"other users may use {path}; run: chmod -R go= {folder}")
+            return fail(check, f"other users may use {path}", f"run: chmod -R go= {folder}")
     return ok(check, "only its user may read it")

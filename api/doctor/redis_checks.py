@@ -27,9 +27,11 @@ async def check_redis(url: SecretStr, *, is_cluster: bool) -> Finding:
             version = (await client.info("server"))["redis_version"]
             is_open = (await _default_user(client)).get("flags", ())
     except (ValueError, AuthenticationError):
-        return fail(check, "refuses the password in redis_url, or redis_url is not a Redis URL; correct it")
+        return fail(
+            check, "refuses the password in redis_url, or that is not a Redis URL", "correct redis_url"
+        )
     except (RedisError, OSError) as error:
-        return fail(check, f"does not answer ({type(error).__name__}); start it, or correct redis_url")
+        return fail(check, f"does not answer ({type(error).__name__})", "start it, or correct redis_url")
     return judge_redis(version, is_open="nopass" in is_open, is_cluster=is_cluster)
 
 
@@ -37,11 +39,10 @@ def judge_redis(version: str, *, is_open: bool, is_cluster: bool) -> Finding:
     """Return the finding for a server that answers."""
     check = "Redis"
     if is_cluster and int(version.partition(".")[0]) < OLDEST_CLUSTER:
-        return fail(check, f"version {version}; a cluster needs 7.0 or later")
+        return fail(check, f"version {version}, but a cluster needs 7.0 or later", "upgrade Redis")
     if is_open:
-        return warn(
-            check, f"version {version}, without a password: everyone who can connect can read it; set one"
-        )
+        text = f"version {version}, without a password, so everyone who can connect can read it"
+        return warn(check, text, "set a password")
     return ok(check, f"version {version}, with a password")
 
 

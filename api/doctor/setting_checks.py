@@ -35,9 +35,9 @@ def check_access(settings: Settings) -> Finding:
         return ok(check, "callers must send a token or an API key")
     if is_loopback(settings.host):
         return warn(
-            check, "the API is open to every program on this machine; set auth before others may connect"
+            check, "the API is open to every program on this machine", "set auth before others may connect"
         )
-    return fail(check, f"the API is open to everyone who can connect to {settings.host}; set auth")
+    return fail(check, f"the API is open to everyone who can connect to {settings.host}", "set auth")
 
 
 def check_hosts(settings: Settings) -> Finding:
@@ -45,10 +45,10 @@ def check_hosts(settings: Settings) -> Finding:
     check = "allowed_hosts"
     if ANY in settings.allowed_hosts:
         return fail(
-            check, "any host name is accepted, so a web page can use its visitors' access; list the names"
+            check, "any host name is accepted, so a web page can use its visitors' access", "list the names"
         )
     if not is_loopback(settings.host) and not settings.allowed_hosts:
-        return warn(check, "no host name is listed, so only localhost and addresses are; add the public name")
+        return warn(check, "no name is listed, so only localhost and addresses are accepted", "add the name")
     return ok(check, ", ".join(settings.allowed_hosts) or "this machine")
 
 
@@ -56,10 +56,10 @@ def check_origins(settings: Settings) -> Finding:
     """Check that not every web page may use the API."""
     check = "allowed_origins"
     if ANY in settings.allowed_origins:
-        return fail(check, "every web page may use the API with its visitors' access; list the origins")
+        return fail(check, "every web page may use the API with its visitors' access", "list the origins")
     unsafe = [each for each in settings.allowed_origins if each.startswith("http://") and not _is_local(each)]
     if unsafe:
-        return warn(check, f"{unsafe[0]} is not encrypted, so its pages can be replaced; use https://")
+        return warn(check, f"{unsafe[0]} is not encrypted, so its pages can be replaced", "use https://")
     return ok(check, ", ".join(settings.allowed_origins) or "pages of this server")
 
 
@@ -69,7 +69,7 @@ def check_master_key(settings: Settings, catalog: Catalog) -> Finding:
     if settings.master_key is not None:
         return ok(check, "set; keep a copy apart from the backups")
     if any(map(personal_fields, catalog.events.values())):
-        return fail(check, "not set, so events with personal data are refused; set NERVE_MASTER_KEY_FILE")
+        return fail(check, "not set, so events with personal data are refused", "set NERVE_MASTER_KEY_FILE")
     return ok(check, "not set, and no event has personal data")
 
 
@@ -77,7 +77,7 @@ def check_old_keys(settings: Settings) -> Finding:
     """Check that a rotation of the master key was completed."""
     check = "previous master keys"
     if settings.old_master_keys:
-        return warn(check, "still set; run `nerve keys rotate`, then remove old_master_keys")
+        return warn(check, "still set", "run `nerve keys rotate`, then remove old_master_keys")
     return ok(check, "none")
 
 
@@ -90,7 +90,7 @@ def check_api_tls(settings: Settings) -> Finding:
         return ok(check, "not needed on this machine")
     if settings.trusted_proxies:
         return ok(check, f"left to the proxy at {', '.join(settings.trusted_proxies)}")
-    return warn(check, "not encrypted; set tls_cert, or list the proxy that speaks TLS in trusted_proxies")
+    return warn(check, "not encrypted", "set tls_cert, or list the proxy that speaks TLS in trusted_proxies")
 
 
 def check_link(check: str, url: SecretStr | None) -> Finding:
@@ -103,7 +103,7 @@ def check_link(check: str, url: SecretStr | None) -> Finding:
         return ok(check, "not needed on this machine")
     insecure = {"tlsinsecure", "tlsallowinvalidcertificates", "ssl_cert_reqs"} & options.keys()
     if any(options[name] in ("true", "none") for name in insecure):
-        return fail(check, f"the certificate of {hosts[0]} is not verified; remove that option from the URL")
+        return fail(check, f"the certificate of {hosts[0]} is not verified", "remove that option of the URL")
     is_encrypted = text.startswith(("rediss://", "mongodb+srv://")) or "true" in (
         options.get("tls"),
         options.get("ssl"),
@@ -112,7 +112,9 @@ def check_link(check: str, url: SecretStr | None) -> Finding:
         return ok(check, "encrypted")
     remedy = "rediss://" if text.startswith("redis:") else "tls=true"
     return warn(
-        check, f"not encrypted to {', '.join(hosts)}; use {remedy} unless nobody else can read that network"
+        check,
+        f"not encrypted to {', '.join(hosts)}",
+        f"use {remedy} unless nobody else can read that network",
     )
 
 
@@ -121,11 +123,11 @@ def check_ports(settings: Settings) -> Iterable[Finding]:
     for name, port in settings.ports.items():
         check = f"port {name}"
         if not isinstance(port, HttpPortSettings):
-            yield warn(check, "is simulated, so its replies are made up; set the url of the service")
+            yield warn(check, "is simulated, so its replies are made up", "set the url of the service")
         elif port.secret is None:
-            yield warn(check, f"requests to {port.host} are not signed; set its secret")
+            yield warn(check, f"requests to {port.host} are not signed", "set its secret")
         elif port.url.get_secret_value().startswith("http://"):
-            yield warn(check, f"requests to {port.host} are not encrypted; use https://")
+            yield warn(check, f"requests to {port.host} are not encrypted", "use https://")
         else:
             yield ok(check, f"signed and encrypted to {port.host}")
 

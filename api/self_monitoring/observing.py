@@ -38,11 +38,13 @@ async def _stuck(runtime: Runtime) -> Sequence[TenantRows]:
     if not runtime.processes:
         return ()
     status = {"status": [ProcessStatus.STUCK.value]}
-    return await count_by_tenant(runtime.database, runtime.view_parts[PROCESSES].locator, "kind", status)
+    rows = await runtime.view_parts[PROCESSES].locator.rows()
+    return await count_by_tenant(runtime.database, rows, "kind", status)
 
 
 async def _old_keys(runtime: Runtime) -> Mapping[str, Sequence[str]]:
-    rows = await find_rows(runtime.database, runtime.view_parts[API_KEYS].locator, {"revoked_at": [None]})
+    keys = await runtime.view_parts[API_KEYS].locator.rows()
+    rows = await find_rows(runtime.database, keys, {"revoked_at": [None]})
     old, at = defaultdict[str, list[str]](list), now()
     for key in valid_keys(rows, at):
         if is_old(key, at):

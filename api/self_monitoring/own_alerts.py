@@ -38,7 +38,8 @@ class OwnAlerts:
 
     async def rows(self) -> Mapping[AlertName, Row]:
         """Return the rows of all alerts about nerve, also of resolved ones."""
-        rows = await find_rows(self._runtime.database, self._locator, {"category": [CATEGORY]})
+        alerts = await self._locator.rows()
+        rows = await find_rows(self._runtime.database, alerts, {"category": [CATEGORY]})
         return {
             AlertName(row["_tenant"], row["key"]): row for row in rows if row["key"].startswith(KEY_PREFIX)
         }

@@ -8,18 +8,16 @@ from typing import Any, NamedTuple
 
 from eventstore.mongo.driver import Collection, Database, unavailable_if_down
 from eventstore.mongo.reads import aggregate
-from projections.querying.locator import ViewLocator
 from projections.storage.rows import Row
 
 
 async def count_rows(
-    database: Database, locator: ViewLocator, values: Mapping[str, Sequence[str]]
+    database: Database, rows: Collection, values: Mapping[str, Sequence[str]]
 ) -> Mapping[tuple[str, ...], int]:
     """Return the number of rows with each combination of these values of fields, over all tenants.
 
     With an index that begins with the fields, MongoDB reads only rows with these values. Raises Unavailable.
     """
-    rows = await locator.rows()
     combinations = list(product(*values.values()))
     group = {"_id": [f"${field}" for field in values], "count": {"$sum": 1}}
     with unavailable_if_down():
@@ -40,13 +38,12 @@ class TenantRows(NamedTuple):
 
 
 async def count_by_tenant(
-    database: Database, locator: ViewLocator, by: str, values: Mapping[str, Sequence[str]]
+    database: Database, rows: Collection, by: str, values: Mapping[str, Sequence[str]]
 ) -> Sequence[TenantRows]:
     """Return the numbers of rows with these values of fields, by tenant and value of the field `by`.
 
     Raises Unavailable.
     """
-    rows = await locator.rows()
     group = {
         "_id": {"tenant": "$_tenant", "value": f"${by}"},
         "count": {"$sum": 1},
@@ -59,10 +56,9 @@ async def count_by_tenant(
 
 
 async def find_rows(
-    database: Database, locator: ViewLocator, values: Mapping[str, Sequence[str | None]]
+    database: Database, rows: Collection, values: Mapping[str, Sequence[str | None]]
 ) -> Sequence[Row]:
     """Return the rows of all tenants with these values of fields. Raises Unavailable."""
-    rows = await locator.rows()
     with unavailable_if_down():
         return await rows.find(await _present(database, rows, values)).to_list(None)
 

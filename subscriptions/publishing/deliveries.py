@@ -19,6 +19,7 @@ from pymongo import ASCENDING, DESCENDING, ReplaceOne
 
 from domain.kernel import RecordedEvent
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
+from eventstore.mongo.reads import aggregate
 from subscriptions.publishing.ports import DeliveryFailed, WebhookKey
 
 WEBHOOK_DELIVERIES = "webhook_deliveries"
@@ -80,6 +81,14 @@ class DeliveryCounts(NamedTuple):
 
     pending: int
     dead: int
+
+
+class DeadLetterCount(NamedTuple):
+    """The number of dead letters of a webhook."""
+
+    tenant: str
+    webhook: str
+    number: int
 
 
 class PendingDeliveries:
@@ -229,6 +238,14 @@ class WebhookDeadLetters:
         behind = {"version": version + 1, "due": now, "attempts": 0, "first_failed_at": None}
         with unavailable_if_down():
             await self._documents.update_one(wanted, {"$set": behind})
+
+
+async def count_webhook_dead_letters(database: Database) -> Sequence[DeadLetterCount]:
+    """Return the numbers of dead letters of all webhooks that have any. Raises Unavailable."""
+    group = {"_id": {"tenant": "$tenant", "webhook": "$webhook"}, "number": {"$sum": 1}}
+    with unavailable_if_down():
+        groups = await aggregate(database[WEBHOOK_DELIVERIES], [{"$match": {"due": None}}, {"$group": group}])
+    return sorted(DeadLetterCount(**each["_id"], number=each["number"]) for each in groups)
 
 
 async def delete_deliveries(database: Database, tenant: str, webhook: str | None = None) -> None:

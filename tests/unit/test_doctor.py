@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.doctor import machine_checks, mongo_checks, redis_checks, setting_checks
-from api.doctor.findings import ok
+from api.devserver.folder import RunningInstance
+from api.doctor import (
+    api_checks,
+    consumer_checks,
+    failure_checks,
+    log_checks,
+    machine_checks,
+    mongo_checks,
+    redis_checks,
+    setting_checks,
+    source_checks,
+)
+from api.doctor.findings import Finding, Sign, ok
 from api.rights.checks import required_rights
 from api.rights.grants import UserPrivileges
 from api.settings import Settings
@@ -18,8 +29,12 @@ from domain.agents import context as agents
 from domain.documents import context as documents
 from domain.kernel import Catalog
 from domain.tasks import context as tasks
+from eventstore.archiving.segments import Segment
+from eventstore.integrity.blocks import Block
 from eventstore.mongo.log_collections import INDEXES
+from projections.querying.deployment_rows import TenantRows
 from projections.views.subjects import view as subjects
+from subscriptions.consumers.blocking_calls import BlockingCall
 from subscriptions.consumers.failures import FailedAttempt, Failure, FailureHistory
 from subscriptions.consumers.state import (
     WHOLE,
@@ -28,6 +43,7 @@ from subscriptions.consumers.state import (
     GenerationState,
     PartitionState,
 )
+from subscriptions.publishing.deliveries import DeadLetterCount
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 AUTH = {"issuer": "https://login.example", "audience": "nerve"}
@@ -145,6 +161,7 @@ def test_a_full_disk_and_a_folder_that_others_can_read_are_found(
         monkeypatch.setattr(machine_checks, limit, 1e30)
         signs.append(machine_checks.check_space("disk", tmp_path).sign)
     assert signs == ["warn", "fail"]
+    assert machine_checks.check_versions().text.startswith("nerve ")
     assert "Python 3" in machine_checks.check_versions().text
 
 
@@ -164,10 +181,24 @@ def test_a_server_without_a_replica_set_is_wrong(hello: dict[str, Any], sign: st
 def test_an_old_mongodb_and_a_wrong_clock_are_found() -> None:
     versions = [[5, 0, 9], [6, 0, 1], [8, 0, 0]]
     builds = [{"version": ".".join(map(str, each)), "versionArray": each} for each in versions]
-    assert [mongo_checks.check_version(build).sign for build in builds] == ["fail", "ok", "ok"]
+    assert [mongo_checks.check_version(build, {}).sign for build in builds] == ["fail", "ok", "ok"]
     skews = (0.1, -2, 3600)
     signs = [mongo_checks.check_clock(AT + timedelta(seconds=skew), AT).sign for skew in skews]
     assert signs == ["ok", "warn", "fail"]
+
+
+@pytest.mark.parametrize(("free", "sign"), [(9e9, "ok"), (1e9, "warn"), (1e8, "fail")])
+def test_the_disk_of_mongodb_is_judged_where_it_says_how_full_it_is(free: float, sign: str) -> None:
+    stats = {
+        "db": "nerve",
+        "storageSize": 1e9,
+        "indexSize": 1e8,
+        "fsTotalSize": 1e11,
+        "fsUsedSize": 1e11 - free,
+    }
+    finding = mongo_checks.check_disk(stats)
+    assert (finding.sign, finding.figures) == (sign, {"bytes": free})
+    assert mongo_checks.check_disk({"raw": {}}).sign == "ok"
 
 
 def _privileges(*others: str, lacking: str = "") -> UserPrivileges:
@@ -198,14 +229,39 @@ def test_a_user_with_too_few_rights_is_wrong_and_with_too_many_weak() -> None:
 
 def test_missing_indexes_are_named() -> None:
     present: dict[str, Any] = {index.name: {} for index in INDEXES}
-    assert mongo_checks.check_indexes(present).sign == "ok"
+    assert log_checks.check_indexes(present).sign == "ok"
     del present["by_type"]
-    assert mongo_checks.check_indexes(present).text.startswith("by_type missing; ")
+    assert log_checks.check_indexes(present).sentence.startswith("by_type missing; ")
 
 
-def _state(position: int, failing: FailureHistory | None = None, held: bool = False) -> ConsumerState:
+def test_events_that_cannot_be_read_and_a_time_to_come_are_wrong() -> None:
+    assert log_checks.check_readable([]).sign == "ok"
+    assert log_checks.check_readable(["task.x is unknown"]).sign == "fail"
+    ends = (None, {"_id": 7, "at": AT}, {"_id": 7, "at": AT + timedelta(hours=1)})
+    assert [log_checks.check_end(end, AT).sign for end in ends] == ["ok", "ok", "fail"]
+
+
+def test_a_log_that_nobody_seals_is_weak() -> None:
+    block = Block(12, 11_001, 12_000, b"", b"")
+    findings = [
+        log_checks.check_seal(None, None, 999),
+        log_checks.check_seal(block, AT, 12_100),
+        log_checks.check_seal(block, None, 30_000),
+        log_checks.check_seal(None, None, 30_000),
+    ]
+    assert [finding.sign for finding in findings] == ["ok", "ok", "warn", "warn"]
+    assert "12,000, recorded 2026-01-01 00:00:00 UTC; 100 later ones" in findings[1].text
+
+
+def _state(
+    position: int,
+    failing: FailureHistory | None = None,
+    held: bool = False,
+    blocked: BlockingCall | None = None,
+    owner: str | None = None,
+) -> ConsumerState:
     def generation(number: int, state: GenerationState) -> Generation:
-        partition = PartitionState(WHOLE, position, 0, 1, None, None, 0.0, failing)
+        partition = PartitionState(WHOLE, position, 0, 1, owner, None, 0.0, failing, blocked)
         return Generation(number, state, "code", AT, (partition,), {})
 
     generations = {1: generation(1, GenerationState.ACTIVE)}
@@ -214,17 +270,53 @@ def _state(position: int, failing: FailureHistory | None = None, held: bool = Fa
     return ConsumerState("view.tasks", 1, 2, 1, generations, ())
 
 
-def test_the_state_of_a_view_is_judged() -> None:
-    attempt = FailedAttempt(Failure("ValueError", "x"), AT)
-    states = [
-        (_state(9), "ok"),
-        (_state(9, held=True), "warn"),
-        (_state(9, FailureHistory(3, attempt, attempt)), "fail"),
-        (ConsumerState.from_document("view.tasks", None), "fail"),
+NEVER = ConsumerState.from_document("view.tasks", None)
+FAILING = FailureHistory(3, *[FailedAttempt(Failure("ValueError", "raised at x.py:1"), AT)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("state", "head", "sign", "text"),
+    [
+        (_state(9), 9, "ok", "0 positions behind"),
+        (_state(9, held=True), 9, "warn", "waits for a decision"),
+        (_state(9, FAILING), 9, "fail", "failed 3 times in a row, last with ValueError, raised at x.py:1"),
+        (_state(9, blocked=BlockingCall("fold", "task-1", "x.py:1", 9.0)), 9, "fail", "waits for the end"),
+        (NEVER, 9, "fail", "was never built"),
+        (_state(0), 20_000, "warn", "is 20,000 positions behind"),
+    ],
+    ids=["ok", "held", "failing", "blocked", "never", "behind"],
+)
+def test_the_state_of_a_view_is_judged(state: ConsumerState, head: int, sign: str, text: str) -> None:
+    finding = consumer_checks.check_view("tasks", state, head)
+    assert (finding.check, finding.sign) == ("view tasks", sign)
+    assert text in finding.text
+
+
+def test_a_consumer_that_has_not_begun_is_weak_and_a_deployment_without_workers_wrong() -> None:
+    assert consumer_checks.check_consumer("process x", NEVER, 9).sign == "warn"
+    assert consumer_checks.check_consumer("process x", _state(7), 9).figures == {"lag": 2}
+    assert consumer_checks.check_workers({"view.tasks": _state(9)}).sign == "fail"
+    owned = {"view.tasks": _state(9, owner="a"), "view.agents": _state(9, owner="a")}
+    assert consumer_checks.check_workers(owned) == ok("workers", "running, with 2 leases", leases=2)
+
+
+def test_what_waits_for_a_person_is_named_with_the_command_that_shows_it() -> None:
+    stuck = TenantRows("acme", "fulfilment", 2, "fulfilment-order-17")
+    row = {"id": "webhook-1", "_tenant": "acme", "pause_reason": "410"}
+    letters = [DeadLetterCount("acme", "webhook-1", 3)]
+    findings = [
+        *failure_checks.check_dead_letters({("acme", "tasks"): 3}),
+        *failure_checks.check_stuck([stuck]),
+        *failure_checks.check_webhooks([row], letters),
     ]
-    for state, sign in states:
-        assert mongo_checks.check_view("tasks", state, 9).sign == sign
-    assert mongo_checks.check_view("tasks", _state(0), 20_000).sign == "warn"
+    assert [finding.sign for finding in findings] == ["warn", "fail", "warn", "warn"]
+    assert all("acme" in finding.remedy and "`nerve " in finding.remedy for finding in findings)
+    nothing = [
+        *failure_checks.check_dead_letters({}),
+        *failure_checks.check_stuck([]),
+        *failure_checks.check_webhooks([], []),
+    ]
+    assert {finding.sign for finding in nothing} == {"ok"}
 
 
 def _key(days: int, **others: Any) -> dict[str, Any]:
@@ -238,17 +330,27 @@ def _key(days: int, **others: Any) -> dict[str, Any]:
 
 def test_a_key_that_nobody_rotates_is_weak() -> None:
     def judge(*keys: dict[str, Any]) -> str:
-        return mongo_checks.check_key_ages(keys, AT).sign
+        return failure_checks.check_key_ages(keys, AT).sign
 
     assert judge() == judge(_key(300)) == "ok"
     assert judge(_key(400)) == "warn"
     assert judge(_key(400, rotated_at=AT)) == judge(_key(400, expires_at=AT)) == "ok"
 
 
-def test_archived_commits_without_their_store_are_wrong() -> None:
-    assert mongo_checks.check_archive(settings(), None, AT).sign == "ok"
-    assert mongo_checks.check_archive(settings(), {"at": AT}, AT).sign == "fail"
-    assert mongo_checks.check_archive(settings(archive_url="s3://bucket"), {"at": AT}, AT).sign == "ok"
+def test_archived_commits_without_their_store_and_an_archive_that_is_late_are_found() -> None:
+    segment = Segment(1, 1, 10_000, 9, 9, "", "name", AT)
+    store: dict[str, Any] = {"archive_url": "s3://bucket", "archive_after": timedelta(days=30)}
+    cases: list[tuple[dict[str, Any], Segment | None, int | None, str]] = [
+        ({}, None, None, "ok"),
+        ({}, segment, None, "fail"),
+        (store, segment, None, "ok"),
+        (store, segment, 30, "ok"),
+        (store, segment, 35, "warn"),
+        (store, None, 35, "warn"),
+    ]
+    for values, newest, days, sign in cases:
+        end_of_next = None if days is None else AT - timedelta(days=days)
+        assert log_checks.check_archive(settings(**values), newest, end_of_next, AT).sign == sign
 
 
 def test_a_redis_without_a_password_is_weak_and_an_old_cluster_wrong() -> None:
@@ -257,3 +359,56 @@ def test_a_redis_without_a_password_is_weak_and_an_old_cluster_wrong() -> None:
         for version, is_open, is_cluster in (("8.2", False, True), ("6.2", True, False), ("6.2", False, True))
     ]
     assert judged == ["ok", "warn", "fail"]
+
+
+def test_the_sources_of_settings_are_reported_without_values() -> None:
+    path = Path("/srv/nerve.yaml")
+    assert source_checks.report_file(path, {"port": 1, "auth": {}}).text == "/srv/nerve.yaml sets auth, port"
+    variables = {
+        "NERVE_MASTER_KEY_FILE": "marked",
+        "NERVE_PORTS__CARDS__SECRET": "marked",
+        "nerve_port": "marked",
+        "NERVE_SERVICE_HOST": "marked",
+        "HOME": "/root",
+    }
+    known, others = source_checks.report_environment(variables, Settings.model_fields, {"port": 1})
+    assert known.text == (
+        "NERVE_MASTER_KEY_FILE, NERVE_PORTS__CARDS__SECRET, nerve_port;"
+        " they replace port of nerve.yaml, wholly or in part"
+    )
+    assert others.text == "NERVE_SERVICE_HOST: no settings, and ignored"
+    instance = RunningInstance(pid=7, url="http://h:1", mongo_url="mongodb://marked", redis_url=None)
+    finding = source_checks.report_instance(instance, ["mongo_url"], path)
+    assert finding.text == "`nerve dev`, process 7, gives mongo_url"
+    assert "marked" not in f"{known}{others}{finding}"
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ({"host": "0.0.0.0", "port": 1}, "http://127.0.0.1:1"),
+        ({"host": "::1", "port": 1, "tls_cert": "c.pem"}, "https://[::1]:1"),
+        ({"port": 0}, None),
+    ],
+)
+def test_the_api_is_asked_where_this_machine_can_reach_it(
+    values: dict[str, Any], address: str | None
+) -> None:
+    assert api_checks.api_address(settings(**values), None) == address
+
+
+def test_an_api_that_is_not_ready_is_wrong_and_another_program_weak() -> None:
+    statuses = (200, 503, 404)
+    assert [api_checks.judge_answer("http://h:1", each).sign for each in statuses] == ["ok", "fail", "warn"]
+
+
+def test_a_finding_in_json_has_what_a_script_needs() -> None:
+    finding = Finding("view tasks", Sign.WARN, "is behind", "start more", {"lag": 7}).within("consumers")
+    assert finding.to_json() == {
+        "section": "consumers",
+        "check": "view tasks",
+        "sign": "warn",
+        "text": "is behind",
+        "remedy": "start more",
+        "figures": {"lag": 7},
+    }
