@@ -89,6 +89,7 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
         "client": sealed.client,
         "claim": commit.claim,
         "span": commit.span,
+        "extensions": commit.extensions,
     }
     document.update((key, value) for key, value in optional.items() if value is not None)
     return document
@@ -167,6 +168,7 @@ def as_read(commit: NewCommit, position: int, at: datetime) -> Commit:
         restored=commit.restored,
         authentication=commit.authentication,
         span=commit.span,
+        extensions=commit.extensions,
     )
     events = [
         RecordedEvent(
@@ -198,6 +200,7 @@ def to_info(document: Document) -> CommitInfo:
         authentication=document.get("authentication"),
         client=document.get("client"),
         span=document.get("span"),
+        extensions=document.get("extensions"),
     )
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar, cast
 
 from domain.kernel import Commit, CommitInfo, Event, RecordedEvent
+from domain.kernel.event import Extensions
 from domain.testing import NOON, stored
 from projections.folding.folding import RowFold, touches
 from projections.folding.row_codec import row_codec
@@ -41,10 +42,12 @@ class History:
         at: datetime = NOON,
         actor: str | None = None,
         command: str = "Test",
+        extensions: Extensions | None = None,
     ) -> Self:
         """Append one commit of these events to a stream, and return this history.
 
-        `at` is the time of the events, `actor` the caller who sent the `command` that caused them.
+        `at` is the time of the events, `actor` the caller who sent the `command` that caused them, and
+        `extensions` are the extension attributes with which a CloudEvent brought the command.
         """
         position = len(self.commits) + 1
         name = f"cmd-{position}"
@@ -61,6 +64,7 @@ class History:
             source=None,
             at=at,
             occurred=None,
+            extensions=extensions,
         )
         recorded = tuple(self._record(info, place, event) for place, event in enumerate(events))
         self.commits.append(Commit(position, info, recorded))

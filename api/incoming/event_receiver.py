@@ -120,6 +120,7 @@ class EventReceiver:
             correlation=event.correlationid,
             source=event.source,
             occurred=event.time,
+            extensions=event.extensions,
             permission=context.permission(type(command)),
         )
         seconds = runtime.settings.operation_timeout

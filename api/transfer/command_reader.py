@@ -5,7 +5,8 @@
 
 `type` names the command and `data` holds its fields as in the API. `subject` is the stream, `id` the command
 id that makes the command idempotent. `source` is stored with the events, and `time` is when they occurred.
-The extension `correlationid` is stored with them too. See https://cloudevents.io for the format.
+The extension `correlationid` is stored with them too, and so are all others. See https://cloudevents.io for
+the format.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from api.transfer.bounded_input import LONGEST_LINE
 from api.transfer.cloudevent_arrays import read_values
@@ -31,8 +32,6 @@ from domain.kernel.errors import UnfitValue, ValidationFailed
 
 class CommandLine(CloudEvent):
     """A command of a file; its `id` becomes the command id."""
-
-    model_config = ConfigDict(extra="allow")
 
     id: str = Field(min_length=1, max_length=128)
     subject: Identifier | None = None
@@ -100,7 +99,6 @@ def _read_events(
     values: Iterator[tuple[int, Any]], catalog: Catalog, options: ImportOptions
 ) -> Iterator[PlannedRow | RefusedRow]:
     """Yield the command of each value; each has the line in which it begins."""
-    noted: set[str] = set()
     commands = {command.__name__: command for context in catalog.contexts for command in context.commands}
     for line, value in values:
         if isinstance(value, RefusedRow):
@@ -114,9 +112,6 @@ def _read_events(
         except ValidationFailed as error:
             yield RefusedRow(line, str(error))
         else:
-            if new := (event.model_extra or {}).keys() - noted:
-                options.on_note(f"has attributes that are not stored: {', '.join(sorted(new))}")
-                noted |= new
             yield PlannedRow(line, (ImportStep(envelope),))
 
 
@@ -133,4 +128,5 @@ def _envelope(event: CommandLine, commands: Mapping[str, type[Command]], scope: 
         correlation=event.correlationid,
         source=event.source,
         occurred=event.time,
+        extensions=event.extensions,
     )

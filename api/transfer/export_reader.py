@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from api.extension_attributes import Name, Value, exported_extensions
 from api.transfer.rows import RefusedRow, describe_error
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Catalog, Event, Identifier, Moment
 from domain.kernel.errors import UnfitValue, ValidationFailed
-from domain.kernel.event import NewEvent
+from domain.kernel.event import Extensions, NewEvent
 from domain.kernel.tenants import check_tenant
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.json_reading import json_reader
@@ -25,7 +26,10 @@ Short = Field(min_length=1, max_length=500)
 
 
 class ExportedEvent(BaseModel):
-    """The attributes of one line that nerve uses; the specification allows others."""
+    """The attributes of one line; those without a field are extension attributes, or follow from others."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Name, Value] = Field(init=False)
 
     specversion: Literal["1.0"]
     id: str = Short
@@ -58,7 +62,13 @@ class ExportedEvent(BaseModel):
             self.position, self.tenant, self.subject, self.category, self.eventcount, self.command,
             self.commandid, self.correlationid, self.causationid, self.actor, self.origin, self.time,
             self.recordedtime, self.firstrecordedtime, self.authentication, self.clientaddress,
+            self.extensions,
         )  # fmt: skip
+
+    @property
+    def extensions(self) -> Extensions | None:
+        """The extension attributes of the CloudEvent that the command was sent as."""
+        return exported_extensions(self.model_extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +198,5 @@ def _commit(lines: list[_EventLine]) -> NewCommit:
         recorded=first.firstrecordedtime,
         authentication=first.authentication,
         client=first.clientaddress,
+        extensions=first.extensions,
     )

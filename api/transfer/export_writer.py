@@ -11,7 +11,8 @@ specification's integers have 32 bits), the event's index in its commit, the num
 metadata of the commit. `origin` is the source of its command. `time` is when the event occurred;
 `recordedtime` is when it was recorded, if that differs. `firstrecordedtime` is when the log from which it
 was imported recorded it, if that differs too. `authentication` is how the `actor` was authenticated. With
-personal data, `clientaddress` is the actor's network address, if the log has it.
+personal data, `clientaddress` is the actor's network address, if the log has it. The extension attributes of
+the CloudEvent that the command was sent as follow, see `api.extension_attributes`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.encoding import encode
+from api.extension_attributes import written_extensions
 from api.written_cloud_events import cloud_attributes, cloud_data
 from domain.kernel import Commit, RecordedEvent
 from domain.kernel.errors import ValidationFailed
@@ -41,6 +43,8 @@ def commit_lines(
     }
     if client is not None:
         shared["clientaddress"] = client
+    if commit.info is not None:
+        shared |= written_extensions(commit.info.extensions)
     return b"".join(_to_line(event, shared, personal=personal) for event in commit.events)
 
 

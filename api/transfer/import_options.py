@@ -26,7 +26,7 @@ class ImportOptions:
     `source` distinguishes cases and rows that have the same numbers elsewhere; None is the name of the file.
     `columns` names the column of an attribute, `transitions` the transition that a lifecycle value stands
     for. Encoding and delimiter are guessed if they are None. `on_note` is called with what the user should
-    know about the file: how it is read, before anything is stored, and what of it is not stored.
+    know about the file: how it is read, before anything is stored.
     """
 
     scope: Scope = field(default_factory=Scope)

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from api.extension_attributes import Name, Value, received_extensions
 from domain.integration.json_input import fields_from_json
 from domain.kernel import Command, Moment
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.event import Extensions
 
 COMMAND_PREFIX = "nerve.command."
 """What the type of a command begins with; the name of the command follows."""
@@ -23,7 +25,10 @@ MAX_TEXT = 500
 
 
 class CloudEvent(BaseModel):
-    """The attributes that nerve uses; the specification allows others."""
+    """An event as the specification has it; attributes without a field are extension attributes."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Name, Value] = Field(init=False)
 
     specversion: Literal["1.0"]
     type: str = Field(min_length=1, max_length=MAX_TEXT)
@@ -50,6 +55,11 @@ class CloudEvent(BaseModel):
         if value is not None and info.data.get("data") is not None:
             raise ValueError("must not be there together with data")
         return value
+
+    @property
+    def extensions(self) -> Extensions | None:
+        """The extension attributes, and `dataschema`; None if there are none."""
+        return received_extensions(self.model_extra)
 
     def content(self) -> Any:
         """Return the data, which may be encoded. Raises ValidationFailed if it is no JSON then."""

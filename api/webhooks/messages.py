@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from api.encoding import encode
+from api.extension_attributes import written_extensions
 from api.written_cloud_events import cloud_attributes, cloud_data
 from domain.builtin.webhooks.aggregate import Webhook
 from domain.builtin.webhooks.commands import WebhookMode
@@ -18,7 +19,7 @@ from domain.kernel import RecordedEvent
 from domain.kernel.names import client_name
 
 PERSONAL_ATTRIBUTES = ("actor", "authentication", "origin")
-"""Attributes about the caller of a command, which are sent with personal data only."""
+"""Attributes about the caller of a command, which are sent with personal data only, as all extensions are."""
 
 Position = Callable[[RecordedEvent], str]
 """Returns the position of an event as clients have it."""
@@ -78,7 +79,8 @@ def _batch(webhook: Webhook, events: Sequence[RecordedEvent], position: Position
 
 
 def _attributes(event: RecordedEvent, position: Position, *, personal: bool) -> dict[str, Any]:
-    attributes = cloud_attributes(event, {"position": position(event)})
+    extensions = written_extensions(event.commit.extensions) if personal else {}
+    attributes = cloud_attributes(event, {"position": position(event), **extensions})
     if not personal:
         for name in PERSONAL_ATTRIBUTES:
             attributes.pop(name, None)

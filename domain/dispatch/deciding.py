@@ -253,6 +253,7 @@ class Decider:
             client=envelope.scope.client,
             claim=decision.claimed.token if decision.claimed and decision.claimed.taken else None,
             span=envelope.span,
+            extensions=envelope.extensions,
         )
 
     def _new_events(self, command: Command, target: Target, decision: Decision) -> tuple[NewEvent, ...]:

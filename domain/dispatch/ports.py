@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.command import Receipt
-from domain.kernel.event import Event, NewEvent
+from domain.kernel.event import Event, Extensions, NewEvent
 
 A = TypeVar("A", bound=Aggregate[Any, Any])
 
@@ -43,7 +43,8 @@ class NewCommit:
 
     `authentication` and `client` are those of the caller's `Scope`. The address is personal data of the
     actor: the log encrypts it, and does not store it without an actor. `span` is the packed trace context of
-    the span that stores the commit.
+    the span that stores the commit. `extensions` are the extension attributes of the CloudEvent that its
+    command was sent as.
     """
 
     tenant: str
@@ -68,6 +69,7 @@ class NewCommit:
     client: str | None = None
     claim: str | None = None
     span: bytes | None = None
+    extensions: Extensions | None = None
 
 
 @dataclass(frozen=True, slots=True)

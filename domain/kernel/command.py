@@ -15,6 +15,7 @@ from domain.kernel.access import Access, Permission, nobody
 from domain.kernel.command_checks import check_command
 from domain.kernel.conditions import Condition
 from domain.kernel.conflicts import ConflictRule, refuse
+from domain.kernel.event import Extensions
 from domain.kernel.fields import Identifier, Refers, SecretHash
 
 
@@ -130,7 +131,8 @@ class Envelope:
     `expected_version` is the version that the client based its decision on; at another version the command's
     conflict rule decides. `occurred` is the event time if that is not now. `permission` is what the caller is
     allowed; None for a command that nerve itself dispatches. `span` is the packed trace context of the span
-    that the command comes from.
+    that the command comes from. `extensions` are the extension attributes of the CloudEvent that it was sent
+    as.
     """
 
     command: Command
@@ -143,6 +145,7 @@ class Envelope:
     occurred: datetime | None = None
     permission: Permission | None = None
     span: bytes | None = None
+    extensions: Extensions | None = None
 
 
 @dataclass(frozen=True, slots=True)

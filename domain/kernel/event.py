@@ -89,6 +89,13 @@ _OWN_NAMES = frozenset(("type", "revision", "access", "type_severity", "to_data"
 """Attributes of every event, which cannot be names of fields."""
 
 
+ExtensionValue = str | int | bool
+"""The value of an extension attribute of a CloudEvent."""
+
+Extensions = Mapping[str, ExtensionValue]
+"""Extension attributes of a CloudEvent by their names."""
+
+
 class CommitInfo(NamedTuple):
     """The data that all events of a commit share. Times are in UTC with millisecond precision.
 
@@ -97,7 +104,8 @@ class CommitInfo(NamedTuple):
     `restored` is true of a commit that was imported as another log had recorded it. `authentication` is how
     the actor was authenticated, None in commits without it and of older releases. `client` is the sealed
     network address of the actor, which only an audit opens. `span` is the packed trace context of the span in
-    which the commit was stored.
+    which the commit was stored. `extensions` are the extension attributes of the CloudEvent that the command
+    was sent as.
     """
 
     position: int
@@ -117,6 +125,7 @@ class CommitInfo(NamedTuple):
     authentication: str | None = None
     client: bytes | None = None
     span: bytes | None = None
+    extensions: Extensions | None = None
 
 
 class Cause(StrEnum):

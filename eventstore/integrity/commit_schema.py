@@ -59,6 +59,7 @@ class _Commit(TypedDict):
     client: NotRequired[bytes]
     claim: NotRequired[Name]
     span: NotRequired[bytes]
+    extensions: NotRequired[Annotated[dict[Name, str | int | bool], MinLen(1)]]
 
 
 class _Unchanged(TypedDict):

@@ -118,7 +118,7 @@ def code(response: httpx.Response) -> tuple[int, str]:
 
 def test_a_signed_event_is_recorded_once_as_its_declared_class(served: Served, log: Log) -> None:
     """With its source and its time; its caller is the source of the settings."""
-    sent = event(time="2026-01-31T12:00:00Z", subject="payment-17")
+    sent = event(time="2026-01-31T12:00:00Z", subject="payment-17", partitionkey="p")
     first = signed(served, sent)
     assert first.status_code == 200, first.text
     receipt = first.json()["receipt"]
@@ -127,6 +127,7 @@ def test_a_signed_event_is_recorded_once_as_its_declared_class(served: Served, l
     assert [(each["type"], each["data"]) for each in commit["events"]] == [("bank.payment_settled", DATA)]
     assert (commit["actor"], commit["authentication"]) == ("source:bank", "webhook")
     assert (commit["source"], commit["occurred"]) == (sent["source"], datetime(2026, 1, 31, 12))
+    assert commit["extensions"] == {"partitionkey": "p"}
     again = signed(served, sent)
     assert (again.status_code, again.json()["receipt"]) == (200, {**receipt, "replayed": True})
     other = signed(served, event(subject="payment-17")).json()["receipt"]

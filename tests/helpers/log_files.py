@@ -72,7 +72,7 @@ STRING_TIMES = """\
 SIGN_IN_PAGE = "<!doctype html><html><body>Sign in to download</body></html>\n"
 
 CHINESE = (
-    '<?xml version="1.0" encoding="GBK"?><log><trace><string key="concept:name" value="订单1"/>'
+    '<?xml version="1.0" encoding="GBK"?><log><trace><string key="concept:name" value="案件-1"/>'
     '<event><string key="concept:name" value="登记"/>'
     '<date key="time:timestamp" value="2024-03-01T08:00:00+08:00"/></event></trace></log>'
 )

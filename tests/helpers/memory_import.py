@@ -74,7 +74,9 @@ class MemoryBus:
         name = type(envelope.command).__name__
         if decision.events:
             at = envelope.occurred or NOON
-            self.history.add(target.stream, *decision.events, at=at, command=name)
+            self.history.add(
+                target.stream, *decision.events, at=at, command=name, extensions=envelope.extensions
+            )
         position = len(self.history.commits)
         correlation = envelope.correlation or target.command_id
         receipt = Receipt(target.command_id, target.stream, version, position, correlation)

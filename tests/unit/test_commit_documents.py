@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 import bson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import create_model
@@ -49,13 +50,17 @@ def test_an_appended_commit_is_what_a_reader_decodes(data: st.DataObject):
     assert taken.events[0].payload == kind.from_data(reading.events[0].data)
 
 
-def test_a_commit_keeps_its_span():
-    """It is read as it was stored; a commit without one has no such field."""
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("span", b"s" * 25), ("extensions", {"partitionkey": "p", "urgent": True, "rank": 7})],
+)
+def test_a_commit_keeps_its_span_and_its_extensions(field: str, value: object):
+    """They are read as they were stored; a commit without one has no such field."""
     catalog = Catalog([Context("notes", Note)])
-    for span in (b"s" * 25, None):
-        new = commit("note-1", span=span)
+    for stored in (value, None):
+        new = commit("note-1", **{field: stored})
         document = bson.decode(with_position(encode_commit(new), 7).raw, CODEC)
-        assert document.get("span") == span
+        assert document.get(field) == stored
         assert commit_defect(document) is None
         assert to_commit(document, catalog).info == as_read(new, 7, new.at).info
-        assert ("span" in document) is (span is not None)
+        assert (field in document) is (stored is not None)

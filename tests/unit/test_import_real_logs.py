@@ -96,7 +96,7 @@ def test_namespaces_and_times_as_texts_are_read_in_xes(log: MemoryImport) -> Non
 
 def test_a_declared_multi_byte_encoding_is_read(log: MemoryImport) -> None:
     assert log.counts(log.run("chinese.xes", log_files.CHINESE.encode("gbk"))) == {"stored": 1}
-    assert [row["name"] for row in log.workflows.values()] == ["订单1"]
+    assert [row["name"] for row in log.workflows.values()] == ["案件-1"]
     assert [row["title"] for row in log.tasks.values()] == ["登记"]
 
 
@@ -194,12 +194,17 @@ def test_cloudevents_with_encoded_data_are_read_and_an_impossible_time_is_refuse
     assert {task: row["title"] for task, row in log.tasks.items()} == {"task-x1": "Pack", "task-x2": "Ship"}
 
 
-def test_attributes_of_cloudevents_that_are_not_stored_are_named_once(log: MemoryImport) -> None:
+def test_extension_attributes_of_cloudevents_are_kept(log: MemoryImport) -> None:
     event = log_files.BATCH[1:-1].replace('"id": "4"', '"id": "4", "correlationid": "case-7"')
     other = event.replace('"4"', '"5"').replace("x3", "x4")[:-1] + ', "partitionkey": "p", "urgent": true}'
-    last = event.replace('"4"', '"6"').replace("x3", "x5")[:-1] + ', "urgent": false}'
-    assert log.counts(log.run("events.jsonl", "\n".join((event, other, last)))) == {"stored": 3}
-    assert log.notes == ["has attributes that are not stored: partitionkey, urgent"]
+    wrong = event.replace('"4"', '"6"').replace("x3", "x5")[:-1] + ', "urgent": 0.5}'
+    assert log.counts(log.run("events.jsonl", "\n".join((event, other, wrong)))) == {
+        "stored": 2,
+        "refused": 1,
+    }
+    assert log.refused[0].reason.startswith("urgent: must be a text, an integer")
+    kept = [event.commit.extensions for event in log.bus.history.events]
+    assert kept == [None, {"partitionkey": "p", "urgent": True}]
 
 
 def test_a_batch_of_cloudevents_is_read(log: MemoryImport) -> None:

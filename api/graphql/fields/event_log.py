@@ -69,6 +69,7 @@ _FIELDS = {
         "`webhook`.",
     ),
     "source": (str | None, "The interface that the command came through, such as `graphql`."),
+    "extensions": (JSON | None, "The extension attributes of the CloudEvent that the command was sent as."),
 }
 
 SEVERITY = "The severity of the event: that of its data, or of its type; null for most events."
@@ -226,5 +227,6 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "actor": commit.actor,
         "authentication": commit.authentication,
         "source": commit.source,
+        "extensions": commit.extensions,
         "position": context.seal(Place(event.position, event.place)),
     }
