@@ -26,6 +26,7 @@ from tests.faults.hostile.document_attacks import DOCUMENT_ATTACKS
 from tests.faults.hostile.malformed_trial import MalformedTrial
 from tests.faults.hostile.socket_attacks import SOCKET_ATTACKS
 from tests.faults.live import hostile, idle, resumes
+from tests.faults.mutated_imports import import_mutations
 from tests.faults.order_kills import OrderKills, Size
 from tests.faults.tenants.trial import TenantTrial
 from tests.faults.view_kills import ViewKills
@@ -229,6 +230,12 @@ def _webhooks(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _import_mutations(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """1,000 mutated versions of each file: an import never fails, miscounts or stores more than is there"""
+    outcome = import_mutations(folder, times, step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
 TRIALS = (
     Trial("append.races", 10, _races),
     Trial("access", 50, _access),
@@ -239,6 +246,7 @@ TRIALS = (
     Trial("hostile", len(ATTACKS), _hostile_clients),
     Trial("hostile.malformed", len(TRANSPORTS), _malformed),
     Trial("deployments", 10, _deployments),
+    Trial("import.mutations", 10, _import_mutations),
     Trial("live.resumed", 100, _resumed),
     Trial("live.hostile", 3, _hostile),
     Trial("live.idle", 5, _idle),

@@ -58,7 +58,8 @@ def test_a_commit_keeps_its_span_and_its_extensions(field: str, value: object):
     """They are read as they were stored; a commit without one has no such field."""
     catalog = Catalog([Context("notes", Note)])
     for stored in (value, None):
-        new = commit("note-1", **{field: stored})
+        changes: dict[str, Any] = {field: stored}
+        new = commit("note-1", **changes)
         document = bson.decode(with_position(encode_commit(new), 7).raw, CODEC)
         assert document.get(field) == stored
         assert commit_defect(document) is None
