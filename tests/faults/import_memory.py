@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -75,20 +75,11 @@ class ImportMemory:
 
     def _write_log(self) -> tuple[Path, int]:
         """Write the log; return its path and the number of commits that it leads to."""
-        commits = 0
-        streams: set[str] = set()
+        path = write_csv(self._folder / "process-log.csv", self._activities())
+        return path, _count_commits(self._activities())
 
-        def counted() -> Iterator[Activity]:
-            nonlocal commits
-            for activity in islice(generated_activities(self._size.rows), self._size.rows):
-                new = {f"case {activity.case}", f"resource {activity.resource}"} - streams
-                ends = activity.case_end is not None and f"case {activity.case}" in new
-                commits += 3 + len(new) + ends
-                streams.update(new)
-                yield activity
-
-        path = write_csv(self._folder / "process-log.csv", counted())
-        return path, commits
+    def _activities(self) -> Iterator[Activity]:
+        return islice(generated_activities(self._size.rows), self._size.rows)
 
     def _measure(self, child: ChildProcess, commits: int, step: Callable[[], None]) -> None:
         size, peak = self._size, 0
@@ -104,10 +95,10 @@ class ImportMemory:
                 eventually(has_stored, PATIENCE, 0.2)
                 self._outcome.peaks[rows] = peak
                 step()
+            eventually(lambda: _has_ended(child), PATIENCE)
             self._outcome.commits = log.count_documents({"stream": {"$exists": True}})
 
     def _judge(self, child: ChildProcess, commits: int) -> None:
-        eventually(lambda: _has_ended(child))
         if child.exit_code:
             self._outcome.wrongs.append(f"the import failed: {self._deployment.said(child)[-500:]}")
         if self._outcome.commits != commits:
@@ -115,6 +106,16 @@ class ImportMemory:
         peaks = list(self._outcome.peaks.values())
         if peaks[-1] > GROWTH * peaks[0]:
             self._outcome.wrongs.append(f"it took {peaks[0]:,} bytes at first and {peaks[-1]:,} in the end")
+
+
+def _count_commits(activities: Iterable[Activity]) -> int:
+    """Return three for each row, one for each case and resource, and one for each case that ends."""
+    commits, resources = 0, set[str | None]()
+    for _, case in groupby(activities, key=lambda activity: activity.case):
+        rows = sorted(case, key=lambda activity: activity.time)
+        resources |= {activity.resource for activity in rows}
+        commits += 1 + 3 * len(rows) + (rows[-1].case_end is not None)
+    return commits + len(resources)
 
 
 def _has_ended(child: ChildProcess) -> bool:
