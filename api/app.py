@@ -55,7 +55,7 @@ from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from domain.kernel.errors import Forbidden, NotFound, Unauthenticated
 
 GRAPHQL = "/graphql"
-PAGES = ("/", "/graphiql", "/graphiql/")
+PAGES = ("/", "/graphiql", "/graphiql/", "/console", "/console/")
 HEALTH = ("/healthz", "/readyz")
 METRICS = "/metrics"
 OPEN_PATHS = (*PAGES, *HEALTH)
@@ -222,8 +222,8 @@ def _routes(development_tokens: DevelopmentTokens | None) -> list[BaseRoute]:
 async def _not_found(request: Request, _error: Exception) -> Response:
     """Return the error of a path that the server does not have, with those that it has."""
     error = NotFound(
-        f"there is nothing at {request.url.path}; GraphQL is at {GRAPHQL}, GraphiQL at {PAGES[1]}, health at "
-        f"{' and '.join(HEALTH)}"
+        f"there is nothing at {request.url.path}; GraphQL is at {GRAPHQL}, GraphiQL at {PAGES[1]}, "
+        f"the console at {PAGES[3]}, health at {' and '.join(HEALTH)}"
     )
     body = {"errors": [{"message": str(error), "extensions": {"code": error.code}}]}
     return JSONResponse(body, status_code=404)

@@ -30,6 +30,7 @@ def dev() -> None:
         warn(
             f"  GraphQL    {instance.url}/graphql\n"
             f"  GraphiQL   {instance.url}/graphiql\n"
+            f"  console    {instance.url}/console\n"
             f"  data       {settings.data_dir.resolve()}\n"
             f"  access     {_access(settings)}\n"
             f"  web pages  of this server, and of {_origins(settings)} (allowed_origins)\n\n"

@@ -31,7 +31,7 @@ async def test_the_built_page_is_told_where_the_api_is_and_may_reach_nothing_els
     page = await _get("/graphiql", static)
     assert page.text == '<meta content="./graphql"><script src="./graphiql/assets/index.js">'
     slash = await _get("/graphiql/", static)
-    assert slash.text == '<meta content="../graphql"><script src="./assets/index.js">'
+    assert slash.text == '<meta content="../graphql"><script src="../graphiql/assets/index.js">'
     assert page.headers["cache-control"] == "no-cache"
     policy = page.headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "connect-src 'self'", "script-src 'self'"} <= set(policy)

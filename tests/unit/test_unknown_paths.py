@@ -25,7 +25,7 @@ async def test_an_unknown_path_is_answered_with_those_that_exist() -> None:
         "errors": [
             {
                 "message": "there is nothing at /grapql; GraphQL is at /graphql, GraphiQL at /graphiql, "
-                "health at /healthz and /readyz",
+                "the console at /console, health at /healthz and /readyz",
                 "extensions": {"code": "NOT_FOUND"},
             }
         ]

@@ -11,6 +11,7 @@ export default defineConfig({
     // The editor is one large file, but it comes from the same machine or its cache.
     chunkSizeWarningLimit: 10_000,
     rolldownOptions: {
+      input: { graphiql: "index.html", console: "console.html" },
       // Directives for React's server side mean nothing in a page.
       checks: { moduleLevelDirective: false },
     },

@@ -1,0 +1,129 @@
+import { type Client, createClient, type FormattedExecutionResult } from "graphql-ws";
+
+import type { Operation } from "./http";
+import { type Problem, problemsOf } from "./problems";
+
+/** The state of the connection, and when it began, in milliseconds since 1970. */
+export type Connection = { state: "connecting" | "live" | "lost" | "refused"; since: number };
+
+/** What a subscription delivers to the page. */
+export type Sink<Data> = { next(data: Data): void; failed(problems: Problem[]): void };
+
+type Message = { __typename?: string; position?: string; resumeAfter?: string };
+
+const PING_INTERVAL = 10_000;
+const PONG_PATIENCE = 5_000;
+const LONGEST_RETRY_WAIT = 5_000;
+
+/**
+ * One socket for all subscriptions of a page. It connects again whenever it is lost; each subscription resumes after
+ * the last position that it received.
+ */
+export class LiveApi {
+  private readonly client: Client;
+  private readonly listeners = new Set<() => void>();
+  private current: Connection = { state: "connecting", since: Date.now() };
+  private reconnects = 0;
+  private pongTimer = 0;
+
+  constructor(url: URL, token: string) {
+    const socket = new URL(url);
+    socket.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    this.client = createClient({
+      url: socket.href,
+      connectionParams: token ? { authorization: `Bearer ${token}` } : {},
+      lazy: false,
+      keepAlive: PING_INTERVAL,
+      retryAttempts: Infinity,
+      retryWait,
+      shouldRetry: () => true,
+      onNonLazyError: (cause) => this.change(cause instanceof CloseEvent ? "refused" : "lost"),
+      on: {
+        connected: (_socket, _payload, isRetry) => this.onConnected(isRetry),
+        closed: () => this.change("lost"),
+        ping: (isReceived) => !isReceived && this.awaitPong(),
+        pong: (isReceived) => isReceived && clearTimeout(this.pongTimer),
+      },
+    });
+  }
+
+  get connection(): Connection {
+    return this.current;
+  }
+
+  /** How often the connection was lost and made again. */
+  get epoch(): number {
+    return this.reconnects;
+  }
+
+  /** Calls `listener` when the connection changes; returns the function that ends this. */
+  readonly onChange = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Follows a subscription until the returned function is called. With `after` it resumes there. */
+  follow<Data extends object, Variables extends object>(
+    operation: Operation<Data, Variables>,
+    variables: Variables,
+    sink: Sink<Data>,
+  ): () => void {
+    // graphql-ws sends this object again after each reconnect, with the position that it then has.
+    const resumable = { ...variables } as Record<string, unknown>;
+    let isStopped = false;
+    let stop = () => {};
+    const start = () => {
+      let hasLagged = false;
+      stop = this.client.subscribe<Data>(
+        { query: operation.text, variables: resumable },
+        {
+          next: ({ data, errors }: FormattedExecutionResult<Data, unknown>) => {
+            if (errors) sink.failed(problemsOf(errors));
+            const [message] = Object.values(data ?? {}) as (Message | null)[];
+            if (message?.position) resumable.after = message.resumeAfter ?? message.position;
+            if (message?.__typename === "Lagged") hasLagged = true;
+            else if (data) sink.next(data);
+          },
+          error: (cause) => sink.failed(problemsOf(cause)),
+          // A server ends the subscription of a client that reads too slowly; nothing is lost.
+          complete: () => hasLagged && !isStopped && start(),
+        },
+      );
+    };
+    start();
+    return () => {
+      isStopped = true;
+      stop();
+    };
+  }
+
+  dispose(): void {
+    clearTimeout(this.pongTimer);
+    this.listeners.clear();
+    void this.client.dispose();
+  }
+
+  private onConnected(isRetry: boolean): void {
+    if (isRetry) this.reconnects += 1;
+    this.change("live");
+  }
+
+  /** A connection that no longer answers is given up, also if nothing has closed it. */
+  private awaitPong(): void {
+    clearTimeout(this.pongTimer);
+    this.pongTimer = setTimeout(() => this.client.terminate(), PONG_PATIENCE);
+  }
+
+  private change(state: Connection["state"]): void {
+    if (state !== "live") clearTimeout(this.pongTimer);
+    if (this.current.state === state) return;
+    this.current = { state, since: Date.now() };
+    this.listeners.forEach((listener) => listener());
+  }
+}
+
+/** Waits longer after each attempt, by a random time, so that the pages of a restarted server come back one by one. */
+async function retryWait(attempt: number): Promise<void> {
+  const wait = Math.min(LONGEST_RETRY_WAIT, 250 * 2 ** attempt);
+  await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random() / 2)));
+}

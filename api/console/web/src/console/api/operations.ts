@@ -1,0 +1,58 @@
+import type { Operation } from "./http";
+import type * as types from "./types";
+
+const texts = import.meta.glob<string>("./operations/*.graphql", { query: "?raw", import: "default", eager: true });
+
+/** Returns the operation in the file with this name; its types are generated from it. */
+function operation<Data, Variables>(name: string): Operation<Data, Variables> {
+  const text = texts[`./operations/${name}.graphql`];
+  if (text === undefined) throw new Error(`there is no operation ${name}`);
+  return { text };
+}
+
+export const Viewer = operation<types.ViewerQuery, types.ViewerQueryVariables>("viewer");
+
+export const RecentEvents = operation<types.RecentEventsQuery, types.RecentEventsQueryVariables>("recent-events");
+export const EventTail = operation<types.EventTailSubscription, types.EventTailSubscriptionVariables>("event-tail");
+export const EventDetail = operation<types.EventDetailQuery, types.EventDetailQueryVariables>("event-detail");
+
+export const LatestEvent = operation<types.LatestEventQuery, types.LatestEventQueryVariables>("latest-event");
+export const Versions = operation<types.VersionsQuery, types.VersionsQueryVariables>("versions");
+export const VersionEvents = operation<types.VersionEventsQuery, types.VersionEventsQueryVariables>("version-events");
+export const AggregateState = operation<types.AggregateStateQuery, types.AggregateStateQueryVariables>(
+  "aggregate-state",
+);
+
+export const Trace = operation<types.TraceQuery, types.TraceQueryVariables>("trace");
+export const TraceTail = operation<types.TraceTailSubscription, types.TraceTailSubscriptionVariables>("trace-tail");
+
+export const FindNode = operation<types.FindNodeQuery, types.FindNodeQueryVariables>("find-node");
+export const FindTrace = operation<types.FindTraceQuery, types.FindTraceQueryVariables>("find-trace");
+export const FindPosition = operation<types.FindPositionQuery, types.FindPositionQueryVariables>("find-position");
+export const FindCommand = operation<types.FindCommandSubscription, types.FindCommandSubscriptionVariables>(
+  "find-command",
+);
+
+export const ViewStatuses = operation<types.ViewStatusesQuery, types.ViewStatusesQueryVariables>("view-statuses");
+export const ViewStatusTail = operation<types.ViewStatusTailSubscription, types.ViewStatusTailSubscriptionVariables>(
+  "view-status-tail",
+);
+export const RebuildView = operation<types.RebuildViewMutation, types.RebuildViewMutationVariables>("rebuild-view");
+export const CancelRebuild = operation<types.CancelRebuildMutation, types.CancelRebuildMutationVariables>(
+  "cancel-rebuild",
+);
+export const ResumeRebuild = operation<types.ResumeRebuildMutation, types.ResumeRebuildMutationVariables>(
+  "resume-rebuild",
+);
+export const SwitchView = operation<types.SwitchViewMutation, types.SwitchViewMutationVariables>("switch-view");
+export const ForgetGenerations = operation<types.ForgetGenerationsMutation, types.ForgetGenerationsMutationVariables>(
+  "forget-generations",
+);
+
+export const DeadLetters = operation<types.DeadLettersQuery, types.DeadLettersQueryVariables>("dead-letters");
+export const RetryDeadLetter = operation<types.RetryDeadLetterMutation, types.RetryDeadLetterMutationVariables>(
+  "retry-dead-letter",
+);
+export const DropDeadLetter = operation<types.DropDeadLetterMutation, types.DropDeadLetterMutationVariables>(
+  "drop-dead-letter",
+);

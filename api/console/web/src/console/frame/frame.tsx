@@ -1,0 +1,146 @@
+import { type ReactNode, useContext, useEffect, useRef } from "react";
+
+import { type Caller, CallerPicker } from "../../caller";
+import icon from "../../icon.svg";
+import { type Address, linkTo, useAddress } from "../address";
+import { useOperation } from "../api/hooks";
+import { Viewer } from "../api/operations";
+import type { ApiSchema } from "../api/schema";
+import { EntityPage } from "../pages/entity/entity-page";
+import { HealthPage } from "../pages/health/health-page";
+import { StartPage } from "../pages/start-page";
+import { TracePage } from "../pages/trace/trace-page";
+import { WatchPage } from "../pages/watch/watch-page";
+import { Boundary } from "../parts/boundary";
+import { Line } from "../parts/text";
+import { Session } from "../session";
+import { ConnectionState, LostConnection } from "./connection";
+import { FindBox } from "./find-box";
+import { SignIn } from "./sign-in";
+import { ThemeChoice } from "./theme";
+
+type Props = {
+  tokenUrl: URL | undefined;
+  caller: Caller | null;
+  onPick(caller: Caller | null): void;
+  isSignedIn: boolean;
+  onSignIn(token: string): void;
+  children: ReactNode;
+};
+
+type Page = { title: string; render(address: Address): ReactNode; isVisible(schema: ApiSchema): boolean };
+
+const PAGES: Record<string, Page> = {
+  "": { title: "Start", render: () => <StartPage />, isVisible: () => true },
+  watch: {
+    title: "Watch",
+    render: ({ state }) => <WatchPage state={state} />,
+    isVisible: (schema) => schema.hasSubscription("events"),
+  },
+  health: {
+    title: "Health",
+    render: () => <HealthPage />,
+    isVisible: (schema) => schema.hasQuery("viewStatus") || schema.hasQuery("deadLetters"),
+  },
+};
+
+const DETAIL_PAGES: Record<string, (address: Address) => { title: string; content: ReactNode }> = {
+  entity: ({ state: { id = "", ...state } }) => ({
+    title: id,
+    content: <EntityPage key={id} id={id} state={state} />,
+  }),
+  trace: ({ state: { id = "", ...state } }) => ({
+    title: `trace ${id}`,
+    content: <TracePage key={id} correlationId={id} state={state} />,
+  }),
+};
+
+/** What surrounds each page: navigation, the search box, the connection, and who the caller is. */
+export function Frame({ children, ...account }: Props) {
+  const address = useAddress();
+  const main = useRef<HTMLElement>(null);
+  const page = PAGES[address.page];
+  const { title, content } = page
+    ? { title: page.title, content: page.render(address) }
+    : (DETAIL_PAGES[address.page]?.(address) ?? { title: "Not found", content: <NotFound /> });
+
+  useEffect(() => {
+    document.title = `${title.slice(0, 80)} · nerve`;
+  }, [title]);
+
+  function skip() {
+    main.current?.focus();
+    main.current?.scrollIntoView();
+  }
+
+  return (
+    <>
+      <button type="button" className="skip" onClick={skip}>
+        Skip to the page
+      </button>
+      <Header page={address.page} {...account} />
+      <main ref={main} tabIndex={-1}>
+        <LostConnection />
+        {children}
+        <Boundary key={`${address.page} ${address.state.id}`}>{content}</Boundary>
+      </main>
+    </>
+  );
+}
+
+function Header({ page, ...account }: Omit<Props, "children"> & { page: string }) {
+  const { http, schema } = useContext(Session);
+  return (
+    <header>
+      <a href={linkTo("")} className="logo">
+        <img src={icon} alt="" /> nerve
+      </a>
+      <nav aria-label="Pages">
+        {Object.entries(PAGES)
+          .filter(([, { isVisible }]) => isVisible(schema))
+          .map(([name, { title }]) => (
+            <a key={name} href={linkTo(name)} aria-current={name === page ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        <a href={new URL("graphiql", http.url).href}>GraphiQL</a>
+      </nav>
+      <FindBox />
+      <div className="account">
+        <ConnectionState />
+        <ThemeChoice />
+        <Account {...account} />
+      </div>
+    </header>
+  );
+}
+
+function Account({ tokenUrl, caller, onPick, isSignedIn, onSignIn }: Omit<Props, "children">) {
+  const { data } = useOperation(Viewer, {});
+  const viewer = data?.viewer;
+  return (
+    <>
+      {viewer?.subject && (
+        <span className="viewer" title={`tenant ${viewer.tenant}, roles ${viewer.roles.join(", ") || "none"}`}>
+          <Line>{viewer.subject}</Line>
+        </span>
+      )}
+      {tokenUrl ? (
+        <CallerPicker tokenUrl={tokenUrl} caller={caller} onPick={onPick} />
+      ) : (
+        <SignIn isSignedIn={isSignedIn} onSignIn={onSignIn} />
+      )}
+    </>
+  );
+}
+
+function NotFound() {
+  return (
+    <>
+      <h1>There is no such page</h1>
+      <p>
+        Find what you look for with Ctrl-K, or go to the <a href={linkTo("")}>first page</a>.
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,30 @@
+import { useContext, useState } from "react";
+
+import { useOperation } from "../../api/hooks";
+import { AggregateState as AggregateStateQuery } from "../../api/operations";
+import { Json } from "../../parts/json";
+import { Problems } from "../../parts/problems";
+import { Session } from "../../session";
+import { DifferenceList } from "./difference-list";
+import type { EntityVersion } from "./use-history";
+
+type Props = { id: string; version: EntityVersion; isOpen: boolean };
+
+/** The state on which commands are decided, at one version. It is read when it is opened. */
+export function AggregateState({ id, version: { version, types }, isOpen }: Props) {
+  const { schema } = useContext(Session);
+  const [isShown, setIsShown] = useState(isOpen);
+  const variables = { id, version, from: version - types.length };
+  const { data, problems } = useOperation(AggregateStateQuery, isShown ? variables : null);
+  if (!schema.hasQuery("stateAt")) return null;
+  return (
+    <details className="aggregate" open={isShown} onToggle={(event) => setIsShown(event.currentTarget.open)}>
+      <summary>
+        <h2>State of the aggregate</h2>
+      </summary>
+      <Problems problems={problems} about={`the state of ${id}`} />
+      {data?.stateAt && <Json value={data.stateAt.state} />}
+      {data?.diff && <DifferenceList changes={data.diff} />}
+    </details>
+  );
+}

@@ -1,0 +1,76 @@
+import { useContext } from "react";
+
+import { linkTo, type PageState } from "../../address";
+import { useOperation } from "../../api/hooks";
+import { FindNode } from "../../api/operations";
+import { Problems } from "../../parts/problems";
+import { Line } from "../../parts/text";
+import { Session } from "../../session";
+import { AggregateState } from "./aggregate-state";
+import { RowState } from "./row-state";
+import { useHistory, useLatestVersion } from "./use-history";
+import { VersionFacts } from "./version-facts";
+import { VersionList } from "./version-list";
+import { VersionSlider } from "./version-slider";
+import { WhyPanel } from "./why-panel";
+
+type Props = { id: string; state: PageState };
+
+/** An entity, or a row of a view: what it is now, what it was at each version, and why. */
+export function EntityPage({ id, state }: Props) {
+  const { schema } = useContext(Session);
+  const { latest, problems } = useLatestVersion(id);
+  const chosen = Number(state.version) || undefined;
+  const number = chosen ?? latest;
+  const history = useHistory(id, number);
+  const view = schema.viewOf(id);
+  // Rows of views without a stream of their own have no events.
+  const node = useOperation(FindNode, latest ? null : { id });
+
+  if (!latest && node.data?.node === null) return <Unknown id={id} />;
+  if (!latest && !node.data && !node.problems.length) return <p className="loading">Reading {id.slice(0, 80)}…</p>;
+  const isNow = chosen === undefined || chosen === latest;
+  const asOf = isNow || !history.selected ? undefined : { position: history.selected.position };
+  return (
+    <>
+      <header className="page-head">
+        <p className="quiet">{view?.typeName ?? "Stream"}</p>
+        <h1>
+          <Line>{id}</Line>
+        </h1>
+        <p>{!!latest && <a href={linkTo("watch", { streams: id })}>Watch this stream</a>}</p>
+      </header>
+      <Problems problems={[...problems, ...history.problems]} about={`the history of ${id}`} />
+      {!!latest && <VersionSlider id={id} state={state} number={number ?? latest} latest={latest} />}
+      <div className="columns">
+        <div>
+          {view && (isNow || asOf) && (
+            <RowState id={id} view={view} now={asOf} before={history.previous?.position} state={state} />
+          )}
+          {history.selected && <AggregateState id={id} version={history.selected} isOpen={!view} />}
+        </div>
+        <div>
+          {view && state.why && (isNow || asOf) && (
+            <WhyPanel id={id} view={view} field={state.why} asOf={asOf} state={state} />
+          )}
+          {history.selected && (
+            <VersionFacts id={id} version={history.selected} after={history.previous?.position} />
+          )}
+          {history.page.length > 0 && <VersionList id={id} state={state} history={history} />}
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Unknown({ id }: { id: string }) {
+  return (
+    <>
+      <h1>There is nothing here that you may see</h1>
+      <p>
+        No stream and no row has the id <Line>{id}</Line>, or you may not see it. Ids are exact, such as{" "}
+        <code>task-01J…</code>; find others with Ctrl-K.
+      </p>
+    </>
+  );
+}

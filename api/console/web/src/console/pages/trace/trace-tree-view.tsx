@@ -1,0 +1,74 @@
+import { useMemo, useState } from "react";
+
+import { EntityLink } from "../../parts/links";
+import { duration } from "../../parts/moment";
+import { Line } from "../../parts/text";
+import { VirtualList } from "../../parts/virtual-list";
+import { type TraceNode, type TreeRow, treeRows } from "./trace-tree";
+
+const ROW_HEIGHT = 30;
+/** Levels that are indented; deeper ones stay below each other, so that their names are in view. */
+const INDENTED = 12;
+/** Seconds after which a wait is marked. */
+const LONG_WAIT = 1;
+
+/** The trace as a tree of causes. */
+export function TraceTreeView({ nodes }: { nodes: TraceNode[] }) {
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const rows = useMemo(() => treeRows(nodes, closed), [nodes, closed]);
+  const start = Date.parse(nodes[0]?.at ?? "");
+
+  function toggle(id: string) {
+    const changed = new Set(closed);
+    if (!changed.delete(id)) changed.add(id);
+    setClosed(changed);
+  }
+
+  return (
+    <VirtualList
+      count={rows.length}
+      height={ROW_HEIGHT}
+      label="Nodes of the trace"
+      rowKey={(index) => rows[index]?.node.nodeId ?? String(index)}
+      row={(index) => {
+        const row = rows[index];
+        return row && <NodeRow row={row} start={start} isClosed={closed.has(row.node.nodeId)} toggle={toggle} />;
+      }}
+    />
+  );
+}
+
+type RowProps = { row: TreeRow; start: number; isClosed: boolean; toggle(id: string): void };
+
+function NodeRow({ row: { node, depth, hasChildren }, start, isClosed, toggle }: RowProps) {
+  const wait = node.secondsAfterParent ?? 0;
+  return (
+    <div className="node">
+      <div className="cause" style={{ paddingInlineStart: Math.min(depth, INDENTED) * 18 }}>
+        {hasChildren ? (
+          <button
+            type="button"
+            className="fold"
+            aria-expanded={!isClosed}
+            aria-label={`What ${node.name} has caused`}
+            onClick={() => toggle(node.nodeId)}
+          >
+            {isClosed ? "▸" : "▾"}
+          </button>
+        ) : (
+          <span className="fold" />
+        )}
+        <span className={`badge kind-${node.kind.toLowerCase()}`}>{node.kind.toLowerCase()}</span>
+        <span className="name">
+          <Line>{node.detail ? `${node.name} ${node.detail}` : node.name}</Line>
+        </span>
+      </div>
+      <EntityLink id={node.stream} version={node.version ?? undefined} />
+      <span className="actor">{node.actor && <Line>{node.actor}</Line>}</span>
+      <time dateTime={node.at} title={node.at} className={wait >= LONG_WAIT ? "long" : undefined}>
+        +{duration((Date.parse(node.at) - start) / 1000)}
+        {wait >= LONG_WAIT && ` (after ${duration(wait)})`}
+      </time>
+    </div>
+  );
+}

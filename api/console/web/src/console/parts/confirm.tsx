@@ -1,0 +1,57 @@
+import { type FormEvent, useEffect, useRef, useState } from "react";
+
+import type { Problem } from "../api/problems";
+import { Problems } from "./problems";
+
+type Props = {
+  title: string;
+  /** What the action will do. */
+  effect: string;
+  action: string;
+  /** Whether the action records a reason in the log. */
+  asksReason: boolean;
+  run(reason: string): Promise<Problem[]>;
+  close(): void;
+};
+
+/** Asks once before an action, and shows why it was refused. */
+export function Confirm({ title, effect, action, asksReason, run, close }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [problems, setProblems] = useState<Problem[]>([]);
+  const [isRunning, setIsRunning] = useState(false);
+
+  useEffect(() => dialog.current?.showModal(), []);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    setIsRunning(true);
+    const refused = await run(String(new FormData(event.currentTarget).get("reason") ?? ""));
+    setIsRunning(false);
+    setProblems(refused);
+    if (!refused.length) dialog.current?.close();
+  }
+
+  return (
+    <dialog ref={dialog} onClose={close} aria-labelledby="confirm-title" className="dialog">
+      <form onSubmit={submit}>
+        <h2 id="confirm-title">{title}</h2>
+        <p>{effect}</p>
+        {asksReason && (
+          <label>
+            Reason, which the log keeps
+            <input name="reason" required maxLength={1000} autoFocus autoComplete="off" />
+          </label>
+        )}
+        <Problems problems={problems} about={title} />
+        <menu>
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={isRunning}>
+            {action}
+          </button>
+        </menu>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,35 @@
+import { linkTo } from "../address";
+import { Line } from "./text";
+
+export function EntityLink({ id, version }: { id: string; version?: number | undefined }) {
+  return (
+    <a href={linkTo("entity", { id, version })} className="id">
+      <Line>{id}</Line>
+      {version !== undefined && <span className="quiet">v{version}</span>}
+    </a>
+  );
+}
+
+export function TraceLink({ id }: { id: string }) {
+  return (
+    <a href={linkTo("trace", { id })} className="id">
+      <Line>{id}</Line>
+    </a>
+  );
+}
+
+/** An id that has no page of its own, with a button that copies it. */
+export function Id({ children }: { children: string }) {
+  return (
+    <span className="id">
+      <Line>{children}</Line>
+      <button type="button" className="copy" onClick={() => void navigator.clipboard?.writeText(children)}>
+        copy<span className="hidden"> {children}</span>
+      </button>
+    </span>
+  );
+}
+
+export function Severity({ value }: { value: string | null | undefined }) {
+  return value ? <span className={`badge severity-${value.toLowerCase()}`}>{value.toLowerCase()}</span> : null;
+}

@@ -1,0 +1,48 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, type UIEventHandler, useEffect, useRef } from "react";
+
+type Props = {
+  count: number;
+  /** The height of every row, in pixels. */
+  height: number;
+  label: string;
+  row(index: number): ReactNode;
+  rowKey(index: number): string;
+  /** Whether the list keeps its end in view while it grows. */
+  isAtEnd?: boolean;
+  onScroll?: UIEventHandler<HTMLDivElement>;
+};
+
+/** A list of which only the rows in view are in the page, however long it is. */
+export function VirtualList({ count, height, label, row, rowKey, isAtEnd = false, onScroll }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const virtualizer = useVirtualizer({
+    count,
+    getScrollElement: () => frame.current,
+    estimateSize: () => height,
+    getItemKey: rowKey,
+    overscan: 12,
+  });
+
+  useEffect(() => {
+    if (isAtEnd && frame.current) frame.current.scrollTop = frame.current.scrollHeight;
+  });
+
+  return (
+    <div ref={frame} className="virtual" role="list" aria-label={label} tabIndex={0} onScroll={onScroll}>
+      <div style={{ height: virtualizer.getTotalSize() }}>
+        {virtualizer.getVirtualItems().map((item) => (
+          <div
+            key={item.key}
+            role="listitem"
+            aria-setsize={count}
+            aria-posinset={item.index + 1}
+            style={{ height, transform: `translateY(${item.start}px)` }}
+          >
+            {row(item.index)}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,67 @@
+"""The console in a real browser: an empty log, one entity explained, the tail of events, and the views."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.helpers.served_api import Served, serve
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 120.0
+
+
+@pytest.fixture
+def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
+    """An API with a worker beside it, and an empty log."""
+    database = f"test_{uuid4().hex}"
+    with serve(mongo_url=mongo_url, redis_url=redis_url, database=database) as running_api:
+        yield running_api
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
+
+
+@pytest.mark.browser
+def test_the_console_explains_and_follows_what_happens(served: Served, tmp_path: Path) -> None:
+    """By mouse and keyboard: from an id to a version, to why, to its trace; the tail misses nothing."""
+    require("npm")
+    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    seen = _walk(f"http://127.0.0.1:{served.port}", tmp_path)
+    assert seen["problems"] == []
+    assert seen["violations"] == []
+    assert {urlsplit(url).hostname for url in seen["requests"] if not url.startswith("data:")} == {
+        "127.0.0.1"
+    }
+    # Markup and signs that reorder text are shown as they are.
+    assert "<img src=x onerror=" in seen["title"]
+    assert "⟨U+202E⟩gnihtyreve" in seen["title"]
+    assert seen["documentTitle"] == "task-none · nerve"
+    assert "version=3" in seen["version"]
+    assert "task.started" in seen["why"]
+    assert (seen["paused"], seen["disconnected"], seen["resumed"]) == (1, 2, 3)
+    assert seen["filtered"] == "#/watch?types=task.started"
+
+
+def test_the_types_of_the_operations_fit_the_schema() -> None:
+    """They are generated and committed, so that a build of the console needs no schema."""
+    command = [node_with_clients(), "console-types.mjs", "--check"]
+    subprocess.run(command, cwd=PACKAGE, check=True, timeout=DEADLINE)
+
+
+def _walk(base: str, folder: Path) -> dict[str, Any]:
+    chromium = require("chromium", "chromium-browser", "google-chrome")
+    command = [node_with_clients(), "console.mjs", chromium, base, str(folder)]
+    done = subprocess.run(
+        command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
+    )
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
