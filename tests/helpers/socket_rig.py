@@ -89,6 +89,7 @@ class Rig:
     sockets: SocketRegistry
     streams: list[Stream]
     let: asyncio.Event
+    turns: ParsingTurns
     closes: Counter[str] = field(default_factory=Counter)
     stop: Callable[[], None] = lambda: None
 
@@ -112,8 +113,8 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()
-    nothing = cast(Any, None)
-    apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened, ParsingTurns()))
+    nothing, turns = cast(Any, None), ParsingTurns()
+    apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened, turns))
     endpoint = Endpoint(
         apis,
         runtime=cast(Any, SimpleNamespace(settings=Settings())),
@@ -147,7 +148,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
         serving = asyncio.create_task(server.serve([listener]))
         await until(lambda: server.started)
         try:
-            yield Rig(port, sockets, opened.streams, executor.let, closes, stop)
+            yield Rig(port, sockets, opened.streams, executor.let, turns, closes, stop)
         finally:
             executor.let.set()
             stop()

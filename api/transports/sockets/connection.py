@@ -11,20 +11,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-import orjson
 from graphql import OperationType
 
 from api.access.admissions import Admission
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation
-from api.graphql.execution.operation_request import read_operation
+from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
 from api.transports.endpoint import AdmittedCaller, Endpoint, traced
 from api.transports.sockets.close_codes import (
     BAD_REQUEST,
-    INVALID_TEXT,
     SERVICE_RESTART,
     SUBSCRIBER_EXISTS,
     TOO_MANY_REQUESTS,
@@ -32,18 +30,22 @@ from api.transports.sockets.close_codes import (
     ProtocolViolation,
 )
 from api.transports.sockets.frames import message_frame
+from api.transports.sockets.incoming_messages import read_message
 from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.socket_admission import SocketAdmission, has_credentials
 from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
 from api.transports.sockets.socket_rates import SocketRates
-from domain.kernel.errors import Unauthenticated, ValidationFailed
+from domain.kernel.errors import NerveError, Unauthenticated, ValidationFailed
 from domain.kernel.limit_errors import RateLimited
 from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "graphql-transport-ws"
+
+REFUSALS = (OperationRefused, Unauthenticated, ValidationFailed)
+"""Errors of an operation that does not start."""
 
 
 class AcceptedSocket(Protocol):
@@ -99,7 +101,7 @@ class Connection:
 
     def receive(self, text: bytes | bytearray) -> None:
         """Handle one message of the client; raises ProtocolViolation."""
-        message = _read(text)
+        message = read_message(text)
         match message:
             case {"type": "connection_init"}:
                 self._initialise(message.get("payload"))
@@ -218,26 +220,45 @@ class Connection:
         try:
             self._permits[id] = await permit
         except RateLimited as error:
-            self._outbox.write(error_frame(id, refused_result(error)["errors"]))
-            self._remove(id)
+            self._refuse(id, error)
         else:
-            del self._waiting[id]
-            if self._draining:
-                self._remove(id)
-            else:
-                prepare()
+            self._go_on(id, prepare)
 
     def _prepare(self, id: str, payload: dict[str, Any], context: RequestContext, api: VisibleApi) -> None:
         try:
-            prepared = api.prepare(read_operation(payload), context.caller)
-        except OperationRefused as error:
-            self._outbox.write(error_frame(id, error.result["errors"]))
-            self._remove(id)
-        except (Unauthenticated, ValidationFailed) as error:
-            self._outbox.write(error_frame(id, refused_result(error)["errors"]))
-            self._remove(id)
+            request = read_operation(payload)
+            if api.executor.needs_parsing(request):
+                waiting = self._prepare_in_turn(id, request, context, api)
+                self._waiting[id] = asyncio.create_task(waiting)
+                return
+            prepared = api.prepare(request, context.caller)
+        except REFUSALS as error:
+            self._refuse(id, error)
         else:
             self._run(id, prepared, context, api)
+
+    async def _prepare_in_turn(
+        self, id: str, request: OperationRequest, context: RequestContext, api: VisibleApi
+    ) -> None:
+        try:
+            prepared = await api.prepare_in_turn(request, context.caller)
+        except REFUSALS as error:
+            self._refuse(id, error)
+        else:
+            self._go_on(id, partial(self._run, id, prepared, context, api))
+
+    def _go_on(self, id: str, proceed: Callable[[], None]) -> None:
+        """Continue with an operation that has waited."""
+        del self._waiting[id]
+        if self._draining:
+            self._remove(id)
+        else:
+            proceed()
+
+    def _refuse(self, id: str, error: OperationRefused | NerveError) -> None:
+        result = error.result if isinstance(error, OperationRefused) else refused_result(error)
+        self._outbox.write(error_frame(id, result["errors"]))
+        self._remove(id)
 
     def _run(self, id: str, prepared: PreparedOperation, context: RequestContext, api: VisibleApi) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
@@ -276,22 +297,3 @@ class Connection:
 
     def _send(self, message: dict[str, Any]) -> None:
         self._outbox.write(message_frame(message))
-
-
-def _read(text: bytes | bytearray) -> dict[str, Any]:
-    try:
-        message = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        _check_encoding(text)
-        raise ProtocolViolation(BAD_REQUEST, "Invalid message: not JSON") from None
-    if not isinstance(message, dict):
-        raise ProtocolViolation(BAD_REQUEST, "Invalid message: not an object")
-    return message
-
-
-def _check_encoding(text: bytes | bytearray) -> None:
-    # RFC 6455, section 8.1, has a close code of its own for text that is not UTF-8.
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        raise ProtocolViolation(INVALID_TEXT, "Invalid message: not UTF-8") from None

@@ -79,3 +79,22 @@ async def test_I11_who_stops_reading_is_not_read_from(rig: Rig) -> None:
         assert await numbers(socket, number - 1) == list(range(number))
         assert await socket.receive() == {"type": "pong"}
         assert not (await rig.stream(1)).paused
+
+
+async def test_a_new_document_waits_for_its_turn_and_known_ones_go_on(rig: Rig) -> None:
+    """An operation that is completed meanwhile never starts."""
+    new = {"query": f"{EVENTS['query']} # new"}
+    async with raw_socket(rig.port) as socket:
+        subscribe(socket, "first")
+        await rig.stream()
+        async with rig.turns.turn():
+            for operation in ("waits", "ends"):
+                socket.send({"type": "subscribe", "id": operation, "payload": new})
+            socket.send({"type": "complete", "id": "ends"})
+            subscribe(socket, "known")
+            (await rig.stream(1)).deliver(result(1))
+            assert (await socket.receive())["id"] == "known"
+            assert len(rig.streams) == 2
+        (await rig.stream(2)).deliver(result(2))
+        assert (await socket.receive())["id"] == "waits"
+        assert len(rig.streams) == 3

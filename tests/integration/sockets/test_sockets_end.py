@@ -53,8 +53,11 @@ async def _answer(socket: RawSocket) -> None:
 
 
 async def test_I11_what_runs_ends_with_a_socket_that_is_cut_off(rig: Rig) -> None:
-    rig.let.clear()
     async with raw_socket(rig.port) as socket:
+        # A document that is known is executed at once.
+        subscribe(socket, "0", NAME)
+        assert [(await socket.receive())["type"] for _ in range(2)] == ["next", "complete"]
+        rig.let.clear()
         subscribe(socket, "live", EVENTS)
         for number in range(40):
             subscribe(socket, str(number), NAME)
@@ -91,8 +94,11 @@ async def test_a_close_is_answered_behind_all_that_was_sent(rig: Rig) -> None:
 
 
 async def test_a_stopping_server_finishes_what_ends_by_itself_and_asks_to_come_back(rig: Rig) -> None:
-    rig.let.clear()
     async with raw_socket(rig.port) as socket:
+        # A document that is known is executed at once.
+        subscribe(socket, "0", NAME)
+        assert [(await socket.receive())["type"] for _ in range(2)] == ["next", "complete"]
+        rig.let.clear()
         subscribe(socket, "live", EVENTS)
         subscribe(socket, "once", NAME)
         stream = await rig.stream()
@@ -126,8 +132,11 @@ async def test_a_stopping_server_does_not_wait_for_who_does_not_read() -> None:
 
 
 async def test_I11_queries_of_who_stops_reading_wait_until_it_reads_again(rig: Rig) -> None:
-    rig.let.clear()
     async with raw_socket(rig.port) as socket:
+        # A document that is known is executed at once.
+        subscribe(socket, "0", NAME)
+        assert [(await socket.receive())["type"] for _ in range(2)] == ["next", "complete"]
+        rig.let.clear()
         subscribe(socket, "live", EVENTS)
         for number in range(40):
             subscribe(socket, str(number), NAME)
