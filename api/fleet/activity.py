@@ -88,9 +88,7 @@ def parse_activity(row: ProcessLogRow, transitions: Mapping[str, str] | None = N
     if start is not None and start > time:
         raise ValidationFailed(f"{START} is {values[START]!a}, which is after {TIME}, {values[TIME]!a}")
     attributes, case_attributes = _data(row.values)
-    if time.microsecond % 1000:
-        # Event times have milliseconds.
-        attributes[TIME] = values[TIME]
+    attributes |= _unused(values, time, start)
     return Activity(
         line=row.line,
         case=values[CASE],
@@ -106,6 +104,19 @@ def parse_activity(row: ProcessLogRow, transitions: Mapping[str, str] | None = N
         attributes=attributes,
         case_attributes=case_attributes,
     )
+
+
+def _unused(values: Mapping[str, str], time: datetime, start: datetime | None) -> dict[str, str]:
+    """Return what nerve understands, but an event has no other place for: its id, and more exact times.
+
+    Event times have milliseconds, and only a completed activity has a start.
+    """
+    names = [EVENT_ID] if EVENT_ID in values else []
+    if time.microsecond % 1000:
+        names.append(TIME)
+    if START in values and (start is None or start.microsecond % 1000):
+        names.append(START)
+    return {name: values[name] for name in names}
 
 
 def _data(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
-from api.fleet.activity import Activity
+from api.fleet.activity import RESOURCE, Activity
 from api.fleet.activity_store import Activities
 from api.fleet.lifecycle import ABORTS, SKIPS
 from api.fleet.log_ids import CaseIds, derive_command_id, stream_id
@@ -121,10 +122,11 @@ class ProcessPlan:
                 yield self._task_step(activity, task, fail)
             case _:
                 yield from self._assigned(activity, task)
-                yield self._reported(activity, task)
+                yield self._reported(activity, task, self._attributes(activity, task))
                 return
-        if activity.attributes or transition in SKIPS:
-            yield self._reported(activity, task)
+        attributes = self._attributes(activity, task)
+        if attributes or transition in SKIPS:
+            yield self._reported(activity, task, attributes)
 
     def _begun(self, activity: Activity, task: TaskId) -> Iterator[ImportStep]:
         yield from self._assigned(activity, task, activity.begin)
@@ -138,18 +140,20 @@ class ProcessPlan:
             yield from self._begun(activity, task)
         else:
             yield from self._assigned(activity, task)
+        agent = self._agents.get(task.stream)
         complete = CompleteTask(
-            id=task.stream,
-            result=dict(activity.attributes) or None,
-            agent_unknown=self._agents.get(task.stream) is None,
+            id=task.stream, result=_with_resource(activity, agent), agent_unknown=agent is None
         )
         yield self._task_step(activity, task, complete)
         workflow = self._ids.workflow(activity.case)
         step = CompleteStep(id=workflow, name=activity.name, task_id=task.stream)
         yield self._step(activity, step, key=task.stream)
 
-    def _reported(self, activity: Activity, task: TaskId) -> ImportStep:
-        attributes = dict(activity.attributes) or None
+    def _attributes(self, activity: Activity, task: TaskId) -> dict[str, Any] | None:
+        agent = None if activity.resource is None else self._agents.get(task.stream)
+        return _with_resource(activity, agent)
+
+    def _reported(self, activity: Activity, task: TaskId, attributes: dict[str, Any] | None) -> ImportStep:
         report = ReportTaskState(id=task.stream, state=activity.transition, attributes=attributes)
         key = f"{activity.transition} {activity.time.isoformat()}"
         if activity.event_id is None:
@@ -214,6 +218,13 @@ class ProcessPlan:
         )
         derived_id = not (own_id and command.creates)
         return ImportStep(envelope, allow_existing, derived_id=derived_id, own_id=own_id)
+
+
+def _with_resource(activity: Activity, agent: str | None) -> dict[str, Any] | None:
+    """Return the data of an activity, with its resource if that is not the `agent` of the task."""
+    is_lost = activity.resource is not None and _agent(activity) != agent
+    resource = {RESOURCE: activity.resource} if is_lost else {}
+    return {**activity.attributes, **resource} or None
 
 
 def _agent(activity: Activity) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from xml.parsers import expat
 
 from api.fleet.activity import CASE_PREFIX, OWN_MEANING, ProcessLogRow
+from api.transfer.cloudevent_arrays import OCEL_REFUSAL
 from api.transfer.import_options import ImportOptions
 from api.transfer.rows import RefusedRow
 from api.transfer.text_encodings import check_encoding
@@ -20,6 +21,12 @@ CHUNK = 1 << 16
 
 _DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
 _PARSED_BY_EXPAT = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1"})
+
+_OCEL_TAGS = frozenset({"object-types", "event-types"})
+"""Elements of OCEL 2.0, whose root element has the same name."""
+
+_MOST_NAMES = 5
+"""Attributes of the log that are named; their number counts the others too."""
 
 _NO_DEFAULT = "__INVALID__"
 """The value that some tools write where an attribute has no default."""
@@ -40,6 +47,8 @@ class _TraceCollector:
         self.open: list[int] = []
         """The lines of the events that begin in the trace that has not ended."""
         self.has_root = False
+        self.of_log: list[str] = []
+        """The names of the attributes of the log itself."""
         self.parser = expat.ParserCreate(encoding)
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -58,6 +67,10 @@ class _TraceCollector:
                 raise ValidationFailed(f"is no XES: its root element is {qualified!a}, and not log")
             self.has_root = True
         self._path.append((tag, attributes.get("key", "")))
+        if tag in _OCEL_TAGS and len(self._path) == 2:
+            raise ValidationFailed(OCEL_REFUSAL)
+        if "key" in attributes and len(self._path) == 2:
+            self.of_log.append(attributes["key"])
         if tag == "trace":
             self._in_trace, self._case, self._events = True, {}, []
             self._target = self._case
@@ -151,6 +164,9 @@ def read_xes(stream: BinaryIO, options: ImportOptions) -> Iterator[ProcessLogRow
             yield from _refuse_rest(traces, invalid)
             return
         chunk = stream.read(CHUNK)
+    if traces.of_log:
+        names = ", ".join(traces.of_log[:_MOST_NAMES])
+        options.on_note(f"has {len(traces.of_log)} attributes of the log itself, such as {names}: not stored")
 
 
 def _refuse_rest(traces: _TraceCollector, error: Exception) -> Iterator[RefusedRow]:

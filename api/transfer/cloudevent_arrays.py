@@ -12,7 +12,10 @@ import orjson
 from domain.kernel.errors import ValidationFailed
 
 _BETWEEN = re.compile(r"[\s,]*")
-_OCEL_KEYS = frozenset({"objectTypes", "eventTypes"})
+_OCEL_KEYS = (frozenset({"objectTypes", "eventTypes"}), frozenset({"ocel:objects", "ocel:events"}))
+"""Keys of OCEL 2.0 and 1.0."""
+
+OCEL_REFUSAL = "is OCEL, which nerve does not import; export the log as XES or CSV, for one type of objects"
 
 
 def read_values(content: bytes) -> Iterator[tuple[int, Any]]:
@@ -25,8 +28,8 @@ def read_values(content: bytes) -> Iterator[tuple[int, Any]]:
         document = orjson.loads(text)
     except ValueError as error:
         raise ValidationFailed(f"is not JSON: {error}") from None
-    if isinstance(document, dict) and document.keys() >= _OCEL_KEYS:
-        raise ValidationFailed("is OCEL, which nerve does not import; export the log as XES or CSV")
+    if isinstance(document, dict) and any(document.keys() >= keys for keys in _OCEL_KEYS):
+        raise ValidationFailed(OCEL_REFUSAL)
     if not isinstance(document, list):
         yield 1, document
         return

@@ -165,6 +165,34 @@ def test_attributes_of_xes_are_kept_with_types_defaults_and_nesting(log: MemoryI
     assert log.workflows["workflow-7"]["attributes"] == {"region": "north", "amount": 5, "amount/unit": "EUR"}
 
 
+def test_attributes_of_an_xes_log_itself_are_named_as_not_stored(log: MemoryImport) -> None:
+    content = log_files.CHINESE.replace(
+        "<log>", '<log><string key="origin" value="x"/><int key="n" value="1"/>'
+    )
+    assert log.counts(log.run("log.xes", content.encode("gbk"))) == {"stored": 1}
+    assert log.notes == ["has 2 attributes of the log itself, such as origin, n: not stored"]
+
+
+def test_what_an_event_has_no_other_place_for_is_kept_as_data(log: MemoryImport) -> None:
+    """A row's id, finer times, a start without a completion, and a resource that is not the agent."""
+    header = "case,activity,time:timestamp,start_timestamp,org:resource,lifecycle:transition,identity:id"
+    rows = (
+        "c,Draft,2024-03-01T08:00:00Z,2024-03-01T07:00:00Z,Ana,start,r1",
+        "c,Draft,2024-03-01T09:00:00Z,,Ben,complete,r2",
+        "c,Check,2024-03-01T10:00:00Z,2024-03-01T09:30:00.000001Z,Ana,complete,r3",
+        "c,Plan,2024-03-01T11:00:00Z,,Ana,schedule,r4",
+    )
+    assert log.counts(log.run("log.csv", "\n".join((header, *rows)))) == {"stored": 4}
+    draft, check, plan = (
+        next(row for row in log.tasks.values() if row["title"] == name) for name in ("Draft", "Check", "Plan")
+    )
+    assert draft["agent_id"] == "agent-Ana"
+    assert draft["reported_attributes"] == {"identity:id": "r1", "start_timestamp": "2024-03-01T07:00:00Z"}
+    assert draft["result"] == {"identity:id": "r2", "org:resource": "Ben"}
+    assert check["result"] == {"identity:id": "r3", "start_timestamp": "2024-03-01T09:30:00.000001Z"}
+    assert plan["reported_attributes"] == {"identity:id": "r4", "org:resource": "Ana"}
+
+
 def test_attributes_of_xes_can_be_named(log: MemoryImport) -> None:
     content = log_files.STRING_TIMES.replace('x:string key="time:timestamp"', 'x:string key="When"')
     assert log.counts(log.run("log.xes", content)) == {"refused": 2}

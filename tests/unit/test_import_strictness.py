@@ -61,6 +61,8 @@ def test_a_text_of_several_lines_is_one_field(log: MemoryImport) -> None:
         ("nothing.json", "[]", "has no row"),
         ("cut.json", log_files.BATCH[:-1], "is not JSON"),
         ("ocel.json", '{"objectTypes": [], "eventTypes": [], "events": []}', "is OCEL"),
+        ("ocel1.json", '{"ocel:global-log": {}, "ocel:events": {}, "ocel:objects": {}}', "is OCEL"),
+        ("ocel.xes", "<log><object-types/><event-types/><objects/><events/></log>", "is OCEL"),
     ],
 )
 def test_a_file_without_a_row_or_of_another_format_is_refused(

@@ -120,6 +120,8 @@ def test_the_whole_lifecycle_of_a_task() -> None:
     ]
     assert names == [
         "CreateTask",
+        # The resource of a scheduled task is not its agent, and is kept as data.
+        "ReportTaskState",
         "AssignTask",
         "AssignTask",
         "StartTask",
