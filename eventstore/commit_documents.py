@@ -9,7 +9,7 @@ from typing import Any
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from domain.dispatch.ports import NewCommit
+from domain.dispatch.ports import NewCommit, StoredCommand
 from domain.kernel import Catalog, Commit, CommitInfo, Receipt, RecordedEvent
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.event import NewEvent
@@ -267,10 +267,11 @@ def to_receipt(stored: Document, *, replayed: bool) -> Receipt:
     )
 
 
-def stored_actor(stored: Document) -> str | None:
-    """Return the actor of a stored commit, or of the record of a command without events."""
-    actor: str | None = stored.get("unchanged", stored).get("actor")
-    return actor
+def to_stored_command(stored: Document, digest: bytes | None) -> StoredCommand:
+    """Return the command of a stored commit, or of the record of a command without events."""
+    name, receipt = stored["command"]["name"], to_receipt(stored, replayed=True)
+    actor = stored.get("unchanged", stored).get("actor")
+    return StoredCommand(name, digest, receipt, actor, stored.get("source"))
 
 
 def last_version(stored: Document) -> int:

@@ -15,7 +15,7 @@ from eventstore.appending.pending_append import ChainBroken
 from eventstore.appending.recent_commits import RecentCommits
 from eventstore.archiving.archive import Archive
 from eventstore.archiving.blobs import BlobStore
-from eventstore.commit_documents import encode_commit, first_receipt, stored_actor, to_receipt
+from eventstore.commit_documents import encode_commit, first_receipt, to_stored_command
 from eventstore.decoder import CommitDecoder
 from eventstore.integrity.block_sealer import BlockSealer, last_block
 from eventstore.mongo.driver import Database, unavailable_if_down
@@ -129,16 +129,13 @@ class EventLog:
         """Return the stored commands with these ids, by id; ids that are not stored are left out."""
         with unavailable_if_down():
             documents = await self._collections.commits_of(tenant, command_ids)
-        return {
-            document["command"]["id"]: StoredCommand(
-                document["command"]["name"],
-                digest,
-                to_receipt(document, replayed=True),
-                stored_actor(document),
-                document.get("source"),
-            )
-            for document, digest in zip(documents, await self._vault.digests(documents), strict=True)
-        }
+        digests = await self._vault.digests(documents)
+        stored = [to_stored_command(*pair) for pair in zip(documents, digests, strict=True)]
+        return {command.receipt.command_id: command for command in stored}
+
+    def has_seen(self, tenant: str, stream: str) -> bool:
+        """Return whether this process has read or appended events of the stream, and remembers it."""
+        return self._streams.known_tip(tenant, stream).version > 0
 
     async def position_of(self, tenant: str, stream: str, version: int) -> int:
         """Return the position of the commit that led to a version of the stream, 0 for version 0."""

@@ -6,7 +6,6 @@ https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -73,8 +72,7 @@ SUBJECT = "subject"
 """The field of a report that the attributes of the settings give."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeUse:
+class AttributeUse(NamedTuple):
     """What an attribute is used for: a field of its span, the attributes that are kept, the content."""
 
     source: FieldSource | None = None

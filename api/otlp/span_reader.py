@@ -17,6 +17,7 @@ from api.otlp.conventions import CONTENT_EVENTS, SUBJECT, UNUSED, AttributeUse, 
 from api.otlp.field_values import read_label
 from domain.agent_runs.spans import Span, SpanKind, SpanReport, SpanStatus
 from domain.agent_runs.usage import COST_STEP
+from domain.kernel.types.model_making import model_maker
 
 MOST_ATTRIBUTES = 64
 """Attributes of a span that are kept; the rest is left out."""
@@ -28,6 +29,10 @@ _KINDS = tuple(SpanKind)
 _STATUSES = {Status.STATUS_CODE_OK: SpanStatus.OK, Status.STATUS_CODE_ERROR: SpanStatus.ERROR}
 _REMOTE_PARENT = int(SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
 _MILLION = 1_000_000
+
+# What is read here fits the fields, so that pydantic need not validate each span.
+_make_span = model_maker(Span)
+_make_report = model_maker(SpanReport)
 
 
 class Attributes(NamedTuple):
@@ -50,14 +55,15 @@ class SpanReader:
         fields, kept, content = by_use = Attributes({}, {}, {})
         for attribute in attributes:
             name = attribute.key
-            use = self._uses.get(name) or self._use(name)
-            if (source := use.source) is not None:
-                value = source.read(plain_value(attribute.value))
-                if value is not None and (source.is_preferred or source.field not in fields):
-                    fields[source.field] = value
-            if use.is_kept and len(kept) < MOST_ATTRIBUTES:
+            source, is_kept, is_content = self._uses.get(name) or self._use(name)
+            if source is not None:
+                field, read, is_preferred = source
+                value = read(plain_value(attribute.value))
+                if value is not None and (is_preferred or field not in fields):
+                    fields[field] = value
+            if is_kept and len(kept) < MOST_ATTRIBUTES:
                 kept[name] = kept_value(attribute.value)
-            elif use.is_content and self._settings.record_content:
+            elif is_content and self._settings.record_content:
                 content[name] = plain_value(attribute.value)
         return by_use
 
@@ -72,21 +78,22 @@ class SpanReader:
         status = _STATUSES.get(span.status.code, SpanStatus.UNSET)
         if status is SpanStatus.ERROR and "error_type" not in fields:
             fields["error_type"] = _exception_type(span)
-        read = Span(
-            span_id=span.span_id.hex(),
-            parent_id=span.parent_span_id.hex() or None,
-            has_remote_parent=bool(span.flags & _REMOTE_PARENT),
-            name=read_label(span.name) or "unnamed",
-            kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else SpanKind.UNSPECIFIED,
-            start_nano=span.start_time_unix_nano,
-            end_nano=span.end_time_unix_nano,
-            status=status,
-            attributes={**resource.kept, **attributes.kept},
-            cost=self._cost(fields),
+        kind = span.kind
+        values = {
+            "span_id": span.span_id.hex(),
+            "parent_id": span.parent_span_id.hex() or None,
+            "has_remote_parent": bool(span.flags & _REMOTE_PARENT),
+            "name": read_label(span.name) or "unnamed",
+            "kind": _KINDS[kind] if 0 <= kind < len(_KINDS) else SpanKind.UNSPECIFIED,
+            "start_nano": span.start_time_unix_nano,
+            "end_nano": span.end_time_unix_nano,
+            "status": status,
+            "attributes": {**resource.kept, **attributes.kept},
+            "cost": self._cost(fields),
             **fields,
-        )
+        }
         content = self._content(span, attributes.content) if self._settings.record_content else None
-        return SpanReport(span=read, subject=subject, content=content)
+        return _make_report({"span": _make_span(values), "subject": subject, "content": content})
 
     def _use(self, name: str) -> AttributeUse:
         settings = self._settings

@@ -19,12 +19,16 @@ from domain.dispatch import CommandBus
 from domain.kernel import Envelope, InvariantViolated, Scope
 from domain.kernel.access import Permission
 from domain.kernel.errors import PersonalDataRefused
+from domain.kernel.types.model_making import model_maker
 
 MOST_SPANS_OF_REQUEST = 10_000
 """Spans of a request that are recorded; further ones are rejected."""
 
 COMMANDS_AT_ONCE = 64
 """Commands of a request that run at a time, so that a large one leaves room for others."""
+
+# The reports fit, and their number: see `SpanReader`.
+_make_command = model_maker(RecordSpans)
 
 Rejections = Counter[str]
 """The number of spans that were rejected, by the reason."""
@@ -108,7 +112,7 @@ class AgentSpanRecorder:
         named = (report.span.correlation_id for report in reports)
         await self._bus.dispatch(
             Envelope(
-                RecordSpans(trace_id=trace, spans=reports),
+                _make_command({"trace_id": trace, "spans": reports}),
                 scope,
                 correlation=next(filter(None, named), trace),
                 source="otlp",

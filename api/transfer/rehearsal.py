@@ -65,7 +65,10 @@ class _RehearsedStates:
         self._aggregates = aggregates
         self._rehearsed: dict[tuple[str, str], LoadedState[Any]] = {}
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
+    async def load(
+        self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False, is_probably_new: bool = False
+    ) -> LoadedState[A]:
+        # Nothing is appended in a rehearsal, so no guard would find that the stream exists.
         rehearsed = self._rehearsed.get((tenant, stream))
         return rehearsed or await self._aggregates.load(tenant, stream, kind, fresh=fresh)
 

@@ -16,6 +16,7 @@ class RecordSpans(PutCommand):
     """Records spans of one trace. Spans that were recorded before, by their ids, have no effect."""
 
     access = role("run_recorder")
+    usually_starts = True
 
     trace_id: TraceId
     spans: tuple[SpanReport, ...] = Field(min_length=1, max_length=MOST_SPANS)

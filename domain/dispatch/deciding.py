@@ -140,7 +140,13 @@ class Decider:
         if command.creates and not command.changes and not reload:
             # A stream to be created rarely exists: the version guard finds it sooner than a read would.
             return LoadedState(target.kind(), 0, fresh=target.is_new)
-        return await self._aggregates.load(target.tenant, target.stream, target.kind, fresh=reload)
+        return await self._aggregates.load(
+            target.tenant,
+            target.stream,
+            target.kind,
+            fresh=reload,
+            is_probably_new=command.usually_starts,
+        )
 
     async def _decide_in(
         self,

@@ -176,8 +176,13 @@ class ClaimStore(Protocol):
 class AggregateStore(Protocol):
     """The states of aggregates, rebuilt from the events of their streams."""
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
-        """Return the state of the stream; with `fresh` it has all events acknowledged before the call."""
+    async def load(
+        self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False, is_probably_new: bool = False
+    ) -> LoadedState[A]:
+        """Return the state of the stream; with `fresh` it has all events acknowledged before the call.
+
+        Without, one that `is_probably_new` may be returned as one that does not exist.
+        """
 
     async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` stored events after a version, in order. Raises Unavailable."""

@@ -27,7 +27,8 @@ class Command(BaseModel):
     where it starts a new stream. An `incoming` command may also be sent to ``POST /events``, as a CloudEvent
     of the type ``nerve.command.`` and its name. The `precondition` is checked before the command is decided,
     unless it was stored before. The `postcondition` is established after the command is stored, and before
-    its receipt is returned.
+    its receipt is returned. A command that `usually_starts` its stream is decided without a read of the
+    stream by a process that has seen no event of it; the version guard finds those of other processes.
     """
 
     # The catalog refuses types that cannot be stored, with class and field.
@@ -40,6 +41,7 @@ class Command(BaseModel):
     on_conflict: ClassVar[ConflictRule] = refuse
     access: ClassVar[Access] = nobody
     incoming: ClassVar[bool] = False
+    usually_starts: ClassVar[bool] = False
     precondition: ClassVar[Condition[Any] | None] = None
     postcondition: ClassVar[Condition[Any] | None] = None
 

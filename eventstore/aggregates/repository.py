@@ -44,18 +44,20 @@ class AggregateRepository:
     ) -> LoadedState[A]:
         """Return the state of the stream; with `fresh`, after all events acknowledged before the call.
 
-        The state of a stream that `is_probably_new`, and not cached, is that of one that does not exist: the
-        version guard finds it sooner than a read would. With `fresh` it costs one read instead of two.
+        The state of a stream that `is_probably_new`, and of which this process has seen no event, is that of
+        one that does not exist: the version guard finds it sooner than a read would. With `fresh` it costs
+        one read instead of two.
 
         Raises Unavailable where the stream has an event that this process cannot read: a state without it
         would be wrong, and a newer version of the code can build it.
         """
         cached = self._cache.get((tenant, stream))
         if cached is None or not isinstance(cached.state, kind):
-            if is_probably_new and not fresh:
+            is_unseen = is_probably_new and not self._log.has_seen(tenant, stream)
+            if is_unseen and not fresh:
                 return LoadedState(kind(), 0, fresh=False)
             state, version, snapshot = await self._rebuilder.rebuild(
-                tenant, stream, kind, is_probably_new=is_probably_new
+                tenant, stream, kind, is_probably_new=is_unseen
             )
             self._remember(tenant, stream, _CachedAggregate(state, version, snapshot))
             return LoadedState(state, version, fresh=True)

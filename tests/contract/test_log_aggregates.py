@@ -42,13 +42,19 @@ async def test_a_fresh_load_of_a_cached_state_reads_only_later_events(store):
     assert (await repository.load("default", "note-a", Total, fresh=True)).state.sum == 6
 
 
-async def test_a_stream_that_is_probably_new_is_not_read_unless_its_state_must_be_fresh(store):
-    repository = AggregateRepository(store.log)
+async def test_a_stream_that_is_probably_new_is_not_read_unless_its_state_must_be_fresh(store, open_another):
     await store.log.append(commit("note-a", 0, *scores(3)))
+    repository = AggregateRepository((await open_another()).log)
     guess = await repository.load("default", "note-a", Total, is_probably_new=True)
     assert (guess.state, guess.version, guess.fresh) == (Total(), 0, False)
     fresh = await repository.load("default", "note-a", Total, fresh=True, is_probably_new=True)
     assert (fresh.state.sum, fresh.version, fresh.fresh) == (6, 3, True)
+
+
+async def test_a_stream_of_which_events_were_seen_is_not_new(store):
+    await store.log.append(commit("note-a", 0, *scores(3)))
+    loaded = await AggregateRepository(store.log).load("default", "note-a", Total, is_probably_new=True)
+    assert (loaded.state.sum, loaded.version, loaded.fresh) == (6, 3, True)
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(store):

@@ -38,7 +38,9 @@ class MemoryBus:
         self._remaining: int | None = None
         self._decider = Decider(CATALOG, self, lambda: NOON, lambda category: f"{category}-new")
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
+    async def load(
+        self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False, is_probably_new: bool = False
+    ) -> LoadedState[A]:
         return self._states.get(stream) or LoadedState(kind(), 0, fresh=True)
 
     async def events_since(self, tenant: str, stream: str, version: int, limit: int) -> Sequence[Event]:

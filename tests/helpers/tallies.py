@@ -211,7 +211,9 @@ class MemoryAggregates:
     reads: int = 0
     kept: dict[str, LoadedState[Any]] = field(default_factory=dict)
 
-    async def load(self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False) -> LoadedState[A]:
+    async def load(
+        self, tenant: str, stream: str, kind: type[A], *, fresh: bool = False, is_probably_new: bool = False
+    ) -> LoadedState[A]:
         if not fresh and stream in self.kept:
             return self.kept[stream]
         self.reads += 1

@@ -63,7 +63,7 @@ class Streams:
     def __init__(self, **versions: int) -> None:
         self._versions = {name.replace("_", "-"): version for name, version in versions.items()}
 
-    async def load(self, tenant: str, stream: str, kind: Any, *, fresh: bool = False) -> LoadedState[Any]:
+    async def load(self, tenant: str, stream: str, kind: Any, **_: bool) -> LoadedState[Any]:
         version = self._versions.get(stream, 0)
         return LoadedState(Watch(version), version, fresh=True)
 

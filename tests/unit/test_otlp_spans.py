@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
@@ -14,10 +16,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from api.agent_run_settings import AgentRunSettings
 from api.otlp.attribute_values import LONGEST_TEXT, MOST_ITEMS
+from api.otlp.conventions import FIELDS
 from api.otlp.encodings import JSON
 from api.otlp.span_reader import MOST_ATTRIBUTES, SpanReader, find_defect
 from domain.agent_runs.spans import SpanKind, SpanReport, SpanStatus
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.types.storable_checks import model_check
 
 TRACE, SPAN, PARENT = bytes(range(1, 17)), bytes(range(1, 9)), bytes(range(2, 10))
 MESSAGES = '[{"role": "user", "content": "I am Jane"}]'
@@ -251,3 +255,14 @@ def test_a_span_has_the_values_of_its_resource_that_it_does_not_have_itself():
 def test_a_number_that_cannot_be_one_of_tokens_is_left_out():
     for value in (-1, 2**63 - 1, "many", True):
         assert report({"gen_ai.usage.input_tokens": value}).span.input_tokens is None
+
+
+values = st.text(max_size=3) | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.floats()
+
+
+@given(st.dictionaries(st.sampled_from([*FIELDS, "nerve.kept", "user.id"]), values | st.lists(values)))
+def test_what_is_read_of_any_attributes_is_valid(read: dict[str, Any]):
+    """So pydantic need not validate it once more when it is recorded."""
+    made = report(read, {"prices": {"0": {"input": "999999", "output": "999999"}}})
+    assert SpanReport.model_validate(made.model_dump()) == made
+    model_check(SpanReport)(made)

@@ -153,6 +153,8 @@ def _encode_bytes(value: Any) -> bytes:
 
 def encode_json(value: Any) -> Any:
     """Return the value. It must be a JSON value that BSON can store."""
+    if type(value) is str and value.isascii():
+        return value
     try:
         return check_json(value)
     except UnicodeEncodeError:

@@ -112,11 +112,11 @@ def _tuple_encoder(converts: list[Convert | None]) -> Convert | None:
     return lambda value: convert_places(converts, value, tuple)
 
 
-def _map_encoder(type: MapOf, *, validated: bool) -> Convert:
-    of_key, of_value = encoder(type.key), encoder(type.value, validated=validated)
+def _map_encoder(entries: MapOf, *, validated: bool) -> Convert:
+    of_key, of_value = encoder(entries.key), encoder(entries.value, validated=validated)
 
     def encode(value: Any) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             raise wrong_class(value, "a dict")
         document = convert_entries(of_key, of_value, value)
         _check_keys(document)
