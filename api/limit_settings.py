@@ -8,6 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from api.live_query_settings import LiveQuerySettings
+
 
 class LimitSettings(BaseSettings):
     """The part of the settings that limits what clients can ask of a process."""
@@ -49,6 +51,9 @@ class LimitSettings(BaseSettings):
     max_past_events: int = Field(
         100_000, gt=0, description="Maximum number of events that a query of the past may read."
     )
+    live_queries: LiveQuerySettings | None = Field(
+        None, description="Limits of live queries; see docs/live-subscriptions.md."
+    )
     trusted_documents: Path | None = Field(
         None, description="JSON file of GraphQL documents by name, or an Apollo manifest."
     )
@@ -82,6 +87,11 @@ class LimitSettings(BaseSettings):
         gt=0,
         description="Open sockets and streams of one authenticated caller, in all processes.",
     )
+
+    @property
+    def live_query_limits(self) -> LiveQuerySettings:
+        """The limits of live queries, by default or as they are set."""
+        return self.live_queries or LiveQuerySettings()
 
     @model_validator(mode="after")
     def _check_trusted_documents(self) -> Self:

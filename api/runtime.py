@@ -49,6 +49,7 @@ from eventstore.tenants.tenant_conditions import TenantConditions
 from projections.builtin.processes import NAME as PROCESSES
 from projections.kernel.view import View
 from projections.live.command_status import CommandStatus
+from projections.live.live_queries import LiveQueries, QueryLimits
 from projections.live.live_view import LiveView
 from projections.live.started_processes import StartedProcesses
 from projections.live.view_tail import ViewTail
@@ -263,6 +264,13 @@ class Runtime:
         )
         return CommandStatus(watch, self.readers, self.dead_letters, started)
 
+    @cached_property
+    def live_queries(self) -> LiveQueries:
+        views = {name: parts.live for name, parts in self.view_parts.items()}
+        limits, seconds = self.settings.live_query_limits, self.settings.operation_timeout
+        most = QueryLimits(limits.max_queries, limits.max_queries_per_tenant, seconds)
+        return LiveQueries(views, most, self.ring_limits)
+
     # Access
 
     @cached_property
@@ -287,4 +295,4 @@ class Runtime:
     @cached_property
     def metrics(self) -> Metrics:
         views = {name: parts.live.stats for name, parts in self.view_parts.items()}
-        return Metrics({"log": self.event_hub.stats, **views})
+        return Metrics({"log": self.event_hub.stats, "queries": self.live_queries.stats, **views})

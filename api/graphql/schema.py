@@ -18,6 +18,7 @@ from api.graphql.fields.event_log import event_fields, event_type
 from api.graphql.fields.filter_inputs import filter_input, order_input
 from api.graphql.fields.key_uses import key_uses_field
 from api.graphql.fields.link_fields import ViewTypes, add_links
+from api.graphql.fields.live_query import live_query_field
 from api.graphql.fields.mutations import ContextViews, mutation
 from api.graphql.fields.node_query import node
 from api.graphql.fields.process_attempts import process_attempts_field
@@ -192,7 +193,11 @@ class SchemaBuilder:
         self._roots[root].add(field)
 
     def _schema(self, rows: Sequence[Any]) -> GraphQLSchema:
-        roots = {name: declare(name, root.fields) for name, root in self._roots.items() if root.fields}
+        query = declare("Query", self._roots["Query"].fields)
+        if self._views:
+            self._add("Subscription", live_query_field(query))
+        others = {name: self._roots[name].fields for name in ("Mutation", "Subscription")}
+        roots = {"Query": query, **{name: declare(name, fields) for name, fields in others.items() if fields}}
         schema = build_core_schema(roots, rows, SCALARS)
         use_plain_values(schema, self._types.typenames)
         _isolate_root_fields(schema)

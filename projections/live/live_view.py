@@ -16,6 +16,7 @@ from projections.querying.filters import FieldCondition, Filter, parse_filter
 from projections.querying.queries import ViewReader
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
+from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.hub import Hub
 from subscriptions.live.messages import MAX_LAG, StatusMessage
 from subscriptions.live.ports import LiveStats, Renderer, WrapSource, keep_source
@@ -49,6 +50,7 @@ class LiveView:
         read_limits: ReadLimits | None = None,
         wrap_source: WrapSource = keep_source,
     ) -> None:
+        self.reader = reader
         self._view = reader.view
         self._source = ViewSource(reader, tail, read_head, past, read_limits or ReadLimits())
         source = wrap_source(self._view.name, self._source)
@@ -60,6 +62,11 @@ class LiveView:
     def stats(self) -> LiveStats:
         """What was counted so far."""
         return self._hub.stats
+
+    @property
+    def dispatcher(self) -> Dispatcher[Row]:
+        """What follows the changed rows of the view, for others that depend on them."""
+        return self._source.dispatcher
 
     def id_filter(self, id: str) -> Filter:
         """Return the filter for the row of this id, whether it exists yet or not."""

@@ -101,7 +101,8 @@ class Broadcast(Generic[M, R]):
     that wait to be rendered; the offsets from `published` on are theirs. The ring keeps entries only while a
     recipient is behind.
 
-    `max_lag` is the number of positions that a recipient may be behind once it has caught up.
+    `max_lag` is the number of positions that a recipient may be behind once it has caught up. Without
+    `sends_caught_up` recipients receive no `CaughtUp`: each message is the whole result.
     """
 
     def __init__(
@@ -112,11 +113,13 @@ class Broadcast(Generic[M, R]):
         stats: LiveStats,
         *,
         max_lag: int,
+        sends_caught_up: bool = True,
     ) -> None:
         self.renderer = renderer
         self.progress = progress
         self.stats = stats
         self.max_lag = max_lag
+        self.sends_caught_up = sends_caught_up
         self.chunk_weight = limits.chunk
         self.pending: deque[M] = deque()
         self.published = 0

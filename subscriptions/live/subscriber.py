@@ -70,7 +70,7 @@ class Subscriber(Generic[M, R]):
         self.deliver: Callable[[Chunk[R]], None] = sink.deliver
         self.is_open = True
         self.has_begun = False
-        self.caught_up = False
+        self.caught_up = not broadcast.sends_caught_up
         self.place = after
         self.cursor: int | None = None
         self._task: asyncio.Task[None] | None = asyncio.create_task(self._run())

@@ -40,7 +40,7 @@ SIGNED_IN = {
     *(f"{root}.{view}s" for root in ("Query", "Subscription") for view in VIEWS),
     *(f"Query.{view}{past}" for view in VIEWS for past in ("History", "Why")),
     *(f"Query.{name}" for name in ("node", "events", "versions", "stateAt", "diff", "viewer")),
-    "Subscription.events",
+    "Subscription.events", "Subscription.live",
 }  # fmt: skip
 """What the default contexts show to every caller with credentials."""
 

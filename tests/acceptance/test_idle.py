@@ -25,7 +25,7 @@ async def test_i6_idle_subscriptions_ask_nothing_of_mongodb(
                 await open_crowded_socket(
                     f"ws://127.0.0.1:{api.port}/graphql", [query(number) for number in numbers]
                 )
-                for numbers in (range(3), range(3, 6))
+                for numbers in (range(4), range(4, 8))
             ]
             while await silence(redis_url, database, POLL_INTERVAL) >= POLL_INTERVAL:
                 """The first beat that it hears makes it look once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from api.graphql.execution.operation_request import OperationRequest, choose_ope
 from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
+from api.graphql.execution.time_limits import finish_within
 from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
 from api.limits.input_limits import check_values
@@ -171,15 +171,7 @@ class Executor:
         seconds = self._limits.seconds
         with deadline(seconds) if kind is OperationType.QUERY else nullcontext():
             outcome: Any = bound.run()
-            if not is_coroutine(outcome):
-                return outcome  # type: ignore[no-any-return]
-            try:
-                async with asyncio.timeout(seconds) as limit:
-                    return await outcome  # type: ignore[no-any-return]
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                raise OperationTimedOut(seconds) from None
+            return await finish_within(seconds, outcome) if is_coroutine(outcome) else outcome
 
     def subscribe(self, prepared: PreparedOperation, context: RequestContext) -> SubscriptionExecution:
         """Start a subscription; raises OperationRefused where it cannot start."""

@@ -10,12 +10,21 @@ from projections.kernel.view import View
 
 
 class ViewResolver:
-    """The resolver of a root field whose value is made of rows of one view."""
+    """The resolver of a root field whose value is made of rows of one view.
 
-    __slots__ = ("_resolve", "view")
+    If it reads one row, `find_key` returns the key of that row for the argument `id` and a request's context.
+    """
 
-    def __init__(self, view: View[Any], resolve: Callable[..., Any]) -> None:
+    __slots__ = ("_resolve", "find_key", "view")
+
+    def __init__(
+        self,
+        view: View[Any],
+        resolve: Callable[..., Any],
+        find_key: Callable[[str, Any], str] | None = None,
+    ) -> None:
         self.view = view
+        self.find_key = find_key
         self._resolve = resolve
 
     def __call__(self, source: object, info: Any, **arguments: Any) -> Any:

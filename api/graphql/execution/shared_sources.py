@@ -8,6 +8,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 from graphql import SKIP, DocumentNode, VariableDefinitionNode, VariableNode, Visitor, VisitorAction, visit
 
 from api.graphql.execution.selection_tree import FieldSelection, SelectionSet
+from eventstore.place import Place
 from subscriptions.live.messages import StatusMessage
 from subscriptions.live.ports import Renderer
 from subscriptions.live.sinks import Sink, Subscription
@@ -31,7 +32,15 @@ class OpenSubscription(Protocol):
     ) -> Subscription: ...
 
 
-class SharedSource(Generic[M]):
+class PushedSource:
+    """What a resolver returns whose results are pushed into the sinks of subscribers."""
+
+    def __aiter__(self) -> NoReturn:
+        """Satisfy graphql-core, which wants an iterator of a resolver. Results are pushed into the sink."""
+        raise TypeError("a shared source is opened, not iterated over")
+
+
+class SharedSource(PushedSource, Generic[M]):
     """What a resolver returns where all subscribers with one key share a topic.
 
     `open` adds a subscriber. `to_source` returns a message as the fields of its type read it. `bound_rules`
@@ -49,9 +58,18 @@ class SharedSource(Generic[M]):
         self.to_source = to_source
         self.bound_rules = bound_rules
 
-    def __aiter__(self) -> NoReturn:
-        """Satisfy graphql-core, which wants an iterator of a resolver. Results are pushed into the sink."""
-        raise TypeError("a shared source is opened, not iterated over")
+
+class LiveQuerySource(PushedSource):
+    """A live query, whose subscriber resumes `after` a place, if it has one.
+
+    It is executed at most once in `interval` seconds. With `sends_patches` a result follows as the changes
+    from the one before.
+    """
+
+    def __init__(self, after: Place | None, interval: float, *, sends_patches: bool) -> None:
+        self.after = after
+        self.interval = interval
+        self.sends_patches = sends_patches
 
 
 def cursor_variable(document: DocumentNode, root: SelectionSet) -> str | None:

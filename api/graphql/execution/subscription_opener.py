@@ -13,15 +13,17 @@ import orjson
 from graphql import GraphQLError
 
 from api.encoding import LiveResult, encode
-from api.graphql.error_bodies import error_body
+from api.graphql.error_bodies import error_body, refused_result
 from api.graphql.execution.executor import (
     Executor,
     OperationRefused,
     PreparedOperation,
     SubscriptionExecution,
 )
+from api.graphql.execution.live_query_execution import LiveQueryExecution
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.shared_sources import SharedSource
+from api.graphql.execution.shared_sources import LiveQuerySource, SharedSource
+from domain.kernel.errors import NerveError
 from subscriptions.live.sinks import Chunk, Sink, Subscription
 
 logger = logging.getLogger(__name__)
@@ -40,11 +42,37 @@ class SubscriptionOpener:
         except OperationRefused as refused:
             return _RefusedSubscription(sink, refused)
         source = execution.source
+        if isinstance(source, LiveQuerySource):
+            return self._open_live_query(prepared, context, execution, source, sink)
         if not isinstance(source, SharedSource):
             return _PulledSubscription(execution, sink)
         renderer = partial(_ResultRenderer, execution, source.to_source)
         key = self._topic_key(prepared, context, source.bound_rules)
         return source.open(sink, key=key, renderer=renderer, weigh=len)
+
+    def _open_live_query(
+        self,
+        prepared: PreparedOperation,
+        context: RequestContext,
+        execution: SubscriptionExecution,
+        source: LiveQuerySource,
+        sink: Sink,
+    ) -> Subscription:
+        settings = context.runtime.settings
+        max_cost, seconds = settings.live_query_limits.max_cost, settings.operation_timeout
+        try:
+            live = LiveQueryExecution(prepared, execution, source, max_cost, seconds)
+            return context.runtime.live_queries.open(
+                sink,
+                source.after,
+                key=self._topic_key(prepared, context, live.bound_rules),
+                query=live.query,
+                renderer=live.renderer,
+                weigh=len,
+                latest_only=not source.sends_patches,
+            )
+        except NerveError as error:
+            return _RefusedSubscription(sink, OperationRefused(refused_result(error)["errors"]))
 
     def _topic_key(
         self, prepared: PreparedOperation, context: RequestContext, bound_rules: Hashable

@@ -11,7 +11,7 @@ import strawberry
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position, resolve_position
 from api.graphql.declare import Resolver, argument, list_of, output_field
-from api.graphql.execution.request_context import ExecutionContext, Info
+from api.graphql.execution.request_context import ExecutionContext, Info, RequestContext
 from api.graphql.execution.row_resolvers import ViewResolver
 from api.graphql.fields.connections import (
     connection_value,
@@ -56,6 +56,9 @@ def _as_of(types: TypeMap) -> Argument:
 def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
     """Return ``task(id, atLeast, asOf)``."""
 
+    def find_key(id: str, context: RequestContext) -> str:
+        return row_reference(view, id, context).key
+
     async def resolve(
         _root: object,
         info: Info,
@@ -84,7 +87,7 @@ def row_query(view: View[Any], row: Any, types: TypeMap) -> Field:
         view.singular,
         row | None,
         view.description,
-        resolver=ViewResolver(view, resolve),
+        resolver=ViewResolver(view, resolve, find_key),
         arguments=arguments,
         weight=ROW_OF_ANY_TIME,
     )

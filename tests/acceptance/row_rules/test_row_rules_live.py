@@ -21,6 +21,8 @@ PAPER = f"""subscription ($id: ID!) {{
 FOLDERS = """subscription { papers { ... on PapersSnapshot { papers { title folder { title } } }
   ... on PaperChanged { paper { folder { title } } } } }"""
 
+LIVE = "subscription { live { query { papers { nodes { title } totalCount } } } }"
+
 
 async def snapshot(client: Client, query: str = PAPERS, **variables: Any) -> dict[str, Any]:
     """Subscribe; return the snapshot, which `CaughtUp` follows."""
@@ -158,3 +160,17 @@ async def test_topics_are_shared_by_the_rules_of_selected_links_too(
             assert (await client.next())["papers"] == [{"title": "Plan", "folder": seen}]
     assert await topics_of(running, FOLDERS, with_folder, without) == 2
     assert await topics_of(running, PAPERS, with_folder, without) == 1, "no folder is selected"
+
+
+async def test_a_live_query_of_one_document_shows_each_caller_its_own_rows(
+    api: PaperApi, ann: Reader, bob: Reader
+) -> None:
+    paper = await asyncio.to_thread(api.paper, "ann", "Plan")
+    shown, empty = {"nodes": [{"title": "Plan"}], "totalCount": 1}, {"nodes": [], "totalCount": 0}
+    async with ann.socket() as mine, bob.socket() as other:
+        for client, papers in ((mine, shown), (other, empty)):
+            await client.subscribe("1", LIVE)
+            assert (await client.next())["query"]["papers"] == papers
+        await threaded(api, "givePaper", id=paper, owner="bob")
+        assert (await mine.next())["query"]["papers"] == empty
+        assert (await other.next())["query"]["papers"] == shown

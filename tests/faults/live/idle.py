@@ -41,6 +41,8 @@ TASK = """subscription { task(id: "task-%d") {
   __typename ... on Message { position } ... on TaskChanged { kind task { id status } } } }"""
 TASKS = """subscription { tasks(filter: { agentId: { eq: "agent-%d" } }) {
   __typename ... on Message { position } ... on TaskChanged { kind task { id status } } } }"""
+LIVE = """subscription { live {
+  position query { tasks(filter: { agentId: { eq: "agent-0" } }) { nodes { id } totalCount } } } }"""
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,8 @@ async def silence(redis_url: str, database: str, seconds: float) -> float:
 
 
 def query(number: int) -> str:
-    """No two are alike."""
-    return (EVENTS, TASK, TASKS)[number % 3] % number
+    """The text of an operation: live queries are alike, of the others no two are."""
+    return LIVE if number % 4 == 3 else (EVENTS, TASK, TASKS)[number % 4] % number
 
 
 def _cpu(pid: int) -> float:

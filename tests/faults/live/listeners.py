@@ -93,7 +93,10 @@ class Listener(asyncio.Protocol):
 
 
 class CrowdedSocket(Listener):
-    """One socket with a subscription for each query; `ready` is set once all are caught up."""
+    """One socket with a subscription for each query; `ready` is set once all are caught up.
+
+    A live query is caught up with its first result.
+    """
 
     def __init__(self, url: str, queries: Sequence[str]) -> None:
         super().__init__(url, "", lambda _now: None)
@@ -105,7 +108,7 @@ class CrowdedSocket(Listener):
             self._say(type="subscribe", id=str(number), payload={"query": query})
 
     def _frame(self, frame: Frame, now: float) -> None:
-        if frame.opcode is Opcode.TEXT and b'"CaughtUp"' in frame.data:
+        if frame.opcode is Opcode.TEXT and (b'"CaughtUp"' in frame.data or b'"live"' in frame.data):
             self._behind -= 1
             if not self._behind:
                 self.ready.set_result(None)
