@@ -18,6 +18,9 @@ function meta(name: string): string {
 const graphql = new URL(meta("graphql-path"), location.href);
 const tokenPath = meta("token-path");
 
+/** The operation that a link of the console opens. */
+const linked = new URLSearchParams(location.hash.slice(1));
+
 function Console() {
   const [caller, setCaller] = useState<Caller | null>(null);
   // With another fetcher GraphiQL also reads the schema again: it is that of the caller.
@@ -26,6 +29,8 @@ function Console() {
     <GraphiQL
       fetcher={fetcher}
       defaultTabs={examples}
+      initialQuery={linked.get("query") ?? undefined}
+      initialVariables={linked.get("variables") ?? undefined}
       defaultEditorToolsVisibility="variables"
       inputValueDeprecation
       shouldPersistHeaders={false}

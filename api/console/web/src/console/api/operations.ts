@@ -56,3 +56,15 @@ export const RetryDeadLetter = operation<types.RetryDeadLetterMutation, types.Re
 export const DropDeadLetter = operation<types.DropDeadLetterMutation, types.DropDeadLetterMutationVariables>(
   "drop-dead-letter",
 );
+
+export const Processes = operation<types.ProcessesQuery, types.ProcessesQueryVariables>("processes");
+export const ProcessTail = operation<types.ProcessTailSubscription, types.ProcessTailSubscriptionVariables>(
+  "process-tail",
+);
+export const RetryProcess = operation<types.RetryProcessMutation, types.RetryProcessMutationVariables>("retry-process");
+export const ResumeProcess = operation<types.ResumeProcessMutation, types.ResumeProcessMutationVariables>(
+  "resume-process",
+);
+export const CancelProcess = operation<types.CancelProcessMutation, types.CancelProcessMutationVariables>(
+  "cancel-process",
+);

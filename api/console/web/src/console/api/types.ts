@@ -21,11 +21,116 @@ export type Scalars = {
   Duration: { input: string; output: string; }
 };
 
+export type IdFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<Scalars['ID']['input']>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<Scalars['ID']['input']>;
+  /** Contains this text; upper and lower case differ. */
+  contains?: InputMaybe<Scalars['ID']['input']>;
+  /** Starts with this text; upper and lower case differ. */
+  startsWith?: InputMaybe<Scalars['ID']['input']>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<Scalars['ID']['input']>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type StringFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<Scalars['String']['input']>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<Scalars['String']['input']>;
+  /** Is less than this value. */
+  lt?: InputMaybe<Scalars['String']['input']>;
+  /** Is at most this value. */
+  lte?: InputMaybe<Scalars['String']['input']>;
+  /** Is greater than this value. */
+  gt?: InputMaybe<Scalars['String']['input']>;
+  /** Is at least this value. */
+  gte?: InputMaybe<Scalars['String']['input']>;
+  /** Contains this text; upper and lower case differ. */
+  contains?: InputMaybe<Scalars['String']['input']>;
+  /** Starts with this text; upper and lower case differ. */
+  startsWith?: InputMaybe<Scalars['String']['input']>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type DateTimeFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Is less than this value. */
+  lt?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Is at most this value. */
+  lte?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Is greater than this value. */
+  gt?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Is at least this value. */
+  gte?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<Scalars['DateTime']['input']>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type ProcessStatus =
+  | 'RUNNING'
+  | 'COMPENSATING'
+  | 'STUCK'
+  | 'COMPLETED'
+  | 'FAILED'
+  | 'COMPENSATED'
+  | 'CANCELLED';
+
 export type Severity =
   | 'INFO'
   | 'WARNING'
   | 'ERROR'
   | 'CRITICAL';
+
+export type StringListFilter = {
+  /** The list contains this element. */
+  contains?: InputMaybe<Scalars['String']['input']>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type ProcessFilter = {
+  id?: InputMaybe<IdFilter>;
+  kind?: InputMaybe<StringFilter>;
+  key?: InputMaybe<StringFilter>;
+  status?: InputMaybe<ProcessStatusFilter>;
+  waitingFor?: InputMaybe<StringListFilter>;
+  nextDeadline?: InputMaybe<DateTimeFilter>;
+  errorCode?: InputMaybe<StringFilter>;
+  correlationId?: InputMaybe<IdFilter>;
+  parentId?: InputMaybe<IdFilter>;
+  startedAt?: InputMaybe<DateTimeFilter>;
+  updatedAt?: InputMaybe<DateTimeFilter>;
+  endedAt?: InputMaybe<DateTimeFilter>;
+  /** All of these must hold. */
+  and?: InputMaybe<Array<ProcessFilter>>;
+  /** At least one of these must hold. */
+  or?: InputMaybe<Array<ProcessFilter>>;
+  /** This must not hold. */
+  not?: InputMaybe<ProcessFilter>;
+};
+
+export type ProcessStatusFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<ProcessStatus>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<ProcessStatus>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<ProcessStatus>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
 
 export type EventFilter = {
   /** Events of these streams, which are the ids of entities. */
@@ -93,6 +198,26 @@ export type DropDeadLetterInput = {
   reason?: InputMaybe<Scalars['String']['input']>;
 };
 
+export type RetryProcessInput = {
+  id: Scalars['ID']['input'];
+  /** Why, for the record; it is kept. */
+  reason: Scalars['String']['input'];
+};
+
+export type ResumeProcessInput = {
+  id: Scalars['ID']['input'];
+  /** Why, for the record; it is kept. */
+  reason: Scalars['String']['input'];
+};
+
+export type CancelProcessInput = {
+  id: Scalars['ID']['input'];
+  /** Why, for the record; it is kept. */
+  reason: Scalars['String']['input'];
+  /** Undo first what was done, in reverse order. */
+  compensate?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
 export type AggregateStateQueryVariables = Exact<{
   id: Scalars['ID']['input'];
   version: Scalars['Int']['input'];
@@ -100,6 +225,12 @@ export type AggregateStateQueryVariables = Exact<{
 }>;
 
 export type AggregateStateQuery = { stateAt: { state: unknown | null } | null, diff: Array<{ path: string, before: unknown | null, after: unknown | null }> | null };
+
+export type CancelProcessMutationVariables = Exact<{
+  input: CancelProcessInput;
+}>;
+
+export type CancelProcessMutation = { cancelProcess: { receipt: { position: string } } | null };
 
 export type CancelRebuildMutationVariables = Exact<{
   name: Scalars['String']['input'];
@@ -138,7 +269,7 @@ export type EventDetailQuery = { node:
     | { __typename: 'ApiKey', id: string }
     | { __typename: 'Revocation', id: string }
     | { __typename: 'Webhook', id: string }
-    | { __typename: 'Event', type: string, revision: number, stream: string, version: number, data: unknown, time: string, recordedAt: string, firstRecordedAt: string | null, command: string, commandId: string, correlationId: string, causationId: string | null, actor: string | null, authentication: string | null, source: string | null, severity: Severity | null, position: string, id: string }
+    | { __typename: 'Event', type: string, revision: number, stream: string, version: number, data: unknown, time: string, recordedAt: string, firstRecordedAt: string | null, command: string, commandId: string, correlationId: string, causationId: string | null, actor: string | null, authentication: string | null, source: string | null, extensions: unknown | null, severity: Severity | null, position: string, id: string }
     | { __typename: 'DeadLetter', id: string }
    | null };
 
@@ -215,6 +346,26 @@ export type LatestEventQueryVariables = Exact<{
 
 export type LatestEventQuery = { events: { nodes: Array<{ version: number, position: string }> } | null };
 
+export type ProcessTailSubscriptionVariables = Exact<{
+  filter?: InputMaybe<ProcessFilter>;
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type ProcessTailSubscription = { processes:
+    | { __typename: 'ProcessesSnapshot', position: string }
+    | { __typename: 'ProcessChanged', position: string }
+    | { __typename: 'CaughtUp', position: string }
+    | { __typename: 'Lagged', resumeAfter: string, position: string }
+    | { __typename: 'CursorExpired', position: string }
+   };
+
+export type ProcessesQueryVariables = Exact<{
+  filter?: InputMaybe<ProcessFilter>;
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type ProcessesQuery = { processes: { nodes: Array<{ id: string, kind: string, key: string, status: ProcessStatus, waitingFor: Array<string>, nextDeadline: string | null, stuckOn: string | null, error: string | null, errorCode: string | null, retries: number, endReason: string | null, correlationId: string, updatedAt: string, _meta: { key: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
 export type RebuildViewMutationVariables = Exact<{
   name: Scalars['String']['input'];
 }>;
@@ -228,6 +379,12 @@ export type RecentEventsQueryVariables = Exact<{
 
 export type RecentEventsQuery = { events: { nodes: Array<{ id: string, type: string, stream: string, version: number, time: string, recordedAt: string, command: string, actor: string | null, correlationId: string, severity: Severity | null, position: string }> } | null };
 
+export type ResumeProcessMutationVariables = Exact<{
+  input: ResumeProcessInput;
+}>;
+
+export type ResumeProcessMutation = { resumeProcess: { receipt: { position: string } } | null };
+
 export type ResumeRebuildMutationVariables = Exact<{
   name: Scalars['String']['input'];
 }>;
@@ -239,6 +396,12 @@ export type RetryDeadLetterMutationVariables = Exact<{
 }>;
 
 export type RetryDeadLetterMutation = { retryDeadLetter: { receipt: { position: string } } | null };
+
+export type RetryProcessMutationVariables = Exact<{
+  input: RetryProcessInput;
+}>;
+
+export type RetryProcessMutation = { retryProcess: { receipt: { position: string } } | null };
 
 export type SwitchViewMutationVariables = Exact<{
   name: Scalars['String']['input'];

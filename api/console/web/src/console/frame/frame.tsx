@@ -8,6 +8,7 @@ import { Viewer } from "../api/operations";
 import type { ApiSchema } from "../api/schema";
 import { EntityPage } from "../pages/entity/entity-page";
 import { HealthPage } from "../pages/health/health-page";
+import { ProcessesPage } from "../pages/processes/processes-page";
 import { StartPage } from "../pages/start-page";
 import { TracePage } from "../pages/trace/trace-page";
 import { WatchPage } from "../pages/watch/watch-page";
@@ -36,6 +37,11 @@ const PAGES: Record<string, Page> = {
     title: "Watch",
     render: ({ state }) => <WatchPage state={state} />,
     isVisible: (schema) => schema.hasSubscription("events"),
+  },
+  processes: {
+    title: "Processes",
+    render: ({ state }) => <ProcessesPage state={state} />,
+    isVisible: (schema) => schema.hasQuery("processes"),
   },
   health: {
     title: "Health",

@@ -1,4 +1,8 @@
+import { useContext } from "react";
+
 import { linkTo } from "../address";
+import type { Operation } from "../api/http";
+import { Session } from "../session";
 import { Line } from "./text";
 
 export function EntityLink({ id, version }: { id: string; version?: number | undefined }) {
@@ -33,3 +37,16 @@ export function Id({ children }: { children: string }) {
 export function Severity({ value }: { value: string | null | undefined }) {
   return value ? <span className={`badge severity-${value.toLowerCase()}`}>{value.toLowerCase()}</span> : null;
 }
+
+/** Opens the operation behind what is shown in GraphiQL, with its variables. */
+export function GraphiqlLink<Variables>({ operation, variables }: GraphiqlLinkProps<Variables>) {
+  const { http } = useContext(Session);
+  const page = new URL("graphiql", http.url);
+  page.hash = new URLSearchParams({
+    query: operation.text,
+    variables: JSON.stringify(variables, null, 2),
+  }).toString();
+  return <a href={page.href}>Open in GraphiQL</a>;
+}
+
+type GraphiqlLinkProps<Variables> = { operation: Operation<unknown, Variables>; variables: Variables };

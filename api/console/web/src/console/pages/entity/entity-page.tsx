@@ -2,7 +2,8 @@ import { useContext } from "react";
 
 import { linkTo, type PageState } from "../../address";
 import { useOperation } from "../../api/hooks";
-import { FindNode } from "../../api/operations";
+import { FindNode, Versions } from "../../api/operations";
+import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
 import { Session } from "../../session";
@@ -38,7 +39,12 @@ export function EntityPage({ id, state }: Props) {
         <h1>
           <Line>{id}</Line>
         </h1>
-        <p>{!!latest && <a href={linkTo("watch", { streams: id })}>Watch this stream</a>}</p>
+        {!!latest && (
+          <p>
+            <a href={linkTo("watch", { streams: id })}>Watch this stream</a> ·{" "}
+            <GraphiqlLink operation={Versions} variables={{ id, after: 0, first: 50 }} />
+          </p>
+        )}
       </header>
       <Problems problems={[...problems, ...history.problems]} about={`the history of ${id}`} />
       {!!latest && <VersionSlider id={id} state={state} number={number ?? latest} latest={latest} />}

@@ -13,6 +13,7 @@ import {
 } from "../../api/operations";
 import type { ViewStatusesQuery } from "../../api/types";
 import { Confirm } from "../../parts/confirm";
+import { GraphiqlLink } from "../../parts/links";
 import { clock, duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Session } from "../../session";
@@ -79,6 +80,9 @@ export function ViewTable() {
   return (
     <section aria-labelledby="views-title">
       <h2 id="views-title">Views</h2>
+      <p>
+        <GraphiqlLink operation={ViewStatuses} variables={{}} />
+      </p>
       <Problems problems={problems} about="the views" />
       {connection.state === "lost" && <p className="quiet">As of {clock(connection.since)}.</p>}
       {views.length > 0 && (

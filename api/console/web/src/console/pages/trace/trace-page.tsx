@@ -1,4 +1,6 @@
 import { linkTo, type PageState } from "../../address";
+import { Trace } from "../../api/operations";
+import { GraphiqlLink } from "../../parts/links";
 import { duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
@@ -28,7 +30,8 @@ export function TracePage({ correlationId, state }: Props) {
           {nodes.length.toLocaleString("en")} nodes in {streams} {streams === 1 ? "stream" : "streams"} over{" "}
           {duration(seconds)}
           {isCut && "; the trace has more, which are not shown"} ·{" "}
-          <a href={linkTo("watch", { correlation: correlationId })}>Watch its events</a>
+          <a href={linkTo("watch", { correlation: correlationId })}>Watch its events</a> ·{" "}
+          <GraphiqlLink operation={Trace} variables={{ correlationId }} />
         </p>
         <nav aria-label="How the trace is shown" className="tabs">
           <a href={link({ show: undefined })} aria-current={isTimeline ? undefined : "page"}>

@@ -13,7 +13,7 @@ export function treeRows(nodes: TraceNode[], closed: ReadonlySet<string>): TreeR
   for (const node of nodes) {
     // A cause outside the trace has another correlation id.
     if (node.parentId === null || node.parentId === undefined || !ids.has(node.parentId)) roots.push(node);
-    else children.set(node.parentId, [...(children.get(node.parentId) ?? []), node]);
+    else if (!children.get(node.parentId)?.push(node)) children.set(node.parentId, [node]);
   }
   const rows: TreeRow[] = [];
   const waiting = roots.toReversed().map((node) => ({ node, depth: 0 }));

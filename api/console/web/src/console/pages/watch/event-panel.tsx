@@ -64,6 +64,12 @@ export function EventPanel({ id, close }: { id: string; close(): void }) {
           </dl>
           <h3>Data, revision {event.revision}</h3>
           <Json value={event.data} />
+          {event.extensions != null && (
+            <>
+              <h3>Extensions of the CloudEvent</h3>
+              <Json value={event.extensions} />
+            </>
+          )}
         </>
       )}
     </section>

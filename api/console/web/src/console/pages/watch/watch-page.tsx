@@ -2,11 +2,13 @@ import { useContext, useEffect, useMemo, useState, useSyncExternalStore } from "
 
 import { linkTo, open, type PageState } from "../../address";
 import { useConnection } from "../../api/hooks";
+import { EventTail } from "../../api/operations";
+import { GraphiqlLink } from "../../parts/links";
 import { clock } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { VirtualList } from "../../parts/virtual-list";
 import { Session } from "../../session";
-import { readConditions } from "./conditions";
+import { readConditions, toFilter } from "./conditions";
 import { EventPanel } from "./event-panel";
 import { EventRow } from "./event-row";
 import { FilterForm } from "./filter-form";
@@ -54,6 +56,7 @@ export function WatchPage({ state }: { state: PageState }) {
           {received.toLocaleString("en")} events received
           {received > events.length && `, the last ${events.length.toLocaleString("en")} are kept`}
         </span>
+        <GraphiqlLink operation={EventTail} variables={{ filter: toFilter(readConditions(state)) }} />
         {!isAtEnd && (
           <button type="button" onClick={resume}>
             Follow the newest
