@@ -59,7 +59,7 @@ class Outcome:
         )
         table.add_row("rows", f"{self.rows:,}")
         table.add_row("commits, in both logs", f"{self.commits:,}")
-        table.add_row("positions that the killed imports left open", f"{self.tombstones:,}")
+        table.add_row("positions that were closed after the kills", f"{self.tombstones:,}")
         return table
 
 

@@ -1,6 +1,6 @@
-"""``python -m tests.faults.importer URL DATABASE FILE [COMMANDS]``: imports a file, and kills itself.
+"""``python -m tests.faults.importer URL DATABASE FILE COMMANDS``: imports a file, and kills itself.
 
-With a number of commands the process ends by SIGKILL as soon as it dispatches one more.
+The process ends by SIGKILL as soon as it has dispatched so many commands and begins another one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from tests.helpers.wired_bus import wired
 
 
 async def run(mongo_url: str, database: str, path: Path, commands: int | None) -> bool:
-    """Import the file; return whether each row is stored or known."""
+    """Import the file, and kill the process after so many commands, or not for None.
+
+    Return whether each row is stored or known.
+    """
     remaining = commands
 
     async def kill(envelope: Envelope, next_handler: Handler) -> Receipt:
@@ -36,9 +39,8 @@ async def run(mongo_url: str, database: str, path: Path, commands: int | None) -
 
 
 def main() -> None:
-    mongo_url, database, path, *commands = sys.argv[1:]
-    is_clean = asyncio.run(run(mongo_url, database, Path(path), int(commands[0]) if commands else None))
-    sys.exit(not is_clean)
+    mongo_url, database, path, commands = sys.argv[1:]
+    asyncio.run(run(mongo_url, database, Path(path), int(commands)))
 
 
 if __name__ == "__main__":

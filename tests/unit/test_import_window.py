@@ -151,4 +151,4 @@ async def test_a_longer_process_log_takes_no_more_memory(tmp_path: Path) -> None
             tracemalloc.stop()
 
     await peak(100)
-    assert await peak(3_000) < 1.2 * await peak(600)
+    assert await peak(1_000) < 1.2 * await peak(200)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.fleet.scratch_database import ScratchDatabase
@@ -12,6 +12,7 @@ from domain.kernel.errors import Unavailable
 KEYS = st.sampled_from(("a", "b", 'a","b', ("a", "b"), ("a", None), 7, "7", "ä\0"))
 
 
+@settings(max_examples=30)
 @given(operations=st.lists(st.tuples(KEYS, st.integers() | st.text() | st.lists(st.none(), max_size=2))))
 def test_a_map_returns_the_last_value_of_each_key(operations: list[tuple[str, object]]) -> None:
     """Equal texts in other places of a key are other keys."""
@@ -24,6 +25,7 @@ def test_a_map_returns_the_last_value_of_each_key(operations: list[tuple[str, ob
     assert stored.get("another") is None
 
 
+@settings(max_examples=30)
 @given(keys=st.lists(KEYS))
 def test_a_set_has_each_key_once(keys: list[str]) -> None:
     database = ScratchDatabase()
