@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ class Rows:
 class Bus:
     """Answers commands in an order that the test decides."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Sequence[int] = ()) -> None:
+        """`turns` are the turns of the event loop that the commands take, in the order of the file."""
+        self._turns = turns
         self.started: list[Command] = []
         self.ended: list[Command] = []
         self.may_end: dict[str, asyncio.Event] = {}
@@ -56,7 +58,8 @@ class Bus:
     async def dispatch(self, envelope: Envelope) -> Receipt:
         command = envelope.command
         self.started.append(command)
-        await asyncio.sleep(0)
+        for _ in range(self._turns[int(str(envelope.command_id)) - 1] if self._turns else 1):
+            await asyncio.sleep(0)
         if (event := self.may_end.get(str(command.target))) is not None:
             await event.wait()
         self.ended.append(command)
@@ -114,22 +117,22 @@ commands = st.one_of(
 )
 
 
-@given(log=st.lists(commands, max_size=30))
-def test_rows_that_name_a_stream_run_in_the_order_of_the_file(log: list[Command]) -> None:
+@given(file=st.lists(st.tuples(commands, st.integers(1, 6)), min_size=1, max_size=30))
+def test_rows_that_name_a_stream_run_in_the_order_of_the_file(file: list[tuple[Command, int]]) -> None:
     """A row that changes a stream meets no other one of it; rows that only refer to it may run together."""
-    bus = Bus()
+    log = [command for command, _ in file]
+    bus = Bus([turns for _, turns in file])
     importer = CommandImporter(bus, bus, {".csv": Rows(iter(log)).read})
-    if log:
-        asyncio.run(importer.run(Path("log.csv")))
-    order = {id(command): place for place, command in enumerate(bus.ended)}
+    asyncio.run(importer.run(Path("log.csv")))
+    ends = {id(command): place for place, command in enumerate(bus.ended)}
     starts = {id(command): place for place, command in enumerate(bus.started)}
-    assert len(order) == len(log)
+    assert len(ends) == len(log)
     for place, later in enumerate(log):
         for earlier in log[:place]:
             names = {stream for _, _, stream in later.references()} | {later.target}
             before = {stream for _, _, stream in earlier.references()} | {earlier.target}
             if earlier.target in names or later.target in before:
-                assert order[id(earlier)] < order[id(later)]
+                assert ends[id(earlier)] < ends[id(later)]
                 assert starts[id(earlier)] < starts[id(later)]
 
 
