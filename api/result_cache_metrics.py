@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class Miss(StrEnum):
-    """Why a query was executed, although results are cached.
+    """Why the result of a query did not come from the cache.
 
     OTHER: it reads more than rows of views as they are now. FIRST: it was not executed before, or not lately.
     ABSENT: no result of it is cached, such as after an error or while a view lags. CHANGED: rows may have
@@ -24,7 +24,7 @@ class Miss(StrEnum):
 
 
 class ResultCacheMetrics:
-    """Counts the queries over HTTP that were served from the cache, and those that were executed."""
+    """Counts the queries over HTTP that were served from the cache, and those that were not."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._hits = Counter(
@@ -34,7 +34,7 @@ class ResultCacheMetrics:
         )
         misses = Counter(
             "nerve_result_cache_misses",
-            "Queries that were executed while results are cached, by the reason.",
+            "Queries whose result did not come from the cache, by the reason.",
             ["reason"],
             registry=registry,
         )
@@ -48,7 +48,7 @@ class ResultCacheMetrics:
         self._hits.inc()
 
     def miss(self, reason: Miss) -> None:
-        """Count a query that was executed."""
+        """Count a query whose result did not come from the cache."""
         self._misses[reason].inc()
 
     def measure(self, size: Callable[[], int]) -> None:

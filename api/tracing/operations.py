@@ -36,7 +36,7 @@ class TracedExecutor(Executor):
             _describe_errors(span, result)
             return result
 
-    def record_cached(self, prepared: PreparedOperation) -> None:
+    def record_without_execution(self, prepared: PreparedOperation) -> None:
         with self._span(prepared):
             pass
 

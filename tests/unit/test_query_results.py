@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from api.graphql.execution.result_cache import CachedResult, ResultCache
 from api.graphql.schema import build_schema
 from api.result_cache_metrics import Miss, ResultCacheMetrics
 from api.runtime import Runtime
+from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel import Catalog, Scope
 from domain.kernel.errors import Unavailable
 from projections.kernel import View
@@ -31,17 +33,25 @@ QUERY = "query ($first: Int) { memos(first: $first) { totalCount } }"
 
 
 class CountingExecutor(Executor):
-    """Returns the number of the execution as the result; `during` runs in each execution."""
+    """Returns the number of the execution as the result; `during` runs in each, which lasts until `let`."""
 
     executions = 0
+    unexecuted = 0
+    let: asyncio.Event | None = None
     errors: Sequence[dict[str, Any]] = ()
     during: Callable[[], None] = staticmethod(lambda: None)
 
     async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
         self.executions += 1
+        number = self.executions
         self.during()
-        result: Result = {"data": self.executions}
+        if self.let is not None:
+            await self.let.wait()
+        result: Result = {"data": number}
         return {**result, "errors": list(self.errors)} if self.errors else result
+
+    def record_without_execution(self, prepared: PreparedOperation) -> None:
+        self.unexecuted += 1
 
 
 class ScriptedStates:
@@ -92,7 +102,9 @@ class Rig:
         self.executor, self.states, self.now = CountingExecutor(SCHEMA), ScriptedStates(), 100.0
         self.metrics = RecordedMetrics()
         states = cast(ViewStates, self.states)
-        self.results = QueryResults(ResultCache(max_bytes), states, self.metrics, max_age, lambda: self.now)
+        self.results = QueryResults(
+            ResultCache(max_bytes), states, self.metrics, max_age, clock=lambda: self.now
+        )
 
     async def answer(
         self,
@@ -113,6 +125,12 @@ class Rig:
 
     async def answers(self, times: int) -> list[int]:
         return [await self.answer() for _ in range(times)]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -184,6 +202,35 @@ async def test_mongodb_that_goes_away_during_the_execution_ends_no_request(rig: 
     await rig.answers(1)
     rig.executor.during = lambda: setattr(rig.states, "is_down", True)
     assert await rig.answers(1) == [2]
+
+
+async def test_equal_queries_share_an_execution_that_begins_after_they_have_arrived(rig: Rig) -> None:
+    """A query that arrives during an execution gets the next one, and each is recorded once."""
+    await rig.answers(1)
+    rig.executor.let = asyncio.Event()
+    early = [asyncio.create_task(rig.answer()) for _ in range(3)]
+    await until(lambda: rig.executor.executions == 2)
+    rig.states.last_commit = rig.states.reached = 6
+    late = [asyncio.create_task(rig.answer()) for _ in range(2)]
+    await until(lambda: rig.states.reads == 5)
+    rig.executor.let.set()
+    assert await asyncio.gather(*early) == [2, 2, 2]
+    assert await asyncio.gather(*late) == [3, 3]
+    assert rig.executor.unexecuted == 3
+    assert await rig.answers(1) == [3]
+
+
+async def test_an_execution_has_the_context_variables_of_its_request(rig: Rig) -> None:
+    """Such as the trace that the client sent."""
+    await rig.answers(1)
+    traces: list[TraceContext | None] = []
+    rig.executor.during = lambda: traces.append(current_trace_context.get())
+    trace = TraceContext.parse(f"00-{'a' * 32}-{'b' * 16}-01")
+    token = current_trace_context.set(trace)
+    await rig.answers(1)
+    current_trace_context.reset(token)
+    assert traces == [trace]
+    assert trace is not None
 
 
 async def test_queries_share_a_result_only_if_everything_about_them_is_equal(rig: Rig) -> None:

@@ -163,7 +163,7 @@ class Executor:
             result["extensions"] = {"cost": {"units": units, "left": self._limits.cost - units}}
         return result
 
-    def record_cached(self, prepared: PreparedOperation) -> None:
+    def record_without_execution(self, prepared: PreparedOperation) -> None:
         """Record that the result of a query was served without an execution; nothing is recorded here."""
 
     async def _run(self, bound: OperationExecutor, kind: OperationType) -> ExecutionResult:

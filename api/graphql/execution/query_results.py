@@ -2,12 +2,16 @@
 
 Before a result is served, the states of its views are read, by one read that begins after the request has
 arrived and serves all requests that wait for it. If the states are those from which the result was read,
-nothing that the query reads has changed. `projections.querying.view_states` has why.
+nothing that the query reads has changed. `projections.querying.view_states` has why. Otherwise the query is
+executed, once for all requests with its key that arrive until the execution begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextvars import Context, copy_context
+from functools import partial
 from hashlib import blake2b
 from time import monotonic
 from typing import NamedTuple, Self
@@ -21,6 +25,7 @@ from api.graphql.execution.result_cache import CachedResult, ResultCache, Result
 from api.result_cache_metrics import Miss, ResultCacheMetrics
 from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
+from eventstore.mongo.group_reads import GroupReads
 from eventstore.reading.last_commits import LastCommits
 from projections.querying.view_states import ViewState, ViewStates
 
@@ -39,9 +44,16 @@ class _CacheableQuery(NamedTuple):
     async def execute(self) -> Result:
         return await self.executor.execute(self.prepared, self.context)
 
+    async def execute_in(self, variables: Context) -> Result:
+        """Execute it with these context variables, such as the trace of its request."""
+        return await asyncio.create_task(self.execute(), context=variables)
+
 
 class QueryResults:
-    """Returns the results of queries. `max_age` is in seconds: see `ResultCacheSettings`."""
+    """Returns the results of queries.
+
+    `max_age` is in seconds: see `ResultCacheSettings`. MongoDB ends a shared read after `timeout` seconds.
+    """
 
     def __init__(
         self,
@@ -49,6 +61,7 @@ class QueryResults:
         states: ViewStates,
         metrics: ResultCacheMetrics,
         max_age: float = 0,
+        timeout: float = 30,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._cache = cache
@@ -56,6 +69,7 @@ class QueryResults:
         self._metrics = metrics
         self._max_age = max_age
         self._clock = clock
+        self._executions = GroupReads(timeout)
         metrics.measure(lambda: cache.bytes)
 
     @classmethod
@@ -64,8 +78,8 @@ class QueryResults:
         settings = runtime.settings
         locators = {name: parts.locator for name, parts in runtime.view_parts.items()}
         states = ViewStates(locators, LastCommits(runtime.database), settings.operation_timeout)
-        cache = ResultCache(settings.result_cache.max_bytes)
-        return cls(cache, states, runtime.metrics.result_cache, settings.result_cache.max_age)
+        own, metrics = settings.result_cache, runtime.metrics.result_cache
+        return cls(ResultCache(own.max_bytes), states, metrics, own.max_age, settings.operation_timeout)
 
     async def execute(
         self, executor: Executor, prepared: PreparedOperation, context: RequestContext
@@ -97,25 +111,35 @@ class QueryResults:
             cached.confirm(began)
             return self._hit(query, cached)
         self._metrics.miss(Miss.ABSENT if cached is None else Miss.CHANGED)
-        return await self._execute_and_keep(query, states, began)
+        load = partial(self._execute_and_keep, query, states, began, copy_context())
+        executed: _CacheableQuery
+        executed, result = await self._executions.read(query.key, None, load)
+        if executed is not query:
+            query.executor.record_without_execution(query.prepared)
+        return result  # type: ignore[no-any-return]
 
     async def _execute_and_keep(
-        self, query: _CacheableQuery, states: Sequence[ViewState], began: float
-    ) -> Result | CachedResult:
+        self,
+        query: _CacheableQuery,
+        states: Sequence[ViewState],
+        began: float,
+        variables: Context,
+        _items: Collection[None],
+    ) -> Mapping[None, tuple[_CacheableQuery, Result | CachedResult]]:
         """Execute the query, and cache its result if it contains all commits of these states."""
         is_complete = await _is_certain(self._states.are_complete(query.views, states))
-        result = await query.execute()
+        result = await query.execute_in(variables)
         if not is_complete or "data" not in result or "errors" in result:
-            return result
+            return {None: (query, result)}
         if not await _is_certain(self._states.are_current(query.views, states)):
-            return result
+            return {None: (query, result)}
         cached = CachedResult(encode_to_keep(result), states, began)
         self._cache.keep(query.key, cached)
-        return cached
+        return {None: (query, cached)}
 
     def _hit(self, query: _CacheableQuery, cached: CachedResult) -> CachedResult:
         self._metrics.hit()
-        query.executor.record_cached(query.prepared)
+        query.executor.record_without_execution(query.prepared)
         return cached
 
 
