@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from api.escaping import escape, escape_diagnostics
+from api.escaping import escape, escape_diagnostics, escape_unencodable
 from domain.kernel.errors import ConfigurationError, DeclarationError, NerveError
 
 INTERRUPTED = 130
@@ -27,9 +27,10 @@ def main() -> None:
 def run(command: Callable[[], None]) -> None:
     """Run a command, and print an error as one sentence.
 
-    The exit code is 2 for wrong settings or classes, and 1 for other errors.
+    The exit code is 2 for wrong settings, arguments or classes, and 1 for other errors.
     """
     escape_diagnostics()
+    escape_unencodable()
     try:
         command()
     except NerveError as error:
@@ -40,12 +41,25 @@ def run(command: Callable[[], None]) -> None:
 
 
 def _run_app() -> None:
+    _check_arguments(sys.argv[1:])
     # Importing modules takes a moment, and Ctrl-C must work during it too.
     with uncollected():
-        from api.cli.app import build_app
+        from api.cli.app import build_app, run_app
 
         app = build_app(*sys.argv[1:2])
-    app()
+    run_app(app)
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raise ConfigurationError for an argument that is not text: MongoDB could not store it."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                f"the argument {argument!a} is not text in {sys.getfilesystemencoding()}; correct it, or "
+                "give the file another name"
+            ) from None
 
 
 @contextmanager

@@ -5,9 +5,13 @@ Importing all of them takes longer than most commands run.
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
+from importlib import import_module, metadata
+from typing import Annotated, NoReturn
 
 import typer
+
+from api.cli.terminal import say, warn
 
 PANELS: dict[str, dict[str, str]] = {
     "Write contexts": {
@@ -51,6 +55,8 @@ PANELS: dict[str, dict[str, str]] = {
 }
 """The module and the name of each command, by the panels under which `nerve --help` lists them."""
 
+VERSION = "--version"
+
 COMMANDS = {name: panel for panel, commands in PANELS.items() for name in commands}
 
 
@@ -67,10 +73,41 @@ def build_app(chosen: str | None = None) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     # With a callback, a single command is one of a group too.
-    app.callback()(lambda: None)
-    for name in [chosen] if chosen in COMMANDS else COMMANDS:
+    app.callback()(_root)
+    for name in () if chosen == VERSION else [chosen] if chosen in COMMANDS else COMMANDS:
         _register(app, name)
     return app
+
+
+def run_app(app: typer.Typer) -> NoReturn:
+    """Run the command that the arguments name, and exit. A wrong argument is one sentence on stderr."""
+    try:
+        sys.exit(app(prog_name="nerve", standalone_mode=False))
+    except typer.Abort:
+        warn("nerve: not confirmed, so nothing was changed")
+        sys.exit(1)
+    except typer.TyperException as error:
+        # Without a message, the help of a group is printed already.
+        if message := error.format_message().rstrip("."):
+            context = getattr(error, "ctx", None)
+            path = "nerve" if context is None else context.command_path
+            warn(f"nerve: {message} (see `{path} --help`)")
+        sys.exit(error.exit_code)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        say(f"nerve {metadata.version('nerve')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(VERSION, help="Print the version of nerve.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Do nothing: the options of `nerve` itself print something and end it."""
 
 
 def _register(app: typer.Typer, name: str) -> None:

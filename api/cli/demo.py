@@ -21,7 +21,7 @@ from domain.teamwork.aggregate import TeamTask
 
 
 def demo(
-    agents: Annotated[int, typer.Option(min=1, help="Number of agents.")] = 8,
+    agents: Annotated[int, typer.Option(min=1, max=10_000, help="Number of agents.")] = 8,
     rate: Annotated[float, typer.Option(min=0.01, help="Tasks that end per second, on average.")] = 2.0,
     duration: Annotated[float | None, typer.Option(help="Seconds to run; default: until Ctrl-C.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers; each gives another sequence.")] = 1,

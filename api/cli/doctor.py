@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from api.cli.records import AsJson, print_record
-from api.cli.terminal import output, say
+from api.cli.terminal import say
 from api.doctor.examination import examine
 from api.doctor.findings import Finding, Sign
 
@@ -39,11 +39,11 @@ async def _run(*, as_json: bool) -> Counter[Sign]:
             continue
         if finding.section != section:
             section = finding.section
-            output.print(Text(section.upper(), style="bold"))
+            say(Text(section.upper(), style="bold"))
         _print(finding)
     return signs
 
 
 def _print(finding: Finding) -> None:
     sign = (f"{finding.sign:<4}", STYLES[finding.sign])
-    output.print(Text.assemble(sign, f"  {finding.check}: {finding.sentence}"), soft_wrap=True)
+    say(Text.assemble(sign, f"  {finding.check}: {finding.sentence}"))

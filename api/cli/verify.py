@@ -15,13 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from api.archiving import open_archive
+from api.cli.connection import command_settings
 from api.cli.points import MAX_INTEGER
 from api.cli.records import AsJson, Record, print_record, to_record
 from api.cli.terminal import errors, output, print_table, say, warn
 from api.contexts import load_contexts
-from api.devserver.folder import with_instance
 from api.ids import now
-from api.settings import Settings, load_settings
+from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from eventstore.archiving.archive import Archive
 from eventstore.integrity.blocks import Block, block_of, first_of
@@ -58,7 +58,7 @@ def verify(
     """
     expected = dict(map(_seal, expect or ()))
     printer = DefectPrinter(as_json=as_json)
-    settings = with_instance(load_settings())
+    settings = command_settings()
     report = asyncio.run(_verify(settings, first_of(block_of(start)), expected, printer))
     if as_json:
         print_record({**_report_record(report), "defects": printer.records})

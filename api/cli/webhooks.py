@@ -21,6 +21,7 @@ from api.runtime import Runtime
 from api.webhooks.secrets import WebhookSecrets
 from domain.builtin.webhooks.aggregate import Webhook
 from domain.builtin.webhooks.commands import (
+    MAX_BATCH,
     CreateWebhook,
     DeleteWebhook,
     DropWebhookDelivery,
@@ -60,7 +61,7 @@ def create(
     category: Annotated[list[str] | None, typer.Option(help="Only events of this category.")] = None,
     stream: Annotated[list[str] | None, typer.Option(help="Only events of this stream.")] = None,
     mode: Annotated[WebhookMode, typer.Option(help="The form of requests.")] = WebhookMode.STRUCTURED,
-    batch_size: Annotated[int, typer.Option(help="Events in a request, at most.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, max=MAX_BATCH, help="Events in a request, at most.")] = 1,
     personal: Annotated[bool, typer.Option("--personal", help="Send personal data.")] = False,
     as_json: AsJson = False,
     tenant: Tenant = DEFAULT_TENANT,

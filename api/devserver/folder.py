@@ -10,16 +10,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from api.devserver.private_files import keep_secret, make_private_folder, write_private
 from api.settings import Settings
+from api.settings_file import PREFIX
 from domain.kernel.errors import ConfigurationError
 from eventstore.personal.sealing import new_key
 
 CHILD_EXIT_TIMEOUT = 10.0
 """Seconds that the child processes of a killed instance may take to end."""
+
+
+class SharedSettings(BaseModel):
+    """The settings in which other commands have to agree with a running instance; none of them is secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    database: str
+    contexts: tuple[str, ...]
+    redis_cluster: bool
+    archive_url: str | None
 
 
 class RunningInstance(BaseModel):
@@ -30,8 +43,9 @@ class RunningInstance(BaseModel):
 
     pid: int
     url: str
-    mongo_url: str | None
-    redis_url: str | None
+    mongo_url: str
+    redis_url: str
+    settings: SharedSettings
 
 
 @contextmanager
@@ -86,9 +100,11 @@ def development_key(folder: Path) -> str:
 
 
 def with_instance(settings: Settings) -> Settings:
-    """Return the settings, completed by the server URLs and the master key of the running instance.
+    """Return the settings, completed by the servers, shared settings and master key of the running instance.
 
-    Raises ConfigurationError where a URL is not set and no instance is running.
+    The environment of this process comes first; the instance has read the same `nerve.yaml`. With both URLs
+    set, the settings may be those of another deployment, and only the master key is completed. Raises
+    ConfigurationError where a URL is not set and no instance is running.
     """
     instance = find_instance(settings.data_dir)
     if instance is not None and settings.master_key is None and _key_file(settings.data_dir).exists():
@@ -97,11 +113,33 @@ def with_instance(settings: Settings) -> Settings:
         return settings
     if instance is None:
         raise ConfigurationError(
-            f"no nerve is running with the data folder {settings.data_dir}; start one with `nerve dev`,"
-            " or set NERVE_MONGO_URL and NERVE_REDIS_URL"
+            f"no nerve is running with the data folder {settings.data_dir}; start one with `nerve dev`, name"
+            " its folder in NERVE_DATA_DIR, or set NERVE_MONGO_URL and NERVE_REDIS_URL"
         )
-    urls = {"mongo_url": instance.mongo_url, "redis_url": instance.redis_url}
-    return settings.model_copy(update={name: SecretStr(url) for name, url in urls.items() if url})
+    updates: dict[str, Any] = {
+        name: value for name, value in instance.settings if not _is_in_environment(name)
+    }
+    if settings.mongo_url is None:
+        updates["mongo_url"] = SecretStr(instance.mongo_url)
+    if settings.redis_url is None:
+        updates["redis_url"] = SecretStr(instance.redis_url)
+    return settings.model_copy(update=updates)
+
+
+def _is_in_environment(name: str) -> bool:
+    return any(variable.upper() == f"{PREFIX}{name.upper()}" for variable in os.environ)
+
+
+def differing_settings(settings: Settings) -> list[str]:
+    """Return the names of the shared settings that differ from those of a running instance."""
+    instance = find_instance(settings.data_dir)
+    if instance is None or not _uses_servers_of(instance, settings):
+        return []
+    return [name for name, value in instance.settings if getattr(settings, name) != value]
+
+
+def _uses_servers_of(instance: RunningInstance, settings: Settings) -> bool:
+    return settings.mongo_url is not None and settings.mongo_url.get_secret_value() == instance.mongo_url
 
 
 def _key_file(folder: Path) -> Path:

@@ -18,7 +18,13 @@ from pydantic import SecretStr
 from api.devserver.address import listen, reachable, url_of
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import START_DEADLINE, STOP_GRACE, EmbeddedServer, Mongod, RedisServer, free_port
-from api.devserver.folder import RunningInstance, instance_master_key, occupy_folder, write_run_file
+from api.devserver.folder import (
+    RunningInstance,
+    SharedSettings,
+    instance_master_key,
+    occupy_folder,
+    write_run_file,
+)
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError, Unavailable
 
@@ -32,6 +38,13 @@ DEV_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1
 """Origins that may use the API in development: Vite and Next on this machine, at their default ports."""
 
 Printer = Callable[[str], None]
+
+
+MAX_RESTARTS = 3
+"""Times that a server is started again within `RESTART_PERIOD`; one that ends more often is not repaired."""
+
+RESTART_PERIOD = 60.0
+"""Seconds."""
 
 
 class StopRequested(Exception):
@@ -48,15 +61,17 @@ class Supervisor:
         self._report = report
         self._servers: list[EmbeddedServer] = []
         self._processes: list[ChildProcess] = []
+        self._restarts: list[float] = []
         self._stopping = False
         self._killing = False
 
     def run(self, on_ready: Callable[[RunningInstance], None]) -> None:
         """Run until SIGINT or SIGTERM; call `on_ready` when the API accepts requests.
 
-        A second signal kills the processes that have not stopped yet. Raises ConfigurationError where a
-        server cannot start or a child process refuses to, Unavailable where one ends unexpectedly, and the
-        errors of `check_start`.
+        A server that ends unexpectedly is started again, since the API and the worker wait for it. A second
+        signal kills the processes that have not stopped yet. Raises ConfigurationError where a server cannot
+        start or a child process refuses to; Unavailable where the API or the worker ends unexpectedly, or a
+        server too often; and the errors of `check_start`.
         """
         listen(self._settings.host, self._settings.port).close()
         with occupy_folder(self._settings.data_dir) as lock:
@@ -105,18 +120,19 @@ class Supervisor:
         return RunningInstance(
             pid=os.getpid(),
             url=url_of(settings.host, settings.port or free_port(), tls=settings.tls_cert is not None),
-            mongo_url=mongod.url if mongod else None,
-            redis_url=redis.url if redis else None,
+            mongo_url=mongod.url if mongod else _plain(settings.mongo_url),
+            redis_url=redis.url if redis else _plain(settings.redis_url),
+            settings=SharedSettings.model_validate(settings),
         )
 
     def _service_settings(self, instance: RunningInstance) -> Settings:
         """Return the settings with which the API and the worker run."""
         settings = self._settings
-        updates: dict[str, Any] = {"port": urlsplit(instance.url).port}
-        if instance.mongo_url is not None:
-            updates["mongo_url"] = SecretStr(instance.mongo_url)
-        if instance.redis_url is not None:
-            updates["redis_url"] = SecretStr(instance.redis_url)
+        updates: dict[str, Any] = {
+            "port": urlsplit(instance.url).port,
+            "mongo_url": SecretStr(instance.mongo_url),
+            "redis_url": SecretStr(instance.redis_url),
+        }
         if settings.master_key is None:
             updates["master_key"] = instance_master_key(settings.data_dir)
         if "unindexed_queries" not in settings.model_fields_set:
@@ -139,11 +155,27 @@ class Supervisor:
     def _monitor(self) -> None:
         time.sleep(POLL_INTERVAL)
         self._check_stopping()
-        for child in self._started + self._processes:
+        for server in self._servers:
+            if server.exit_code is not None:
+                self._restart(server, server.exit_code)
+        for child in self._processes:
             if child.exit_code is not None:
                 # Its own sentence is printed already.
                 error = ConfigurationError if child.exit_code == REFUSED else Unavailable
                 raise error(f"{child.name} ended unexpectedly {_cause(child.exit_code)}")
+
+    def _restart(self, server: EmbeddedServer, exit_code: int) -> None:
+        """Start a server again that has ended. It keeps its port, so clients connect again by themselves."""
+        end = f"{server.program} ended unexpectedly {_cause(exit_code)}"
+        now = time.monotonic()
+        self._restarts = [*(each for each in self._restarts if each > now - RESTART_PERIOD), now]
+        if len(self._restarts) > MAX_RESTARTS:
+            raise Unavailable(
+                f"{end}, after {MAX_RESTARTS} restarts in a minute; see its log in {server.folder}"
+            )
+        self._report(f"{end}; it is started again")
+        server.start(self._check_stopping)
+        self._report(f"{server.program} is running again")
 
     def _stop(self) -> None:
         self._stopping = True
@@ -162,6 +194,11 @@ class Supervisor:
     @property
     def _started(self) -> list[ChildProcess]:
         return [server.child for server in self._servers if server.child]
+
+
+def _plain(url: SecretStr | None) -> str:
+    assert url is not None
+    return url.get_secret_value()
 
 
 def _environment(service: Settings) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class Dev:
     def output(self) -> str:
         return self._output.read_text()
 
+    def has_printed(self, text: str) -> bool:
+        return text in self.output
+
     @property
     def run_file(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.folder / "data" / "run.json").read_text())
@@ -60,6 +64,10 @@ class Dev:
         pid = self._running().pid
         children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         return {child: Path(f"/proc/{child}/cmdline").read_text() for child in (pid, *children)}
+
+    def kill(self, name: str) -> None:
+        """Kill the child whose command has this name, as in a crash."""
+        os.kill(next(pid for pid, command in self.family().items() if name in command), signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         self._running().send_signal(number)
@@ -140,12 +148,21 @@ def test_a_child_that_does_not_stop_is_killed_after_a_grace_or_at_the_second_sig
     assert (time.monotonic() - begun < STOP_GRACE) == again
 
 
-def test_it_ends_with_a_clear_word_when_a_part_of_it_dies(dev: Dev) -> None:
+def test_a_server_that_dies_is_started_again_and_the_end_of_another_part_ends_all(dev: Dev) -> None:
+    """Both say so. Between them everything works on, at the same addresses."""
     dev.start()
+    addresses = dev.run_file
+    for program in ("redis-server", "mongod"):
+        dev.kill(program)
+        eventually(partial(dev.has_printed, f"{program} is running again"))
+        assert f"{program} ended unexpectedly by signal 9; it is started again" in dev.output
+        fields = f'input: {{title: "{program}"}}, await: PROJECTED'
+        dev.ask(f"mutation {{ createTask({fields}) {{ receipt {{ stream }} }} }}")
+    assert (dev.run_file, _count(dev)) == (addresses, 2)
     family = dev.family()
-    os.kill(next(pid for pid, command in family.items() if "redis-server" in command), signal.SIGKILL)
+    dev.kill("worker")
     assert dev.exit_code() == 1
-    assert "redis-server ended unexpectedly by signal 9" in dev.output
+    assert "the worker ended unexpectedly by signal 9" in dev.output
     assert "Traceback" not in dev.output
     assert not any(map(_alive, family))
 

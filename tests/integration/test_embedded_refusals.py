@@ -15,7 +15,15 @@ from api.devserver import binaries
 from api.devserver.address import listen
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import Mongod, RedisServer
-from api.devserver.folder import RunningInstance, find_instance, occupy_folder, with_instance, write_run_file
+from api.devserver.folder import (
+    RunningInstance,
+    SharedSettings,
+    differing_settings,
+    find_instance,
+    occupy_folder,
+    with_instance,
+    write_run_file,
+)
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.servers import eventually
@@ -102,15 +110,26 @@ def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_p
         assert not _alive(sleeper)
 
 
-def test_commands_find_the_running_instance_and_only_that(tmp_path: Path) -> None:
+def test_commands_find_the_running_instance_and_only_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NERVE_REDIS_CLUSTER", "true")
     settings = Settings(data_dir=tmp_path)
-    there = RunningInstance(pid=1, url="http://127.0.0.1:1", mongo_url="mongodb://m", redis_url="redis://r")
+    there = RunningInstance(
+        pid=1,
+        url="http://127.0.0.1:1",
+        mongo_url="mongodb://m",
+        redis_url="redis://r",
+        settings=SharedSettings(database="shop", contexts=("a", "b"), redis_cluster=False, archive_url=None),
+    )
     with occupy_folder(tmp_path):
         write_run_file(tmp_path, there)
         assert find_instance(tmp_path) == there
         found = with_instance(settings)
+        assert differing_settings(found) == ["redis_cluster"]
     assert found.mongo_url is not None
     assert found.mongo_url.get_secret_value() == "mongodb://m"
+    assert (found.database, found.contexts, found.redis_cluster) == ("shop", ("a", "b"), True)
     write_run_file(tmp_path, there)  # what a killed instance leaves behind
     assert find_instance(tmp_path) is None
     with pytest.raises(ConfigurationError, match="no nerve is running"):

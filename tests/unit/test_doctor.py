@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.devserver.folder import RunningInstance
+from api.devserver.folder import RunningInstance, SharedSettings
 from api.doctor import (
     api_checks,
     consumer_checks,
@@ -377,7 +377,9 @@ def test_the_sources_of_settings_are_reported_without_values() -> None:
         " they replace port of nerve.yaml, wholly or in part"
     )
     assert others.text == "NERVE_SERVICE_HOST: no settings, and ignored"
-    instance = RunningInstance(pid=7, url="http://h:1", mongo_url="mongodb://marked", redis_url=None)
+    shared = SharedSettings.model_validate(Settings())
+    urls = {"url": "http://h:1", "mongo_url": "mongodb://marked", "redis_url": "redis://marked"}
+    instance = RunningInstance(pid=7, settings=shared, **urls)
     finding = source_checks.report_instance(instance, ["mongo_url"], path)
     assert finding.text == "`nerve dev`, process 7, gives mongo_url"
     assert "marked" not in f"{known}{others}{finding}"
