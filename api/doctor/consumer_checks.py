@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from api.contexts import Declarations
-from api.doctor.findings import Finding, fail, ok, warn
+from api.doctor.findings import Finding, Sign, fail, ok, warn
 from api.settings import Settings
 from domain.kernel.names import client_name
 from domain.process.policy_events import PolicyEvent
@@ -63,6 +63,24 @@ def check_consumers(
     names |= {f"Redis stream {name}": f"redis.{name}" for name in settings.redis_streams}
     for check, consumer in names.items():
         yield check_consumer(check, _state(states, consumer), head)
+
+
+def check_deliveries(states: States, head: int) -> Iterator[Finding]:
+    """Yield a finding for each webhook whose deliveries are not up to date, or one if all are."""
+    consumers = [state for name, state in states.items() if name.startswith("webhook.")]
+    lags = [max(0, head - state.position) for state in consumers if state.active is not None]
+    remedy = "see `nerve webhooks show`, unless it is paused"
+    findings = [
+        _check_progress(f"deliveries of {state.consumer.removeprefix('webhook.')}", state, head, remedy)
+        for state in consumers
+        if state.active is not None
+    ]
+    if wrong := [finding for finding in findings if finding.sign is not Sign.OK]:
+        yield from wrong
+    else:
+        longest = max(lags, default=0)
+        text = f"{len(lags)} webhook(s), at most {longest:,} positions behind"
+        yield ok("deliveries", text, webhooks=len(lags), lag=longest)
 
 
 def check_consumer(check: str, state: ConsumerState, head: int) -> Finding:

@@ -7,7 +7,12 @@ from collections.abc import AsyncIterator, Iterable
 from api.contexts import Declarations, load_contexts
 from api.devserver.folder import RunningInstance, find_instance, with_instance
 from api.doctor.api_checks import check_api
-from api.doctor.consumer_checks import check_consumers, check_views, check_workers
+from api.doctor.consumer_checks import (
+    check_consumers,
+    check_deliveries,
+    check_views,
+    check_workers,
+)
 from api.doctor.failure_checks import check_failures
 from api.doctor.findings import Finding, fail, ok
 from api.doctor.log_checks import check_log
@@ -103,6 +108,7 @@ async def _examine_database(
         check_workers(states),
         *check_views(declarations, states, head),
         *check_consumers(settings, declarations, states, head),
+        *check_deliveries(states, head),
     )
     for finding in _within("consumers", consumers):
         yield finding

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from api.fleet.activity import RESOURCE, Activity
+from api.fleet.activity import CASE_PREFIX, RESOURCE, Activity
 from api.fleet.activity_store import Activities
 from api.fleet.lifecycle import ABORTS, SKIPS
 from api.fleet.log_ids import CaseIds, derive_command_id, stream_id
@@ -57,6 +57,8 @@ class ProcessPlan:
         self._agents: DiskMap[str | None] = activities.database.create_map()
         """The agents of the planned tasks."""
         self._started = activities.database.create_set()
+        self._case_attributes: DiskMap[Mapping[str, Any]] = activities.database.create_map()
+        """The attributes that a case was started with."""
         self._reports: DiskMap[int] = activities.database.create_map()
         """How often a state was reported of a task at one time."""
 
@@ -80,6 +82,8 @@ class ProcessPlan:
         workflow = self._ids.workflow(activity.case)
         if self._planned.add(workflow):
             attributes = dict(activity.case_attributes) or None
+            if attributes is not None:
+                self._case_attributes[activity.case] = attributes
             start = StartWorkflow(id=workflow, name=activity.case, attributes=attributes)
             begin = activity.case_start or case_begin
             yield self._step(activity, start, begin, allow_existing=True)
@@ -142,7 +146,7 @@ class ProcessPlan:
             yield from self._assigned(activity, task)
         agent = self._agents.get(task.stream)
         complete = CompleteTask(
-            id=task.stream, result=_with_resource(activity, agent), agent_unknown=agent is None
+            id=task.stream, result=self._data(activity, agent), agent_unknown=agent is None
         )
         yield self._task_step(activity, task, complete)
         workflow = self._ids.workflow(activity.case)
@@ -151,7 +155,19 @@ class ProcessPlan:
 
     def _attributes(self, activity: Activity, task: TaskId) -> dict[str, Any] | None:
         agent = None if activity.resource is None else self._agents.get(task.stream)
-        return _with_resource(activity, agent)
+        return self._data(activity, agent)
+
+    def _data(self, activity: Activity, agent: str | None) -> dict[str, Any] | None:
+        """Return the data of an activity, with what is not that of its case and the `agent` of its task."""
+        data = dict(activity.attributes)
+        if activity.resource is not None and _agent(activity) != agent:
+            data[RESOURCE] = activity.resource
+        if activity.case_attributes:
+            of_case = self._case_attributes.get(activity.case) or {}
+            for name, value in activity.case_attributes.items():
+                if name not in of_case or of_case[name] != value:
+                    data[f"{CASE_PREFIX}{name}"] = value
+        return data or None
 
     def _reported(self, activity: Activity, task: TaskId, attributes: dict[str, Any] | None) -> ImportStep:
         report = ReportTaskState(id=task.stream, state=activity.transition, attributes=attributes)
@@ -218,13 +234,6 @@ class ProcessPlan:
         )
         derived_id = not (own_id and command.creates)
         return ImportStep(envelope, allow_existing, derived_id=derived_id, own_id=own_id)
-
-
-def _with_resource(activity: Activity, agent: str | None) -> dict[str, Any] | None:
-    """Return the data of an activity, with its resource if that is not the `agent` of the task."""
-    is_lost = activity.resource is not None and _agent(activity) != agent
-    resource = {RESOURCE: activity.resource} if is_lost else {}
-    return {**activity.attributes, **resource} or None
 
 
 def _agent(activity: Activity) -> str | None:

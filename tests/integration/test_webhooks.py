@@ -19,6 +19,7 @@ from domain.builtin.webhooks.commands import (
     WebhookMode,
 )
 from domain.kernel.errors import NotFound
+from subscriptions.publishing.deliveries import count_webhook_dead_letters
 from subscriptions.publishing.ports import WebhookKey
 from tests.helpers.webhook_receiver import Answer, Delivery, WebhookReceiver, serving
 from tests.helpers.webhook_rig import QUICK, append_notes, open_webhook_rig
@@ -166,6 +167,7 @@ async def test_dead_letters_are_retried_and_dropped(mongo_url: str, redis_url: s
         await append_notes(rig, streams=3, versions=2)
         await rig.until_status(webhook, lambda status: status.dead_letters == 3)
         letters, key = rig.status_reader.dead_letters, WebhookKey("default", webhook)
+        assert await count_webhook_dead_letters(rig.database) == [("default", webhook, 3)]
         letter, second, last = await letters.page(key, 10)
         assert await letters.page(key, 2, after=letter.stream) == [second, last]
         assert await letters.page(key, 2, backward=True) == [second, last]

@@ -193,6 +193,18 @@ def test_what_an_event_has_no_other_place_for_is_kept_as_data(log: MemoryImport)
     assert plan["reported_attributes"] == {"identity:id": "r4", "org:resource": "Ana"}
 
 
+def test_an_attribute_of_a_case_that_a_later_row_has_is_kept_with_the_row(log: MemoryImport) -> None:
+    header = "case,activity,timestamp,case:region,case:rank"
+    rows = ("c,Draft,2024-03-01,north,", "c,Check,2024-03-02,north,1", "c,Send,2024-03-03,south,1")
+    assert log.counts(log.run("log.csv", "\n".join((header, *rows)))) == {"stored": 3}
+    assert log.workflows["workflow-c"]["attributes"] == {"region": "north"}
+    assert {row["title"]: row["result"] for row in log.tasks.values()} == {
+        "Draft": None,
+        "Check": {"case:rank": "1"},
+        "Send": {"case:region": "south", "case:rank": "1"},
+    }
+
+
 def test_attributes_of_xes_can_be_named(log: MemoryImport) -> None:
     content = log_files.STRING_TIMES.replace('x:string key="time:timestamp"', 'x:string key="When"')
     assert log.counts(log.run("log.xes", content)) == {"refused": 2}
