@@ -6,7 +6,7 @@ export function ConnectionState() {
   const { state, since } = useConnection();
   const words = {
     connecting: "connecting…",
-    live: "live",
+    live: "connected",
     lost: `disconnected since ${clock(since)}`,
     refused: "not signed in",
   }[state];

@@ -65,7 +65,7 @@ export function FindBox() {
         <form onSubmit={search} role="search">
           <input
             ref={input}
-            type="search"
+            type="text"
             aria-label="An id of a stream, event, command, correlation, process or row, a position, or words"
             placeholder="An id, a position, or words"
             autoComplete="off"

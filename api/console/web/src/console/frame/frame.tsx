@@ -64,10 +64,11 @@ const DETAIL_PAGES: Record<string, (address: Address) => { title: string; conten
 /** What surrounds each page: navigation, the search box, the connection, and who the caller is. */
 export function Frame({ children, ...account }: Props) {
   const address = useAddress();
+  const { schema } = useContext(Session);
   const main = useRef<HTMLElement>(null);
   const page = PAGES[address.page];
   const { title, content } = page
-    ? { title: page.title, content: page.render(address) }
+    ? { title: page.title, content: page.isVisible(schema) ? page.render(address) : <Refused title={page.title} /> }
     : (DETAIL_PAGES[address.page]?.(address) ?? { title: "Not found", content: <NotFound /> });
 
   useEffect(() => {
@@ -136,6 +137,15 @@ function Account({ tokenUrl, caller, onPick, isSignedIn, onSignIn }: Omit<Props,
       ) : (
         <SignIn isSignedIn={isSignedIn} onSignIn={onSignIn} />
       )}
+    </>
+  );
+}
+
+function Refused({ title }: { title: string }) {
+  return (
+    <>
+      <h1>{title}</h1>
+      <p>You may not see anything that this page shows.</p>
     </>
   );
 }

@@ -1,8 +1,8 @@
-import { useContext } from "react";
+import { useContext, useEffect, useRef } from "react";
 
 import { linkTo } from "../address";
-import { useOperation } from "../api/hooks";
-import { RecentEvents } from "../api/operations";
+import { useOperation, useSubscription } from "../api/hooks";
+import { EventTail, RecentEvents } from "../api/operations";
 import { EntityLink, Severity, TraceLink } from "../parts/links";
 import { Moment } from "../parts/moment";
 import { Problems } from "../parts/problems";
@@ -10,10 +10,22 @@ import { Text } from "../parts/text";
 import { Session } from "../session";
 
 const SHOWN = 20;
+/** Milliseconds between two readings while events are stored. */
+const READ_INTERVAL = 1_000;
 
 /** The first page: what happened last, or how to begin. */
 export function StartPage() {
-  const { data, problems, isLoading } = useOperation(RecentEvents, { last: SHOWN });
+  const { schema } = useContext(Session);
+  const { data, problems, isLoading, reload } = useOperation(RecentEvents, { last: SHOWN });
+  const timer = useRef(0);
+  useSubscription(EventTail, schema.hasSubscription("events") ? {} : null, ({ events }) => {
+    if (events.__typename !== "Event" || timer.current) return;
+    timer.current = setTimeout(() => {
+      timer.current = 0;
+      reload();
+    }, READ_INTERVAL);
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
   const events = data?.events?.nodes.toReversed();
   if (isLoading && !events) return <p className="loading">Reading the log…</p>;
   if (events?.length === 0) return <EmptyLog />;
