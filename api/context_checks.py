@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
 from textwrap import dedent
 from typing import Any, TypeVar
 
@@ -21,7 +24,26 @@ from domain.process.process import own_event_classes, trigger_classes
 T = TypeVar("T")
 
 
-def check_event_types(context: Context) -> None:
+class DeclaredClasses:
+    """The event and command classes that exist in this process, and the commands that aggregates handle.
+
+    They are collected once for the checks of all contexts.
+    """
+
+    def __init__(self) -> None:
+        base: Any = Aggregate
+        self.events: dict[str, list[type[Event]]] = defaultdict(list)
+        """By their type."""
+        for event in _event_classes():
+            self.events[event.type].append(event)
+        self.commands: dict[str, list[type[Command]]] = defaultdict(list)
+        """By their module."""
+        for command in _in_modules(_subclasses(Command)):
+            self.commands[command.__module__].append(command)
+        self.handled = {command for kind in _subclasses(base) for command in _commands_of(kind)}
+
+
+def check_event_types(context: Context, declared: DeclaredClasses) -> None:
     """Raise DeclarationError if another event class of the context's packages has the type of an event.
 
     Only one of the two is declared by the aggregate: stored events of the type would be read as that one,
@@ -29,8 +51,8 @@ def check_event_types(context: Context) -> None:
     """
     for event in context.events:
         package = _package(event.__module__)
-        for other in _event_classes():
-            if other is not event and other.type == event.type and _package(other.__module__) == package:
+        for other in declared.events.get(event.type, ()):
+            if other is not event and _package(other.__module__) == package:
                 raise DeclarationError(
                     f"{_full_name(event)} and {_full_name(other)} both are events of the type "
                     f"{event.type!r}; give one of them another type, or remove it"
@@ -66,14 +88,12 @@ def _check_cases(called: str, function: Callable[..., Any], classes: Sequence[ty
         )
 
 
-def check_commands(context: Context) -> None:
+def check_commands(context: Context, declared: DeclaredClasses) -> None:
     """Raise DeclarationError if a command class in the context's modules is one that no aggregate handles."""
     modules = {context.aggregate.__module__, *(command.__module__ for command in context.commands)}
-    base: Any = Aggregate
-    handled = {command for kind in _subclasses(base) for command in _commands_of(kind)}
-    for command in _in_modules(_subclasses(Command)):
-        is_base = any(issubclass(each, command) for each in handled)
-        if command.__module__ in modules and not is_base and not command.__name__.startswith("_"):
+    for command in chain.from_iterable(declared.commands.get(module, ()) for module in sorted(modules)):
+        is_base = any(issubclass(each, command) for each in declared.handled)
+        if not is_base and not command.__name__.startswith("_"):
             raise DeclarationError(
                 f"{_full_name(command)} is a command that no aggregate handles, so the API has no mutation "
                 f"for it; add it to the commands of {context.aggregate.__name__}, or remove it"
@@ -121,16 +141,25 @@ def _commands_of(aggregate: type[Aggregate[Any, Any]]) -> Sequence[type[Command]
 def _missing_cases(function: Callable[..., Any], classes: Sequence[type[Any]]) -> list[type[Any]]:
     """Return the classes that the match statement at the end of a function does not handle.
 
-    A class counts as handled if the function's body names it, or a base class, anywhere. Nothing is missing
-    if the function does not end in a match statement, or if that handles whatever the other cases do not.
+    A class counts as handled if the function's body names it, or a base class, anywhere.
+    """
+    handled = _handled_classes(function)
+    return [] if handled is None else [each for each in classes if not issubclass(each, handled)]
+
+
+@cache
+def _handled_classes(function: Callable[..., Any]) -> tuple[type[Any], ...] | None:
+    """Return the classes that the match statement at the end of a function handles.
+
+    None if the function does not end in a match statement, or if that handles whatever its other cases do
+    not.
     """
     definition = _definition(function)
     if definition is None or not isinstance(definition.body[-1], ast.Match):
-        return []
+        return None
     if any(map(_handles_the_rest, definition.body[-1].cases)):
-        return []
-    named = tuple(_named_classes(definition.body, inspect.unwrap(function)))
-    return [each for each in classes if not issubclass(each, named)]
+        return None
+    return tuple(dict.fromkeys(_named_classes(definition.body, inspect.unwrap(function))))
 
 
 def _definition(function: Callable[..., Any]) -> ast.FunctionDef | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from api.access.access_rule_checks import check_access_rules
 from api.context_checks import (
+    DeclaredClasses,
     check_cases,
     check_commands,
     check_event_types,
@@ -89,7 +90,9 @@ def load_contexts(settings: Settings) -> Declarations:
     Raises ConfigurationError for a module that cannot be imported or declares nothing, and DeclarationError
     if two declarations clash or one of them cannot be used.
     """
-    registrations = [_register(name) for name in settings.contexts]
+    modules = [(name, _import(name)) for name in settings.contexts]
+    declared = DeclaredClasses()
+    registrations = [_register(name, module, declared) for name, module in modules]
     contexts = dict.fromkeys(context for each in registrations for context in each.contexts)
     policies = _policies(registrations)
     catalog = Catalog([*contexts, *BUILTIN, *([policy_events.context] if policies else [])])
@@ -99,8 +102,7 @@ def load_contexts(settings: Settings) -> Declarations:
     return Declarations(catalog, views, policies)
 
 
-def _register(name: str) -> _Registration:
-    module = _import(name)
+def _register(name: str, module: ModuleType, declared: DeclaredClasses) -> _Registration:
     view, context = _declared(module, "view", View), _declared(module, "context", Context)
     policies = _declared_policies(module)
     if view is None and context is None and not policies:
@@ -117,9 +119,9 @@ def _register(name: str) -> _Registration:
             check_row_id(view.row)
             check_defaults(view.name, view.row, view.defaults)
         for each in dict.fromkeys(contexts):
-            check_event_types(each)
+            check_event_types(each, declared)
             check_cases(each)
-            check_commands(each)
+            check_commands(each, declared)
             check_access_rules(each)
         for policy in policies:
             check_policy_cases(policy)

@@ -27,6 +27,9 @@ from tests.helpers.servers import eventually
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 SECRETS = COMPOSE.with_name("compose-secrets.sh")
 BIN = Path(sys.executable).parent
+CHECK_EVERY = 0.3
+"""Seconds between two health checks, each of which starts a process."""
+
 PROCESSES = ("mongo1", "mongo2", "mongo3", "redis", "api1", "api2", "worker", "proxy")
 
 
@@ -167,14 +170,14 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
         deployment.start(name)
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
-        eventually(partial(deployment.healthy, name))
+        eventually(partial(deployment.healthy, name), every=CHECK_EVERY)
     for job in ("replica-set", "secure", "replica-set", "secure"):
         outcome = deployment.run(job)
         assert outcome.returncode == 0, f"{job}, also when it is run again: {outcome.stderr}"
     for name in ("api1", "api2", "worker", "proxy"):
         deployment.start(name)
     for name in ("api1", "api2", "worker"):
-        eventually(partial(deployment.healthy, name))
+        eventually(partial(deployment.healthy, name), every=CHECK_EVERY)
 
     key = deployment.run(
         "worker", "nerve", "access", "keys", "issue", "admin", "--role", "administrator"

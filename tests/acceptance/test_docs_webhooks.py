@@ -31,6 +31,9 @@ PAGE = ROOT / "docs" / "webhooks.md"
 QUICK = WebhookSettings(
     first_pause=0.02, longest_pause=0.1, retry_for=timedelta(seconds=0), allow_private=True
 )
+LOOK_EVERY = 0.3
+"""Seconds between two commands that wait for something, each of which opens a runtime."""
+
 URL = "https://shop.example/events"
 CREATE = """mutation ($url: String!) {
   createWebhook(input: {name: "shop", url: $url}) { secret receipt { stream } }
@@ -114,21 +117,21 @@ def test_each_command_of_the_page_runs(served: Served, receiver: WebhookReceiver
 
     task = served.do("createTask", title="Read the log")["stream"]
     task_version = 1
-    eventually(lambda: "1 dead letters" in run(nerve, named(show)).stdout)
+    eventually(lambda: "1 dead letters" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
     assert "127.0.0.1 answered 400" in run(nerve, named(show)).stdout
     assert webhook in run(nerve, listing).stdout
     assert run(nerve, named(pause)).stdout == f"{webhook} is paused\n"
-    eventually(lambda: "the shop is being moved" in run(nerve, named(show)).stdout)
+    eventually(lambda: "the shop is being moved" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
     assert run(nerve, named(resume)).stdout == f"{webhook} delivers again\n"
     renewed = run(nerve, named(rotate)).stdout.strip()
     assert {secret[:6], renewed[:6]} == {"whsec_"}
     assert secret != renewed
     assert run(nerve, named(retry)).stdout == f"{task} is delivered again\n"
     eventually(lambda: len(receiver.refused) > 1)
-    eventually(lambda: "1 dead letters" in run(nerve, named(show)).stdout)
+    eventually(lambda: "1 dead letters" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
     receiver.answer = lambda delivery: 200
     run(nerve, named(drop).replace(f"{task} 3", f"{task} {task_version}"))
-    eventually(lambda: "0 dead letters" in run(nerve, named(show)).stdout)
+    eventually(lambda: "0 dead letters" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
     run(nerve, named(replay).replace("2026-01-31T12:00:00Z", "2020-01-31T12:00:00Z"))
     eventually(lambda: task in receiver.first_versions)
     both = receiver.accepted[-1]

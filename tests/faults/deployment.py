@@ -15,6 +15,7 @@ import httpx
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, Mongod, free_port
 from api.settings import Settings
+from tests.helpers.served_api import plain_client
 from tests.helpers.servers import Servers, eventually
 
 POLL_INTERVAL = 0.2
@@ -92,10 +93,11 @@ class Deployment:
         def serves() -> bool:
             assert child.exit_code is None, self.said(child)
             with suppress(httpx.TransportError):
-                return httpx.get(f"{url}/healthz").is_success
+                return http.get(f"{url}/healthz").is_success
             return False
 
-        eventually(serves, PATIENCE)
+        with plain_client() as http:
+            eventually(serves, PATIENCE)
 
     def said(self, child: ChildProcess) -> str:
         """All that a process has printed."""

@@ -22,7 +22,7 @@ WRITERS = 2
 READERS = 2
 DATABASE = "faults"
 
-PAUSES = {True: 0.03, False: 0.1}
+PAUSES = {True: 0.03, False: 0.25}
 """Seconds between two commands of a caller, in full and in short: two cores carry load and servers."""
 
 

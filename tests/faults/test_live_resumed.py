@@ -9,8 +9,8 @@ from tests.faults.live.resumes import LiveResumes, Size
 SIZE = Size(
     apis=2,
     workers=1,
-    subscribers=20,
-    changes=300,
+    subscribers=12,
+    changes=150,
     kills={"redis": 1, "api": 1, "worker": 1},
     stay=1.5,
     pause=0.1,

@@ -1,10 +1,10 @@
-"""I4: whoever reads, and whenever, reads the same feed without a hole; here with 20,000 events."""
+"""I4: whoever reads, and whenever, reads the same feed without a hole; here with 8,000 events."""
 
 from __future__ import annotations
 
 from tests.faults.million import Run
 
-EVENTS = 20_000
+EVENTS = 8_000
 GROWTH = 2.0
 """In a run as short as this a process is hardly warm when it ends."""
 

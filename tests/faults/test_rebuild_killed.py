@@ -19,7 +19,7 @@ from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 60
 NOTES = 100
-COMMITS = 2_000
+COMMITS = 1_500
 ROOT = Path(__file__).parents[2]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.faults.tenants.trial import TenantTrial
 
-RESULTS = 700
+RESULTS = 400
 
 
 def test_i13_nothing_of_a_tenant_reaches_another_that_has_the_same_ids(

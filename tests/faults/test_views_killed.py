@@ -15,7 +15,7 @@ UNWRITTEN = frozenset(
 
 
 def test_i8_i9_views_survive_kills_of_workers_and_servers_and_never_go_back(tmp_path: Path) -> None:
-    outcome = ViewKills(tmp_path, KILLS, workers=2, writers=1, partitions=2, every=0.05).run()
+    outcome = ViewKills(tmp_path, KILLS, workers=2, writers=1, partitions=2, every=0.2).run()
     assert outcome.partitions == 2
     assert not outcome.wrongs, outcome.wrongs[:20]
     assert outcome.kills.keys() == {"worker", "mongod", "redis"}
