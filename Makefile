@@ -13,7 +13,7 @@ CONSOLE := api/console/static/index.html
 
 run: .venv/embedded
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory console || \
-	  echo "GraphiQL could not be built, and nerve starts without it; 'make console' tries again" >&2; fi
+	  echo "GraphiQL and the console could not be built, and nerve starts without them; 'make console' tries again" >&2; fi
 	@exec $(BIN)/nerve dev
 
 # With --dist loadfile, pytest-xdist 3.8 waits for ever once it has replaced a worker that died.

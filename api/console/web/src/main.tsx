@@ -18,8 +18,11 @@ function meta(name: string): string {
 const graphql = new URL(meta("graphql-path"), location.href);
 const tokenPath = meta("token-path");
 
-/** The operation that a link of the console opens. */
+/** The operation that a link of the console opens, in a tab of its own. */
 const linked = new URLSearchParams(location.hash.slice(1));
+const query = linked.get("query") ?? undefined;
+const variables = linked.get("variables") ?? undefined;
+const tabs = query === undefined ? examples : [{ query, variables: variables ?? null }, ...examples];
 
 function Console() {
   const [caller, setCaller] = useState<Caller | null>(null);
@@ -28,9 +31,9 @@ function Console() {
   return (
     <GraphiQL
       fetcher={fetcher}
-      defaultTabs={examples}
-      initialQuery={linked.get("query") ?? undefined}
-      initialVariables={linked.get("variables") ?? undefined}
+      defaultTabs={tabs}
+      initialQuery={query}
+      initialVariables={variables}
       defaultEditorToolsVisibility="variables"
       inputValueDeprecation
       shouldPersistHeaders={false}
