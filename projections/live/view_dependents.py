@@ -76,8 +76,9 @@ class ViewDependents:
     def _handle(self, rows: Sequence[Row]) -> None:
         edition = self._reader.edition
         if self._edition not in (None, edition):
+            # Results up to this position were made of the rows before the rebuild.
             for dependent in list(self._tenants):
-                dependent.mark_changed(self.position)
+                dependent.mark_changed(self.position + 1)
         self._edition = edition
         for row in rows:
             for dependent in self._index.concerned(row):

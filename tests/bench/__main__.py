@@ -15,6 +15,7 @@ from tests.bench import (
     append,
     commands,
     imports,
+    live_queries,
     otlp,
     poison,
     processes,
@@ -41,6 +42,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *views.BENCHMARKS,
     *processes.BENCHMARKS,
     *contests.BENCHMARKS,
+    *live_queries.BENCHMARKS,
 )
 
 OUTPUT = Path("bench.json")
