@@ -125,7 +125,7 @@ def test_an_interrupted_replay_prints_where_to_continue(
 
 def test_views_show_their_lag_and_are_built_anew_beside_those_that_are_read(nerve: CliRunner) -> None:
     assert nerve.invoke(CLI, ["demo", "--duration", "0.5", "--rate", "20"]).exit_code == 0
-    eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0})
+    eventually(lambda: {lag for _, lag in _lags(nerve).values()} == {0}, every=0.3)
     before = _lags(nerve)
     assert set(before) == OWN_VIEWS
     built = nerve.invoke(CLI, ["views", "rebuild", "--all", "--wait"])

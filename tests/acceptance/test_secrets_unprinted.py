@@ -6,6 +6,7 @@ import json
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,11 +22,15 @@ from api.devserver.embedded import LOOPBACK, free_port
 from api.secret_settings import secret_paths
 from api.settings import Settings
 from tests.helpers.command_line import CLI
+from tests.helpers.served_api import plain_client
 from tests.helpers.servers import eventually
 from tests.helpers.worker_processes import NERVE
 
 MARKED = sha256(b"marked").hexdigest()[:48]
 """In each secret. The same in each process of a test run, because it is in the names of tests."""
+
+NOWHERE = "127.0.0.1:1/?serverSelectionTimeoutMS=200"
+"""The address of a MongoDB that does not answer, for which a client does not wait long."""
 
 KEYS = [b64encode(secrets.token_bytes(32)).decode() for _ in range(4)]
 PORT = {
@@ -47,8 +52,8 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "NERVE_LOG_LEVEL": "debug",
         "NERVE_MONGO_URL": mongo_url,
         "NERVE_REDIS_URL": redis_url,
-        "NERVE_ADMIN_URL": f"mongodb://admin:{MARKED}-admin@127.0.0.1:1/",
-        "NERVE_MAINTENANCE_URL": f"mongodb://maintenance:{MARKED}-maintenance@127.0.0.1:1/",
+        "NERVE_ADMIN_URL": f"mongodb://admin:{MARKED}-admin@{NOWHERE}",
+        "NERVE_MAINTENANCE_URL": f"mongodb://maintenance:{MARKED}-maintenance@{NOWHERE}",
         "NERVE_MASTER_KEY": KEYS[0],
         "NERVE_OLD_MASTER_KEYS": KEYS[1],
         "NERVE_ARCHIVE_ACCESS_KEY": f"{MARKED}-access",
@@ -57,7 +62,7 @@ def environment(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "NERVE_AUTH": json.dumps({"issuer": "i", "audience": "a", "secret": f"{MARKED}-auth"}),
         "NERVE_PORTS": json.dumps({"cards": PORT}),
         "NERVE_EVENT_SOURCES": json.dumps({"billing": EVENT_SOURCE}),
-        "NERVE_CDC_URL": f"mongodb://reader:{MARKED}-reader@127.0.0.1:1/",
+        "NERVE_CDC_URL": f"mongodb://reader:{MARKED}-reader@{NOWHERE}",
         "NERVE_TRACING": json.dumps(TRACING),
     }
     with MongoClient[dict[str, object]](mongo_url) as client:
@@ -73,8 +78,8 @@ def test_the_settings_of_the_test_have_every_secret(environment: dict[str, str])
     assert {f"NERVE_{path[0].upper()}" for path in secret_paths(Settings)} <= environment.keys()
 
 
-@pytest.mark.parametrize("program", ["serve", "worker", "dev"])
-def test_no_process_prints_a_secret(program: str, environment: dict[str, str], tmp_path: Path) -> None:
+def test_no_process_prints_a_secret(environment: dict[str, str], tmp_path: Path) -> None:
+    """`nerve dev`, and the API and the worker that it starts, with one output for all."""
     api, metrics = free_port(), free_port()
     own = {
         "NERVE_PORT": str(api),
@@ -82,36 +87,35 @@ def test_no_process_prints_a_secret(program: str, environment: dict[str, str], t
         "NERVE_DATA_DIR": str(tmp_path / "data"),
     }
     output = tmp_path / "output"
-    process = ChildProcess(program, [NERVE, program], output=output, environment={**environment, **own})
+    process = ChildProcess("dev", [NERVE, "dev"], output=output, environment={**environment, **own})
     token = {"Authorization": f"Bearer {environment['NERVE_METRICS_TOKEN']}"}
-    worker, health = f"http://{LOOPBACK}:{metrics}/metrics", f"http://{LOOPBACK}:{api}/readyz"
-    printed: list[str] = []
+    answers: dict[str, str] = {}
 
-    def answers() -> bool:
+    def all_answer() -> bool:
         assert process.exit_code is None, output.read_text()
-        try:
-            printed[:] = [httpx.get(worker if program == "worker" else health, headers=token).text]
-        except httpx.TransportError:
-            return False
-        return True
+        for url in (f"http://{LOOPBACK}:{metrics}/metrics", f"http://{LOOPBACK}:{api}/readyz"):
+            with suppress(httpx.TransportError):
+                answers[url] = http.get(url).text
+        return len(answers) == 2
 
     try:
-        eventually(answers)
-        if program != "worker":
+        with plain_client(headers=token) as http:
+            eventually(all_answer, every=0.2)
             for query in ("{ nothing }", "{ __schema { types { name description } } }"):
-                refused = httpx.post(f"http://{LOOPBACK}:{api}/graphql", json={"query": query}, headers=token)
-                printed.append(refused.text)
+                refused = http.post(f"http://{LOOPBACK}:{api}/graphql", json={"query": query})
+                answers[query] = refused.text
     finally:
         process.stop(20)
-    printed.append(output.read_text())
-    assert [secret for secret in _secrets_of(environment) for text in printed if secret in text] == []
+    texts = [*answers.values(), output.read_text()]
+    assert "worker" in texts[-1]
+    assert [secret for secret in _secrets_of(environment) for text in texts if secret in text] == []
 
 
 @pytest.mark.parametrize(
     "command", ["doctor", "doctor --json", "views", "verify", "secure", "archive --list"]
 )
 def test_no_command_prints_a_secret(command: str, environment: dict[str, str], tmp_path: Path) -> None:
-    nowhere = {"NERVE_MONGO_URL": f"mongodb://u:{MARKED}@127.0.0.1:1/?serverSelectionTimeoutMS=200"}
+    nowhere = {"NERVE_MONGO_URL": f"mongodb://u:{MARKED}@{NOWHERE}"}
     for settings in (
         environment,
         {**environment, **nowhere, "NERVE_REDIS_URL": f"redis://:{MARKED}@127.0.0.1:1"},

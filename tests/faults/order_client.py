@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from tests.helpers.served_api import plain_client
+
 ITEMS = 20
 ENOUGH, SCARCE = 100_000, 5
 """How many of an item are on hand; one of ten is scarce."""
@@ -28,6 +30,7 @@ class OrderClient(threading.Thread):
         self._urls = urls
         self._orders = orders
         self._chance = Random(seed)
+        self._http = plain_client(timeout=10)
         self.received: dict[str, int] = {}
         self.errors: list[str] = []
 
@@ -42,6 +45,7 @@ class OrderClient(threading.Thread):
     def run(self) -> None:
         for number in self._orders:
             self._send(PLACE, f"place-{number}", self._order(number))
+        self._http.close()
 
     def _order(self, number: int) -> dict[str, Any]:
         items = self._chance.sample(range(ITEMS), self._chance.randint(1, 3))
@@ -61,9 +65,7 @@ class OrderClient(threading.Thread):
         body = {"query": mutation, "variables": {"input": given, "commandId": command_id}}
         while True:
             try:
-                answer = httpx.post(
-                    f"{self._chance.choice(self._urls)}/graphql", json=body, timeout=10
-                ).json()
+                answer = self._http.post(f"{self._chance.choice(self._urls)}/graphql", json=body).json()
             except (httpx.TransportError, ValueError):
                 time.sleep(0.1)
                 continue

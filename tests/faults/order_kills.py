@@ -45,6 +45,9 @@ GAP = 1.0
 CLIENTS = 4
 """Threads that place orders."""
 
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a log that has nothing new: looks cost as much as the work."""
+
 PATIENCE_PER_ORDER = 2.0
 """Seconds that an order may take on a machine that does much else."""
 
@@ -144,7 +147,7 @@ class OrderKills:
         for _ in range(self._size.apis):
             self._urls.append(self._deployment.api())
             self._apis.append(self._deployment.children[-1])
-        eventually(self._is_following, PATIENCE)
+        eventually(self._is_following, PATIENCE, every=0.3)
         clients = [
             OrderClient(self._urls, range(seed, self._size.orders, CLIENTS), seed) for seed in range(CLIENTS)
         ]
@@ -212,7 +215,8 @@ class OrderKills:
             deadline = time.monotonic() + PATIENCE + self._size.orders * PATIENCE_PER_ORDER
             while time.monotonic() < deadline:
                 self._revive()
-                for commit in await reader.read(position):
+                commits = await reader.read(position)
+                for commit in commits:
                     position = commit.position
                     for event in commit.events:
                         state = states.get(event.stream)
@@ -224,7 +228,9 @@ class OrderKills:
                     _is_stuck(states) or is_over(states, self._size.orders)
                 ):
                     break
-                await asyncio.sleep(0)
+                await asyncio.sleep(0 if commits else LOOK_EVERY)
+            else:
+                self.outcome.wrongs.append("the orders are not over, and the trial has waited long enough")
             parked = await nerve.database["dead_letters"].count_documents({})
         self.outcome.wrongs += [f"{parked} events are parked, and none is wrong"] if parked else []
         self.outcome.wrongs += imbalances(states, self._services, received)

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.order_kills import OrderKills, Size
 from tests.helpers.fulfilment_runs import STYLES, Style
 
-SIZE = Size(orders=20, strikes=3, workers=2, apis=1, members=1, silent=())
+SIZE = Size(orders=12, strikes=3, workers=2, apis=1, members=1, silent=())
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
