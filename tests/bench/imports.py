@@ -44,9 +44,12 @@ async def _rows(machine: Machine) -> AsyncIterator[Contest]:
         async with open_bus(machine, STREAMS) as dispatched:
             yield Contest(
                 Contender("an import through the CommandBus", Importing(dispatched.nerve, path).turn),
-                Contender(
-                    f"CommandBus, {CALLERS} callers, {STREAMS:,} streams",
-                    partial(dispatched.through_the_bus, CALLERS, CHANGES),
+                Contender(f"motor insert_many of the same, {CALLERS} each", dispatched.bare_inserts),
+                (
+                    Contender(
+                        f"CommandBus, {CALLERS} callers, {STREAMS:,} streams",
+                        partial(dispatched.through_the_bus, CALLERS, CHANGES),
+                    ),
                 ),
             )
 
