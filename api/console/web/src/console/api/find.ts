@@ -86,7 +86,7 @@ async function findPosition(position: string, { http, schema }: SessionParts): P
   return [{ kind: "position", title: "the log after this position", link: linkTo("watch", { after: position }) }];
 }
 
-type Found = { nodes: { id: string; title?: string }[] } | null;
+type RowPage = { nodes: { id: string; title?: string }[] } | null;
 
 async function findWords(words: string, { http, schema, rows }: SessionParts): Promise<Match[]> {
   const lists = schema.searchableLists();
@@ -96,8 +96,8 @@ async function findWords(words: string, { http, schema, rows }: SessionParts): P
     return `${list}(search: $words, first: ${WORDS_PER_LIST}) { nodes { id ${title ? `title: ${title}` : ""} } }`;
   });
   const text = `query FindWords($words: String!) { ${(await Promise.all(fields)).join(" ")} }`;
-  const { data } = await http.run<Record<string, Found>, { words: string }>({ text }, { words });
-  return Object.entries(data ?? {}).flatMap(([list, found]) =>
-    (found?.nodes ?? []).map(({ id, title }) => ({ kind: list, title: title ?? id, link: linkTo("entity", { id }) })),
+  const { data } = await http.run<Record<string, RowPage>, { words: string }>({ text }, { words });
+  return Object.entries(data ?? {}).flatMap(([list, page]) =>
+    (page?.nodes ?? []).map(({ id, title }) => ({ kind: list, title: title ?? id, link: linkTo("entity", { id }) })),
   );
 }

@@ -23,8 +23,8 @@ export function LostConnection() {
   if (state !== "lost") return null;
   return (
     <p className="lost">
-      Disconnected since {clock(since)}: what you see is what nerve had said until then. The console connects again by
-      itself, and continues after the last event that it has.
+      Disconnected since {clock(since)}: this page shows the state at that time. The console connects again by itself and
+      continues after the last event that it has received.
     </p>
   );
 }
