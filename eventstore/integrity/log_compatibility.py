@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 import orjson
+from pymongo import UpdateOne
 
 from domain.kernel import Catalog, Event
 from domain.kernel.schemas import Schema, event_schema, narrowings
@@ -72,16 +73,16 @@ class LogCompatibility:
     async def store_schemas(self) -> None:
         """Add the schemas of the declared events to the log, before any of these events is stored."""
         kept = await schemas_of_log(self._database)
+        additions = []
         for event in self._catalog.events.values():
             key, schema = SchemaKey(event.type, event.revision), event_schema(event)
             if schema not in kept.get(key, ()):
                 text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS).decode()
-                with unavailable_if_down():
-                    await self._meta.update_one(
-                        {"_id": f"{PREFIX}{key.type}.{key.revision}"},
-                        {"$addToSet": {"schemas": text}},
-                        upsert=True,
-                    )
+                stored, addition = {"_id": f"{PREFIX}{key.type}.{key.revision}"}, {"schemas": text}
+                additions.append(UpdateOne(stored, {"$addToSet": addition}, upsert=True))
+        if additions:
+            with unavailable_if_down():
+                await self._meta.bulk_write(additions, ordered=False)
 
     async def _unknown_types(self) -> AsyncIterator[str]:
         """Yield a problem for each stored event type of a context that does not declare it."""
