@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -33,6 +33,7 @@ from api.settings_file import NESTED, PREFIX, check_environment, describe_mistak
 from api.tracing_settings import TracingSettings
 from api.webhook_settings import PublishingSettings
 from domain.kernel.errors import ConfigurationError
+from eventstore.mongo.database_names import check_database_name
 from subscriptions.consumers.group import LEASE_TIME
 
 _LISTS = ("contexts", "old_master_keys", "allowed_hosts", "allowed_origins", "trusted_proxies")
@@ -78,7 +79,9 @@ class Settings(CachingSettings, PublishingSettings, PersonalDataSettings, Archiv
     mongo_url: SecretStr | None = Field(None, description="URL of MongoDB; default: an embedded mongod.")
     redis_url: SecretStr | None = Field(None, description="URL of Redis; default: an embedded redis-server.")
     redis_cluster: bool = Field(False, description="redis_url is a node of a Redis Cluster (7.0 or later).")
-    database: str = Field("nerve", description="MongoDB database of the log and its views.")
+    database: Annotated[str, AfterValidator(check_database_name)] = Field(
+        "nerve", description="MongoDB database of the log and its views."
+    )
     admin_url: SecretStr | None = Field(
         None, description="URL of MongoDB with a user that may create users; only for `nerve secure`."
     )

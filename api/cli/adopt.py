@@ -6,8 +6,7 @@ import asyncio
 
 from api.cli.confirmation import Yes, confirm
 from api.cli.connection import connect_runtime
-from api.cli.records import AsJson, print_result
-from api.cli.terminal import warn
+from api.cli.records import AsJson, print_result, sentence_printer
 from api.runtime import Runtime
 from eventstore.mongo.driver import refused_if_forbidden
 from projections.projecting.view_worker import drop_view
@@ -34,8 +33,9 @@ async def _adopt(*, yes: bool, as_json: bool) -> None:
             text = f"the log ends at position {shortfall.head}, and nothing is ahead of it: nothing to do"
             print_result({"position": shortfall.head, "ahead": {}}, text, as_json=as_json)
             return
+        report = sentence_printer(as_json=as_json)
         for name, position in shortfall.beyond.items():
-            warn(f"{name} is at position {position}, but the log ends at {shortfall.head}")
+            report(f"{name} is at position {position}, but the log ends at {shortfall.head}")
         if not yes:
             confirm("Continue from the end of the log, and drop everything ahead of it?")
         await _drop_ahead(runtime, shortfall)

@@ -15,7 +15,9 @@ from api.cli.connection import connect_runtime
 from api.cli.points import Point, last_position_before, parse_point
 from api.cli.records import AsJson, Cell, Record, print_records, print_result, to_record
 from api.cli.terminal import progress_bars
-from domain.kernel.errors import ValidationFailed
+from api.devserver.folder import differing_settings
+from api.settings import Settings
+from domain.kernel.errors import ConfigurationError, ValidationFailed
 from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment
 
@@ -56,6 +58,7 @@ def archive(
 
 async def _archive(before: Point, *, as_json: bool) -> None:
     async with connect_runtime() as runtime, open_archiver(runtime.settings) as archiver:
+        _check_store(runtime.settings)
         upto = await last_position_before(runtime, before)
         done = sum(segment.count for segment in await runtime.log.archive.segments())
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -69,6 +72,15 @@ async def _archive(before: Point, *, as_json: bool) -> None:
 
             await archiver.run(upto, progress=show)
     _print_run(segments, as_json=as_json)
+
+
+def _check_store(settings: Settings) -> None:
+    """Raise ConfigurationError where the running instance could not read from the store."""
+    if "archive_url" in differing_settings(settings):
+        raise ConfigurationError(
+            "the nerve that is running has another archive_url, so it could not read what is archived; set"
+            " the same one in nerve.yaml, and start it again"
+        )
 
 
 def _print_run(segments: Sequence[Segment], *, as_json: bool) -> None:

@@ -28,6 +28,7 @@ from api.settings import Settings
 from domain.foreign_documents.aggregate import ForeignDocument
 from domain.foreign_documents.commands import SOURCE_PATTERN
 from domain.kernel.errors import ConfigurationError
+from eventstore.mongo.database_names import check_database_name
 
 COLUMNS = (
     TextColumn("copying {task.description}"),
@@ -75,6 +76,7 @@ def cdc(
     A run that was interrupted is continued by the next one; nothing is recorded twice. See docs/cdc.md.
     """
     settings = service_settings()
+    _check_database(database)
     source = _check_source(name or f"{database}.{collection}")
     url = _check_url(source_url, settings)
     options = CaptureOptions(url, database, collection, source, tenant, snapshot, until_caught_up)
@@ -82,6 +84,13 @@ def cdc(
     text = f"{source}: {progress.copied} events of the copy and {progress.changes} of changes were recorded"
     record = {"source": source, "copied": progress.copied, "changes": progress.changes}
     print_result(record, text, as_json=as_json)
+
+
+def _check_database(name: str) -> None:
+    try:
+        check_database_name(name)
+    except ValueError as error:
+        raise ConfigurationError(f"--database: {error}") from None
 
 
 def _check_source(name: str) -> str:

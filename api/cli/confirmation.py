@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.escaping import escape
+from api.cli.terminal import ask
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
@@ -19,4 +19,5 @@ def is_interactive() -> bool:
 
 def confirm(question: str) -> None:
     """Ask, and end the command unless the answer is yes; no input stands for no."""
-    typer.confirm(escape(question), abort=True, err=True)
+    if ask(f"{question} [y/N]").lower() not in ("y", "yes"):
+        raise typer.Abort

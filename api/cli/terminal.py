@@ -54,6 +54,15 @@ def warn(text: str) -> None:
     errors.print(text, soft_wrap=True)
 
 
+def ask(question: str) -> str:
+    """Print a question to stderr, and return the line that is typed; nothing at the end of the input."""
+    errors.print(question, end=" ", soft_wrap=True)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        warn("")
+    return answer.strip()
+
+
 def print_table(table: Table) -> None:
     """Print a table to stdout, and cut nothing off.
 

@@ -50,7 +50,8 @@ DUPLICATE_KEY = 11_000
 UNAUTHORIZED = 13
 INDEX_NOT_FOUND = 27
 AUTHENTICATION_FAILED = 18
-"""MongoDB's error codes."""
+OTHER_CASE = 13_297
+"""MongoDB's error codes. The last one means that two names differ only in upper and lower case."""
 
 TIMEOUTS: Mapping[str, int] = {
     "serverSelectionTimeoutMS": 5_000,
@@ -266,7 +267,7 @@ def unavailable_if_down() -> Iterator[None]:
 
 @contextmanager
 def refused_if_forbidden(setting: str) -> Iterator[None]:
-    """Raise ConfigurationError where MongoDB refuses the user of that setting, or the user's rights.
+    """Raise ConfigurationError where MongoDB refuses the user of that setting, its rights, or the database.
 
     The server's own message is left out, since it may contain data.
     """
@@ -280,6 +281,11 @@ def refused_if_forbidden(setting: str) -> Iterator[None]:
     except OperationFailure as error:
         if error.code == AUTHENTICATION_FAILED:
             raise ConfigurationError(f"MongoDB refuses the user and password of {setting}") from None
+        if error.code == OTHER_CASE:
+            raise ConfigurationError(
+                "MongoDB has a database whose name differs from the setting `database` only in upper and"
+                " lower case; use its name, or another one"
+            ) from None
         if error.code != UNAUTHORIZED:
             raise
         raise ConfigurationError(

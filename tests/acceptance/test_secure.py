@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -77,12 +78,13 @@ def environment(mongod: GuardedMongod, redis_url: str, tmp_path_factory: Any) ->
         "NERVE_MONGO_DRIVER": chosen_driver(),
     }
     runner = CliRunner(env={**settings, "NERVE_ADMIN_URL": mongod.as_user(ADMIN)})
-    for _ in range(2):
-        made = runner.invoke(CLI, ["secure"], catch_exceptions=False)
-        assert made.exit_code == 0
-        assert "the user app of admin has the role nerveApplication in nerve" in made.output
-        assert "the user keeper of admin has the role nerveMaintenance in nerve" in made.output
-        assert "secret" not in made.output
+    listed = runner.invoke(CLI, ["secure", "--json"], catch_exceptions=False)
+    assert [json.loads(line)["name"] for line in listed.stdout.splitlines()] == ["app", "keeper"]
+    made = runner.invoke(CLI, ["secure"], catch_exceptions=False)
+    assert made.exit_code == 0
+    assert "the user app of admin has the role nerveApplication in nerve" in made.output
+    assert "the user keeper of admin has the role nerveMaintenance in nerve" in made.output
+    assert "secret" not in made.output + listed.output
     return settings
 
 

@@ -42,13 +42,26 @@ class InterruptingOutput(io.BytesIO):
         return super().write(content)
 
 
-def run_nerve(*arguments: str, encoding: str = "utf-8", output: io.BytesIO | None = None) -> Outcome:
-    """Run `main` with these arguments; a program reads its output, in this encoding."""
+class TerminalInput(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run_nerve(
+    *arguments: str, encoding: str = "utf-8", output: io.BytesIO | None = None, answer: str | None = None
+) -> Outcome:
+    """Run `main` with these arguments; a program reads its output, in this encoding.
+
+    With `answer` a person types this line; without it there is no person.
+    """
     contents = output or io.BytesIO(), io.BytesIO()
     stdout, stderr = (io.TextIOWrapper(each, encoding=encoding, write_through=True) for each in contents)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("argv", ["nerve", *arguments]), ("stdout", stdout), ("stderr", stderr)):
             patch.setattr(sys, name, value)
+        patch.setattr(sys, "stdin", io.StringIO() if answer is None else TerminalInput(f"{answer}\n"))
         with pytest.raises(SystemExit) as end:
             main()
     return Outcome(int(end.value.code or 0), *(each.getvalue().decode(encoding) for each in contents))
