@@ -176,15 +176,17 @@ def test_i4_the_database_refuses_to_change_the_log_for_the_user_that_nerve_runs_
 
 
 def _error_of(command: str, settings: dict[str, str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one sentence with which a command is refused for wrong settings."""
+    """The one sentence with which a command ends for wrong settings."""
     with _environment(settings), pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["nerve", *command.split()])
         with pytest.raises(SystemExit) as end:
             main()
-    message = capsys.readouterr().err
-    assert (end.value.code, message.count("\n")) == (2, 1), message
-    assert "secret" not in message
-    return message
+    printed = capsys.readouterr().err
+    assert "secret" not in printed
+    sentences = [line for line in printed.splitlines() if line.startswith("nerve: ")]
+    assert (end.value.code, len(sentences)) == (2, 1), printed
+    assert printed.endswith(f"{sentences[0]}\n")
+    return sentences[0]
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "views", "verify"])

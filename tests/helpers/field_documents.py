@@ -29,8 +29,8 @@ _VALUES = {
     "DateTime": '"2030-01-01T00:00:00Z"', "Date": '"2030-01-01"', "Duration": '"PT1H"', "Decimal": '"1"',
 }  # fmt: skip
 
-_WRITTEN = {"live": "live { position query { agents { nodes { id name } totalCount } } }"}
-"""The calls of fields whose whole selection may not be sent, because it would cost too much."""
+LIVE = "live"
+"""A field with all of `Query` below it, which would cost too much."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def field_documents(schema: GraphQLSchema, ids: Mapping[str, str], depth: int) -
     `ids` are the ids of entities by category: an argument `id` has that of the category in the field's name.
     `depth` is the number of levels of objects that a document selects below its root field.
     """
-    writer = _Writer(ids, depth)
+    assert schema.query_type is not None
+    writer = _Writer(ids, depth, schema.query_type)
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     return [
         FieldDocument(root.name, name, f"{root.name.lower()} {{ {writer.call(name, field)} }}")
@@ -62,15 +63,17 @@ def field_documents(schema: GraphQLSchema, ids: Mapping[str, str], depth: int) -
 
 
 class _Writer:
-    def __init__(self, ids: Mapping[str, str], depth: int) -> None:
+    def __init__(self, ids: Mapping[str, str], depth: int, queries: GraphQLObjectType) -> None:
         self._ids = ids
         self._depth = depth
+        self._queries = queries
         self._id = ""
 
     def call(self, name: str, field: GraphQLField) -> str:
         """Return the field with what it needs, and all that it shows."""
-        if name in _WRITTEN:
-            return _WRITTEN[name]
+        if name == LIVE:
+            listed = next(item for item in self._queries.fields.items() if _is_list_of_rows(item[1]))
+            return f"live {{ position query {{ {self.call(*listed)} }} }}"
         lower = name.lower()
         self._id = next((own for category, own in self._ids.items() if category in lower), "none-1")
         return (
@@ -117,6 +120,11 @@ class _Writer:
             is_free = not any(isinstance(arg.type, GraphQLNonNull) for arg in field.args.values())
             if is_free and (is_leaf_type(named) or depth > 1) and not _is_link(named, declared):
                 yield f"{declared.name}_{name}: {name}{self._selection(named, depth - 1)}"
+
+
+def _is_list_of_rows(field: GraphQLField) -> bool:
+    nodes = getattr(get_named_type(field.type), "fields", {}).get("nodes")
+    return nodes is not None and "_meta" in get_named_type(nodes.type).fields
 
 
 def _is_link(named: Any, declared: Any) -> bool:
