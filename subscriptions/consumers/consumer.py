@@ -39,7 +39,7 @@ So the checkpoint moves soon after a partition was taken, although the process m
 """
 
 
-LEAVE_TIMEOUT = 1.0
+LEAVE_TIMEOUT = 3.0
 """Seconds that saving the checkpoint may take when a partition is left; MongoDB may well be down."""
 
 

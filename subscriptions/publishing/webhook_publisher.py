@@ -38,7 +38,7 @@ MAX_PENDING = 1_000
 LONGEST_PAUSE = 60.0
 """Seconds after which a publisher looks for work that it was not woken for."""
 
-LAST_REQUESTS = 0.5
+LAST_REQUESTS = 1.0
 """Seconds for which a publisher that stops waits for its requests: less than a consumer may take to leave."""
 
 LOOK_INTERVAL = 1.0

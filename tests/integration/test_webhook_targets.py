@@ -115,11 +115,11 @@ async def test_a_deleted_webhook_leaves_nothing(mongo_url: str, redis_url: str, 
 
 
 async def test_two_workers_share_webhooks(mongo_url: str, redis_url: str, database: str) -> None:
-    """Each event is delivered once as long as both live."""
+    """Each event is delivered once as long as both live and keep their leases."""
     async with (
         serving(WebhookReceiver()) as receiver,
-        open_webhook_rig(mongo_url, redis_url, database) as rig,
-        open_webhook_rig(mongo_url, redis_url, database),
+        open_webhook_rig(mongo_url, redis_url, database, lease_time=60.0) as rig,
+        open_webhook_rig(mongo_url, redis_url, database, lease_time=60.0),
     ):
         ids = [await rig.create(receiver.url, streams=(f"note-{number}",)) for number in range(4)]
         await append_notes(rig, streams=4, versions=3)
