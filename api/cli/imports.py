@@ -36,7 +36,7 @@ from api.cli.terminal import progress_bars, say, warn
 from api.fleet.process_logs import PROCESS_LOG_READERS
 from api.ids import new_id, now
 from api.runtime import Runtime
-from api.transfer.command_importer import CommandDispatcher, CommandImporter
+from api.transfer.command_importer import CommandDispatcher, CommandImporter, CommandLookup
 from api.transfer.command_reader import command_readers
 from api.transfer.export_importer import ExportImporter, is_export
 from api.transfer.import_options import ImportOptions
@@ -98,14 +98,16 @@ async def _import(
     """Import the files; return whether all of their rows are stored or known."""
     async with connect_runtime(appends_events=True) as runtime:
         if dry_run or strict:
-            rehearsal = Rehearsal(runtime.catalog, runtime.aggregates, now, new_id, runtime.digest_key)
-            trial = _FileImport(runtime, options, rehearsal, is_dry=True, as_json=as_json)
+            rehearsal = Rehearsal(
+                runtime.catalog, runtime.log, runtime.aggregates, now, new_id, runtime.digest_key
+            )
+            trial = _FileImport(runtime, options, rehearsal, rehearsal, is_dry=True, as_json=as_json)
             is_clean = await _import_each(files, trial)
             if dry_run or not is_clean:
                 sentence_printer(as_json=as_json)("nothing was stored")
                 return is_clean
         return await _import_each(
-            files, _FileImport(runtime, options, runtime.bus, is_dry=False, as_json=as_json)
+            files, _FileImport(runtime, options, runtime.bus, runtime.log, is_dry=False, as_json=as_json)
         )
 
 
@@ -153,6 +155,7 @@ class _FileImport:
     runtime: Runtime
     options: ImportOptions
     bus: CommandDispatcher
+    log: CommandLookup
     is_dry: bool
     as_json: bool
 
@@ -189,7 +192,7 @@ class _FileImport:
         options = replace(self.options, on_note=lambda note: warn(f"{file.name} {note}"))
         readers = {**PROCESS_LOG_READERS, **command_readers(runtime.catalog)}
         print_refused = partial(_print_refused, file)
-        return await CommandImporter(self.bus, runtime.log, readers, show, print_refused, options).run(file)
+        return await CommandImporter(self.bus, self.log, readers, show, print_refused, options).run(file)
 
 
 def _print_refused(file: Path, row: RefusedRow) -> None:

@@ -138,13 +138,20 @@ class _ImportRun:
                 self._refuse(row.line, row.reason, RowOutcome.REFUSED)
             elif reason := self._id_conflict(row, stored):
                 self._refuse(row.line, reason, RowOutcome.CONFLICTING)
+                if remaining := row.without(stored):
+                    await self._begin_row(remaining, group, is_refused=True)
             elif remaining := self._without_stored(row, stored):
-                await self._window.acquire()
-                streams = remaining.streams()
-                predecessors = self._order.predecessors(streams)
-                task = group.create_task(self._run_row(remaining, streams, predecessors))
-                self._order.begin(streams, task)
-                task.add_done_callback(partial(self._end_row, streams))
+                await self._begin_row(remaining, group)
+
+    async def _begin_row(
+        self, row: PlannedRow, group: asyncio.TaskGroup, *, is_refused: bool = False
+    ) -> None:
+        await self._window.acquire()
+        streams = row.streams()
+        predecessors = self._order.predecessors(streams)
+        task = group.create_task(self._run_row(row, streams, predecessors, is_refused=is_refused))
+        self._order.begin(streams, task)
+        task.add_done_callback(partial(self._end_row, streams))
 
     def _end_row(self, streams: RowStreams, task: RowTask) -> None:
         self._order.end(streams, task)
@@ -174,24 +181,34 @@ class _ImportRun:
             self._count(RowOutcome.KNOWN)
         return remaining
 
-    async def _run_row(self, row: PlannedRow, streams: RowStreams, predecessors: Collection[RowTask]) -> None:
+    async def _run_row(
+        self, row: PlannedRow, streams: RowStreams, predecessors: Collection[RowTask], *, is_refused: bool
+    ) -> None:
         if predecessors:
             await asyncio.wait(predecessors)
-        if taken := self._taken & streams.writes:
+        if not is_refused and (taken := self._taken & streams.writes):
             reason = f"{min(taken)} is stored with other content; use --source if it is something else"
             self._refuse(row.line, reason, RowOutcome.CONFLICTING)
-            return
-        outcome = RowOutcome.KNOWN
+            is_refused = True
         async with self._slots:
-            for step in row.steps:
-                try:
-                    if await self._run_step(step):
-                        outcome = RowOutcome.STORED
-                except REFUSALS as error:
-                    self._block(step)
+            await self._run_steps(row, is_refused=is_refused)
+
+    async def _run_steps(self, row: PlannedRow, *, is_refused: bool) -> None:
+        """Run the commands of a row; of a refused row, only those that later rows need too."""
+        outcome = RowOutcome.KNOWN
+        for step in row.steps:
+            if is_refused and not step.allow_existing:
+                continue
+            try:
+                if await self._run_step(step):
+                    outcome = RowOutcome.STORED
+            except REFUSALS as error:
+                self._block(step)
+                if not is_refused:
                     self._refuse(row.line, str(error), _outcome_of(error, step))
-                    return
-        self._count(outcome)
+                is_refused = True
+        if not is_refused:
+            self._count(outcome)
 
     async def _run_step(self, step: ImportStep) -> bool:
         """Run a command; return whether it was not stored before. Raises its refusal."""

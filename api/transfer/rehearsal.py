@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from api.transfer.command_importer import CommandLookup
 from domain.dispatch.deciding import Decider
 from domain.dispatch.middleware import check_envelope
 from domain.dispatch.ports import AggregateStore, Clock, IdSource, LoadedState, StoredCommand
@@ -17,12 +18,20 @@ A = TypeVar("A", bound=Aggregate[Any, Any])
 class Rehearsal:
     """Decides commands in the states that the stored events and the rehearsed ones lead to.
 
-    The states stay in memory. What depends on more than events, such as unique values, is not checked.
+    The states and the commands stay in memory, and `stored_commands` returns the rehearsed commands, too.
+    What depends on more than events, such as unique values, is not checked.
     """
 
     def __init__(
-        self, catalog: Catalog, aggregates: AggregateStore, clock: Clock, ids: IdSource, digest_key: bytes
+        self,
+        catalog: Catalog,
+        log: CommandLookup,
+        aggregates: AggregateStore,
+        clock: Clock,
+        ids: IdSource,
+        digest_key: bytes,
     ) -> None:
+        self._log = log
         self._states = _RehearsedStates(aggregates)
         self._decider = Decider(catalog, self._states, clock, ids, digest_key)
         self._commands: dict[str, StoredCommand] = {}
@@ -34,6 +43,11 @@ class Rehearsal:
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
         """Raise CommandIdReused unless the envelope has the command that is stored under its id."""
         self._decider.check_same(envelope, first)
+
+    async def stored_commands(self, tenant: str, command_ids: Collection[str]) -> Mapping[str, StoredCommand]:
+        """Return the commands that would be stored under these ids by now."""
+        rehearsed = {key: self._commands[key] for key in command_ids if key in self._commands}
+        return {**await self._log.stored_commands(tenant, command_ids), **rehearsed}
 
     async def _decide(self, envelope: Envelope) -> Receipt:
         target = self._decider.target(envelope)
@@ -53,7 +67,11 @@ class Rehearsal:
             changed=bool(decision.events),
         )
         self._commands[target.command_id] = StoredCommand(
-            type(envelope.command).__name__, self._decider.digest(envelope), receipt, envelope.scope.actor
+            type(envelope.command).__name__,
+            self._decider.digest(envelope),
+            receipt,
+            envelope.scope.actor,
+            envelope.source,
         )
         return receipt
 

@@ -23,9 +23,11 @@ class RefusedRow(NamedTuple):
 class ImportStep(NamedTuple):
     """One command of a row.
 
-    With `allow_existing` the step also succeeds if its stream exists already. With `derived_id` the command
-    id names what the row is about and not its content: another file may say more about the same thing. With
-    `own_id` the row itself names the stream, so a refusal in its state is a conflict with another row.
+    With `allow_existing` the step also succeeds if its stream exists already. Other rows name that stream
+    too, such as their case, so the step runs even if the rest of its row is refused. With `derived_id` the
+    command id names what the row is about and not its content: another file may say more about the same
+    thing. With `own_id` the row itself names the stream, so a refusal in its state is a conflict with another
+    row.
     """
 
     envelope: Envelope
@@ -35,10 +37,14 @@ class ImportStep(NamedTuple):
 
 
 class RowStreams(NamedTuple):
-    """The streams that a row changes, as far as their ids are set, and those that it only refers to."""
+    """The streams that a row changes, as far as their ids are set, and those that it only refers to.
+
+    `command_ids` are those whose content matters: which of two equal ones is stored depends on the order.
+    """
 
     writes: frozenset[str]
     reads: frozenset[str]
+    command_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,12 @@ class PlannedRow:
         return PlannedRow(self.line, steps) if steps else None
 
     def streams(self) -> RowStreams:
-        """Return the streams that the row names."""
+        """Return the streams and the command ids that the row names."""
         commands = [step.envelope.command for step in self.steps]
         writes = frozenset(command.target for command in commands if command.target is not None)
         reads = frozenset(stream for command in commands for _, _, stream in command.references())
-        return RowStreams(writes, reads - writes)
+        own_ids = frozenset(str(step.envelope.command_id) for step in self.steps if not step.derived_id)
+        return RowStreams(writes, reads - writes, own_ids)
 
 
 def describe_error(error: ValidationError | UnfitValue) -> str:

@@ -142,6 +142,16 @@ def test_other_content_under_a_known_id_is_a_conflict(log: MemoryImport) -> None
     assert log.counts(log.run("log.csv", other, source="south")) == {"stored": 2}
 
 
+def test_the_case_and_the_agent_of_a_conflicting_row_are_stored_for_later_rows(log: MemoryImport) -> None:
+    header = f"{WITH_ID},org:resource"
+    log.run("log.csv", f"{header}\nc,Open,2024-03-01,1,Ana\n")
+    other = f"{header}\nd,Ship,2024-03-02,1,Ben\nd,Pack,2024-03-03,2,\ne,Pack,2024-03-03,3,Ben\n"
+    for outcome in ("stored", "known"):
+        assert log.counts(log.run("log.csv", other)) == {"conflicting": 1, outcome: 2}
+    assert log.steps("workflow-d") == log.steps("workflow-e") == ["Pack"]
+    assert log.tasks["task-3"]["agent_id"] == "agent-Ben"
+
+
 def test_another_time_under_a_known_id_is_a_conflict(log: MemoryImport) -> None:
     log.run("log.csv", f"{WITH_ID}\nc,Open,2024-03-01,1\n")
     assert log.counts(log.run("log.csv", f"{WITH_ID}\nc,Open,2024-03-02,1\n")) == {"conflicting": 1}

@@ -190,7 +190,7 @@ def test_a_cloudevent_is_a_command_with_its_id_time_and_source() -> None:
     assert (envelope.scope.tenant, envelope.command_id, envelope.source) == ("acme", "4711", "/ci")
     assert envelope.occurred == datetime(2024, 5, 17, 10, tzinfo=UTC)
     assert envelope.extensions == {"partitionkey": "x"}
-    assert row.streams() == RowStreams(frozenset({"task-17"}), frozenset({"workflow-7"}))
+    assert row.streams() == RowStreams(frozenset({"task-17"}), frozenset({"workflow-7"}), frozenset({"4711"}))
 
 
 @pytest.mark.parametrize(
