@@ -100,6 +100,8 @@ try {
   await page.goto(`${base}/console#/entity?id=task-none`);
   await page.getByRole("heading", { name: "There is nothing here that you may see" }).waitFor();
   seen.documentTitle = await page.title();
+  await page.goto(`${base}/console#/constructor`);
+  await page.getByRole("heading", { name: "There is no such page" }).waitFor();
 } catch (cause) {
   await shot("failed");
   throw cause;

@@ -53,7 +53,11 @@ function SignedIn({ graphql, token, ...frame }: SignedInProps) {
   useEffect(() => {
     const opened = new LiveApi(graphql, token);
     setLive(opened);
-    const read = () => void readSchema(http).then(setSchema);
+    // A schema that is known stays until another one is read.
+    const read = () =>
+      void readSchema(http).then((current) =>
+        setSchema((old) => (old?.schema.isKnown && !current.schema.isKnown ? old : current)),
+      );
     read();
     // A server that comes back may have another schema.
     opened.onChange(() => opened.connection.state === "live" && opened.epoch > 0 && read());

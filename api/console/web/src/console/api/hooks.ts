@@ -13,6 +13,9 @@ export type Answer<Data> = {
   reload(): void;
 };
 
+/** Milliseconds between two readings while changes arrive. */
+const READ_INTERVAL = 1_000;
+
 const NOTHING: Result<never> = { data: undefined, problems: [] };
 
 /**
@@ -23,8 +26,8 @@ export function useOperation<Data, Variables>(
   operation: Operation<Data, Variables>,
   variables: Variables | null,
 ): Answer<Data> {
-  const { http, live } = useContext(Session);
-  const epoch = useSyncExternalStore(live.onChange, () => live.epoch);
+  const { http } = useContext(Session);
+  const epoch = useEpoch();
   const [reloads, setReloads] = useState(0);
   const [answer, setAnswer] = useState<Result<Data> & { key: string }>({ ...NOTHING, key: "" });
   const key = variables === null ? "" : operation.text + JSON.stringify(variables);
@@ -65,6 +68,26 @@ export function useSubscription<Data extends object, Variables extends object>(
   }, [live, key]);
 
   return problems;
+}
+
+/** Returns a function that calls `run` a second later, once for all calls until then. */
+export function useThrottled(run: () => void): () => void {
+  const timer = useRef(0);
+  const latest = useRef(run);
+  latest.current = run;
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return useCallback(() => {
+    timer.current ||= setTimeout(() => {
+      timer.current = 0;
+      latest.current();
+    }, READ_INTERVAL);
+  }, []);
+}
+
+/** Returns how often the connection was lost and made again. */
+export function useEpoch(): number {
+  const { live } = useContext(Session);
+  return useSyncExternalStore(live.onChange, () => live.epoch);
 }
 
 export function useConnection(): Connection {

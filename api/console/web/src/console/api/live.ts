@@ -3,13 +3,19 @@ import { type Client, createClient, type FormattedExecutionResult } from "graphq
 import type { Operation } from "./http";
 import { type Problem, problemsOf } from "./problems";
 
-/** The state of the connection, and when it began, in milliseconds since 1970. */
-export type Connection = { state: "connecting" | "live" | "lost" | "refused"; since: number };
+/**
+ * The state of the connection, and when it began, in milliseconds since 1970. A connection that is `lost` is made again;
+ * one that is `refused` needs another caller, and one that has `ended` is given up.
+ */
+export type Connection = { state: "connecting" | "live" | "lost" | "refused" | "ended"; since: number };
 
 /** What a subscription delivers to the page. */
 export type Sink<Data> = { next(data: Data): void; failed(problems: Problem[]): void };
 
 type Message = { __typename?: string; position?: string; resumeAfter?: string };
+
+/** The codes with which nerve closes the socket of a caller that is not signed in, or no longer. */
+const SIGNED_OUT = [4401, 4403];
 
 const PING_INTERVAL = 10_000;
 const PONG_PATIENCE = 5_000;
@@ -37,10 +43,10 @@ export class LiveApi {
       retryAttempts: Infinity,
       retryWait,
       shouldRetry: () => true,
-      onNonLazyError: (cause) => this.change(cause instanceof CloseEvent ? "refused" : "lost"),
+      onNonLazyError: (cause) => this.change(isSignedOut(cause) ? "refused" : "ended"),
       on: {
         connected: (_socket, _payload, isRetry) => this.onConnected(isRetry),
-        closed: () => this.change("lost"),
+        closed: (cause) => this.change(isSignedOut(cause) ? "refused" : "lost"),
         ping: (isReceived) => !isReceived && this.awaitPong(),
         pong: (isReceived) => isReceived && clearTimeout(this.pongTimer),
       },
@@ -84,7 +90,10 @@ export class LiveApi {
             if (message?.__typename === "Lagged") hasLagged = true;
             else if (data) sink.next(data);
           },
-          error: (cause) => sink.failed(problemsOf(cause)),
+          error: (cause) => {
+            if (cause instanceof CloseEvent) this.change(isSignedOut(cause) ? "refused" : "ended");
+            sink.failed(problemsOf(cause));
+          },
           // A server ends the subscription of a client that reads too slowly; nothing is lost.
           complete: () => hasLagged && !isStopped && start(),
         },
@@ -120,6 +129,15 @@ export class LiveApi {
     this.current = { state, since: Date.now() };
     this.listeners.forEach((listener) => listener());
   }
+}
+
+function isSignedOut(cause: unknown): boolean {
+  return cause instanceof CloseEvent && SIGNED_OUT.includes(cause.code);
+}
+
+/** Whether nothing on the page is live. */
+export function isDisconnected({ state }: Connection): boolean {
+  return state !== "live" && state !== "connecting";
 }
 
 /** Waits longer after each attempt, by a random time, so that the pages of a restarted server come back one by one. */

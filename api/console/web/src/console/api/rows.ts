@@ -70,7 +70,11 @@ export class RowQueries {
   private describe(name: string): Promise<Described | null> {
     let described = this.types.get(name);
     if (!described) {
-      described = this.http.run(DescribeType, { name }).then(({ data }) => data?.__type ?? null);
+      described = this.http.run(DescribeType, { name }).then(({ data }) => {
+        // What could not be read is asked for again.
+        if (!data) this.types.delete(name);
+        return data?.__type ?? null;
+      });
       this.types.set(name, described);
     }
     return described;

@@ -342,6 +342,7 @@ export type ForgetGenerationsMutation = { forgetGenerations: { name: string } | 
 
 export type LatestEventQueryVariables = Exact<{
   stream: Scalars['ID']['input'];
+  before?: InputMaybe<Scalars['Position']['input']>;
 }>;
 
 export type LatestEventQuery = { events: { nodes: Array<{ version: number, position: string }> } | null };

@@ -1,4 +1,5 @@
 import { useConnection } from "../api/hooks";
+import { isDisconnected } from "../api/live";
 import { clock } from "../parts/moment";
 
 /** Whether what the page shows is live, and since when it is not. */
@@ -9,6 +10,7 @@ export function ConnectionState() {
     live: "connected",
     lost: `disconnected since ${clock(since)}`,
     refused: "not signed in",
+    ended: `disconnected since ${clock(since)}`,
   }[state];
   return (
     <span role="status" className={`connection ${state}`} title={new Date(since).toISOString()}>
@@ -19,12 +21,16 @@ export function ConnectionState() {
 
 /** Says above the page that nothing on it is live. */
 export function LostConnection() {
-  const { state, since } = useConnection();
-  if (state !== "lost") return null;
+  const connection = useConnection();
+  const { state, since } = connection;
+  if (!isDisconnected(connection)) return null;
   return (
     <p className="lost">
-      Disconnected since {clock(since)}: this page shows the state at that time. The console connects again by itself and
-      continues after the last event that it has received.
+      {state === "refused" ? "Not live" : "Disconnected"} since {clock(since)}: this page shows the state at that time.{" "}
+      {state === "lost" &&
+        "The console connects again by itself and continues after the last event that it has received."}
+      {state === "refused" && "Sign in to continue."}
+      {state === "ended" && "The server has ended the connection; load the page again to continue."}
     </p>
   );
 }

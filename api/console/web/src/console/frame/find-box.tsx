@@ -1,7 +1,8 @@
 import { type FormEvent, useContext, useEffect, useRef, useState } from "react";
 
 import { open } from "../address";
-import { find, type Match } from "../api/find";
+import { find, type Findings, type Match } from "../api/find";
+import { SearchProblems } from "../parts/problems";
 import { Line } from "../parts/text";
 import { Session } from "../session";
 
@@ -10,7 +11,7 @@ export function FindBox() {
   const session = useContext(Session);
   const dialog = useRef<HTMLDialogElement>(null);
   const input = useRef<HTMLInputElement>(null);
-  const [matches, setMatches] = useState<Match[]>();
+  const [findings, setFindings] = useState<Findings>();
   const [isSearching, setIsSearching] = useState(false);
   const latest = useRef(0);
 
@@ -22,7 +23,7 @@ export function FindBox() {
   function hide() {
     latest.current += 1;
     setIsSearching(false);
-    setMatches(undefined);
+    setFindings(undefined);
   }
 
   useEffect(() => {
@@ -48,14 +49,15 @@ export function FindBox() {
     if (!text) return;
     const search = ++latest.current;
     setIsSearching(true);
-    const results = await find(text, session);
+    const result = await find(text, session);
     if (search !== latest.current) return;
     setIsSearching(false);
-    const [only, ...others] = results;
+    const [only, ...others] = result.matches;
     if (only && !others.length) choose(only);
-    else setMatches(results);
+    else setFindings(result);
   }
 
+  const { matches, problems = [] } = findings ?? {};
   return (
     <>
       <button type="button" className="find" onClick={show}>
@@ -77,8 +79,11 @@ export function FindBox() {
         </form>
         <div role="status" className="quiet">
           {isSearching && "Searching…"}
-          {matches?.length === 0 && "Nothing that you may see has this id or these words. Ids are exact."}
+          {matches?.length === 0 &&
+            !problems.length &&
+            "Nothing that you may see has this id or these words. Ids are exact."}
         </div>
+        <SearchProblems problems={problems} />
         {matches && (
           <ul className="matches">
             {matches.map((match) => (

@@ -61,15 +61,20 @@ const DETAIL_PAGES: Record<string, (address: Address) => { title: string; conten
   }),
 };
 
+/** Returns the page with this name, which anyone can write into a link; undefined if there is none. */
+function pageNamed<Kind>(name: string, pages: Record<string, Kind>): Kind | undefined {
+  return Object.hasOwn(pages, name) ? pages[name] : undefined;
+}
+
 /** What surrounds each page: navigation, the search box, the connection, and who the caller is. */
 export function Frame({ children, ...account }: Props) {
   const address = useAddress();
   const { schema } = useContext(Session);
   const main = useRef<HTMLElement>(null);
-  const page = PAGES[address.page];
+  const page = pageNamed(address.page, PAGES);
   const { title, content } = page
     ? { title: page.title, content: page.isVisible(schema) ? page.render(address) : <Refused title={page.title} /> }
-    : (DETAIL_PAGES[address.page]?.(address) ?? { title: "Not found", content: <NotFound /> });
+    : (pageNamed(address.page, DETAIL_PAGES)?.(address) ?? { title: "Not found", content: <NotFound /> });
 
   useEffect(() => {
     document.title = `${title.slice(0, 80)} · nerve`;

@@ -1,7 +1,7 @@
-import { useContext, useEffect, useRef } from "react";
+import { useContext } from "react";
 
 import { linkTo } from "../address";
-import { useOperation, useSubscription } from "../api/hooks";
+import { useOperation, useSubscription, useThrottled } from "../api/hooks";
 import { EventTail, RecentEvents } from "../api/operations";
 import { EntityLink, Severity, TraceLink } from "../parts/links";
 import { Moment } from "../parts/moment";
@@ -10,29 +10,24 @@ import { Text } from "../parts/text";
 import { Session } from "../session";
 
 const SHOWN = 20;
-/** Milliseconds between two readings while events are stored. */
-const READ_INTERVAL = 1_000;
 
 /** The first page: what happened last, or how to begin. */
 export function StartPage() {
   const { schema } = useContext(Session);
   const { data, problems, isLoading, reload } = useOperation(RecentEvents, { last: SHOWN });
-  const timer = useRef(0);
-  useSubscription(EventTail, schema.hasSubscription("events") ? {} : null, ({ events }) => {
-    if (events.__typename !== "Event" || timer.current) return;
-    timer.current = setTimeout(() => {
-      timer.current = 0;
-      reload();
-    }, READ_INTERVAL);
-  });
-  useEffect(() => () => clearTimeout(timer.current), []);
+  const reloadSoon = useThrottled(reload);
+  const tailProblems = useSubscription(
+    EventTail,
+    schema.hasSubscription("events") ? {} : null,
+    ({ events }) => events.__typename === "Event" && reloadSoon(),
+  );
   const events = data?.events?.nodes.toReversed();
   if (isLoading && !events) return <p className="loading">Reading the log…</p>;
   if (events?.length === 0) return <EmptyLog />;
   return (
     <>
       <h1>What happened last</h1>
-      <Problems problems={problems} about="the events of the log" />
+      <Problems problems={[...problems, ...tailProblems]} about="the events of the log" />
       {events && (
         <div className="scroll">
           <table>

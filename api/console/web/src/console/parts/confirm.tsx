@@ -1,7 +1,7 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
 
 import type { Problem } from "../api/problems";
-import { Problems } from "./problems";
+import { ActionProblems } from "./problems";
 
 type Props = {
   title: string;
@@ -42,7 +42,7 @@ export function Confirm({ title, effect, action, asksReason, run, close }: Props
             <input name="reason" required maxLength={1000} autoFocus autoComplete="off" />
           </label>
         )}
-        <Problems problems={problems} about={title} />
+        <ActionProblems problems={problems} />
         <menu>
           <button type="button" onClick={() => dialog.current?.close()}>
             Cancel

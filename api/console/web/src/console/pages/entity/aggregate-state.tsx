@@ -6,16 +6,20 @@ import { Json } from "../../parts/json";
 import { Problems } from "../../parts/problems";
 import { Session } from "../../session";
 import { DifferenceList } from "./difference-list";
-import type { EntityVersion } from "./use-history";
 
-type Props = { id: string; version: EntityVersion; isOpen: boolean };
+type Props = {
+  id: string;
+  version: number;
+  /** The version before, with which the state is compared; 0 is the state before the first event. */
+  from: number;
+  isOpen: boolean;
+};
 
 /** The state on which commands are decided, at one version. It is read when it is opened. */
-export function AggregateState({ id, version: { version, types }, isOpen }: Props) {
+export function AggregateState({ id, version, from, isOpen }: Props) {
   const { schema } = useContext(Session);
   const [isShown, setIsShown] = useState(isOpen);
-  const variables = { id, version, from: version - types.length };
-  const { data, problems } = useOperation(AggregateStateQuery, isShown ? variables : null);
+  const { data, problems } = useOperation(AggregateStateQuery, isShown ? { id, version, from } : null);
   if (!schema.hasQuery("stateAt")) return null;
   return (
     <details className="aggregate" open={isShown} onToggle={(event) => setIsShown(event.currentTarget.open)}>

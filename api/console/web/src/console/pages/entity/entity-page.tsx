@@ -30,6 +30,7 @@ export function EntityPage({ id, state }: Props) {
 
   if (!latest && node.data?.node === null) return <Unknown id={id} />;
   if (!latest && !node.data && !node.problems.length) return <p className="loading">Reading {id.slice(0, 80)}…</p>;
+  const field = state.why && /^\w+$/.test(state.why) ? state.why : undefined;
   const isNow = chosen === undefined || chosen === latest;
   const asOf = isNow || !history.selected ? undefined : { position: history.selected.position };
   return (
@@ -53,15 +54,20 @@ export function EntityPage({ id, state }: Props) {
           {view && (isNow || asOf) && (
             <RowState id={id} view={view} now={asOf} before={history.previous?.position} state={state} />
           )}
-          {history.selected && <AggregateState id={id} version={history.selected} isOpen={!view} />}
+          {history.selected && history.previous !== undefined && (
+            <AggregateState
+              id={id}
+              version={history.selected.version}
+              from={history.previous?.version ?? 0}
+              isOpen={!view}
+            />
+          )}
         </div>
         <div>
-          {view && state.why && (isNow || asOf) && (
-            <WhyPanel id={id} view={view} field={state.why} asOf={asOf} state={state} />
+          {view && field && (isNow || asOf) && (
+            <WhyPanel id={id} view={view} field={field} asOf={asOf} state={state} />
           )}
-          {history.selected && (
-            <VersionFacts id={id} version={history.selected} after={history.previous?.position} />
-          )}
+          {history.selected && <VersionFacts id={id} version={history.selected} previous={history.previous} />}
           {history.page.length > 0 && <VersionList id={id} state={state} history={history} />}
         </div>
       </div>

@@ -3,7 +3,7 @@ import { useContext, useEffect, useMemo, useState } from "react";
 import { linkTo, type PageState } from "../../address";
 import { differences, fieldOf } from "../../api/difference";
 import type { Operation } from "../../api/http";
-import { useOperation } from "../../api/hooks";
+import { useEpoch, useOperation } from "../../api/hooks";
 import type { Point, RowStates, RowVariables } from "../../api/rows";
 import type { ViewQuery } from "../../api/schema";
 import { Json } from "../../parts/json";
@@ -27,8 +27,9 @@ const NOTHING: Operation<RowStates, RowVariables> = { text: "" };
 export function RowState({ id, view, now, before, state }: Props) {
   const { rows, schema } = useContext(Session);
   const [operation, setOperation] = useState(NOTHING);
+  const epoch = useEpoch();
   const isCompared = before !== undefined;
-  useEffect(() => void rows.compare(view, isCompared).then(setOperation), [rows, view.singular, isCompared]);
+  useEffect(() => void rows.compare(view, isCompared).then(setOperation), [rows, view.singular, isCompared, epoch]);
 
   const variables: RowVariables = { id, now, before: before === undefined ? undefined : { position: before } };
   const { data, problems, isLoading } = useOperation(operation, operation.text ? variables : null);

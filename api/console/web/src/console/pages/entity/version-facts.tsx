@@ -8,20 +8,25 @@ import { Moment } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Text } from "../../parts/text";
 import { Session } from "../../session";
-import type { EntityVersion } from "./use-history";
+import type { EntityVersion, History } from "./use-history";
+
+/** How many events of a version are shown. */
+const SHOWN = 100;
 
 type Props = {
   id: string;
   version: EntityVersion;
-  /** The position of the version before; undefined for the first one. */
-  after: string | undefined;
+  previous: History["previous"];
 };
 
 /** Who made a version, when, by which command, and the events that it consists of. */
-export function VersionFacts({ id, version, after }: Props) {
+export function VersionFacts({ id, version, previous }: Props) {
   const { schema } = useContext(Session);
-  const variables = { stream: id, after, first: version.types.length };
-  const { data, problems, isLoading } = useOperation(VersionEvents, schema.hasQuery("events") ? variables : null);
+  const count = version.version - (previous?.version ?? 0);
+  const variables = { stream: id, after: previous?.position, first: Math.min(count, SHOWN) };
+  const isReadable = previous !== undefined && schema.hasQuery("events");
+  const { data, problems, isLoading } = useOperation(VersionEvents, isReadable ? variables : null);
+  const events = isLoading ? undefined : data?.events?.nodes;
   return (
     <section aria-labelledby="version-title" aria-busy={isLoading}>
       <h2 id="version-title">Version {version.version}</h2>
@@ -48,7 +53,7 @@ export function VersionFacts({ id, version, after }: Props) {
         </dd>
       </dl>
       <Problems problems={problems} about="the events of this version" />
-      {data?.events?.nodes.map((event) => (
+      {events?.map((event) => (
         <div key={event.id} className="event">
           <h3>
             <Text>{event.type}</Text> <Severity value={event.severity} />
@@ -56,6 +61,11 @@ export function VersionFacts({ id, version, after }: Props) {
           <Json value={event.data} />
         </div>
       ))}
+      {events && count > SHOWN && (
+        <p className="quiet">
+          The first {SHOWN} of {count.toLocaleString("en")} events are shown.
+        </p>
+      )}
     </section>
   );
 }

@@ -17,7 +17,7 @@ type Props = { id: string; view: ViewQuery; field: string; asOf: Point; state: P
 export function WhyPanel({ id, view, field, asOf, state }: Props) {
   const operation = useMemo(() => whyOperation(view, field), [view.singular, field]);
   const { data, problems, isLoading } = useOperation(operation, { id, asOf });
-  const why = data?.why;
+  const why = isLoading ? undefined : data?.why;
   const first = why && (why.causes.at(-1) ?? why.event);
   return (
     <section className="why" aria-labelledby="why-title" aria-busy={isLoading}>

@@ -2,6 +2,7 @@ import { useContext, useState } from "react";
 
 import { useConnection, useOperation, useSubscription } from "../../api/hooks";
 import type { Operation } from "../../api/http";
+import { isDisconnected } from "../../api/live";
 import {
   CancelRebuild,
   ForgetGenerations,
@@ -70,11 +71,14 @@ const ACTIONS: Action[] = [
 
 /** The views with their lag and their rebuilds, as they change. */
 export function ViewTable() {
+  const { schema } = useContext(Session);
   const { data, problems } = useOperation(ViewStatuses, {});
   const [changed, setChanged] = useState<ReadonlyMap<string, ViewStatus>>(new Map());
   const connection = useConnection();
-  useSubscription(ViewStatusTail, {}, ({ viewStatus }) =>
-    setChanged((views) => new Map(views).set(viewStatus.name, viewStatus)),
+  const tailProblems = useSubscription(
+    ViewStatusTail,
+    schema.hasSubscription("viewStatus") ? {} : null,
+    ({ viewStatus }) => setChanged((views) => new Map(views).set(viewStatus.name, viewStatus)),
   );
   const views = (data?.viewStatus ?? []).map((view) => changed.get(view.name) ?? view);
   return (
@@ -83,8 +87,8 @@ export function ViewTable() {
       <p>
         <GraphiqlLink operation={ViewStatuses} variables={{}} />
       </p>
-      <Problems problems={problems} about="the views" />
-      {connection.state === "lost" && <p className="quiet">As of {clock(connection.since)}.</p>}
+      <Problems problems={[...problems, ...tailProblems]} about="the views" />
+      {isDisconnected(connection) && <p className="quiet">As of {clock(connection.since)}.</p>}
       {views.length > 0 && (
         <div className="scroll">
           <table>

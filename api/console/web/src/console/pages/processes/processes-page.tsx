@@ -1,9 +1,12 @@
+import { useContext } from "react";
+
 import { linkTo, open, type PageState } from "../../address";
-import { useOperation, useSubscription } from "../../api/hooks";
+import { useOperation, useSubscription, useThrottled } from "../../api/hooks";
 import { Processes, ProcessTail } from "../../api/operations";
 import type { ProcessFilter, ProcessStatus } from "../../api/types";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
+import { Session } from "../../session";
 import { ProcessRow } from "./process-row";
 
 const UNFINISHED: ProcessStatus[] = ["RUNNING", "COMPENSATING", "STUCK"];
@@ -11,10 +14,16 @@ const STATUSES: ProcessStatus[] = [...UNFINISHED, "COMPLETED", "FAILED", "COMPEN
 
 /** The instances of processes, those that changed last first; without a choice, those that have not ended. */
 export function ProcessesPage({ state }: { state: PageState }) {
+  const { schema } = useContext(Session);
   const chosen = STATUSES.find((status) => status === state.status);
   const filter: ProcessFilter = { status: { in: chosen ? [chosen] : UNFINISHED } };
   const { data, problems, reload } = useOperation(Processes, { filter, after: state.after });
-  useSubscription(ProcessTail, { filter }, ({ processes }) => processes.__typename === "ProcessChanged" && reload());
+  const reloadSoon = useThrottled(reload);
+  const tailProblems = useSubscription(
+    ProcessTail,
+    schema.hasSubscription("processes") ? { filter } : null,
+    ({ processes }) => processes.__typename === "ProcessChanged" && reloadSoon(),
+  );
   const processes = data?.processes?.nodes;
   const page = data?.processes?.pageInfo;
   return (
@@ -35,7 +44,7 @@ export function ProcessesPage({ state }: { state: PageState }) {
         </select>
       </label>{" "}
       <GraphiqlLink operation={Processes} variables={{ filter }} />
-      <Problems problems={problems} about="the processes" />
+      <Problems problems={[...problems, ...tailProblems]} about="the processes" />
       {processes?.length === 0 && <p className="empty">No process has this status.</p>}
       {processes && processes.length > 0 && (
         <div className="scroll">

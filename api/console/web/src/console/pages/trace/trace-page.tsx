@@ -28,7 +28,7 @@ export function TracePage({ correlationId, state }: Props) {
         </h1>
         <p>
           {nodes.length.toLocaleString("en")} nodes in {streams} {streams === 1 ? "stream" : "streams"} over{" "}
-          {duration(seconds)}
+          {duration(Math.abs(seconds))}
           {isCut && "; the trace has more, which are not shown"} ·{" "}
           <a href={linkTo("watch", { correlation: correlationId })}>Watch its events</a> ·{" "}
           <GraphiqlLink operation={Trace} variables={{ correlationId }} />

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 
 import { linkTo, type PageState } from "../../address";
 import { EntityLink } from "../../parts/links";
-import { duration } from "../../parts/moment";
+import { offset } from "../../parts/moment";
 import { visible } from "../../parts/text";
 import { VirtualList } from "../../parts/virtual-list";
 import { type Lane, lanes, type TraceNode } from "./trace-tree";
@@ -44,7 +44,7 @@ export function TraceTimeline({ nodes, isByOrder, link }: Props) {
         {!isByOrder &&
           TICKS.map((tick) => (
             <span key={tick} style={{ insetInlineStart: `${tick * 100}%` }}>
-              +{duration((tick * span) / 1000)}
+              {offset((tick * span) / 1000)}
             </span>
           ))}
       </div>
@@ -82,7 +82,7 @@ function LaneRow({ lane, place, start }: { lane: Lane; place: Place; start: numb
           />
         ))}
         {lane.nodes.map((node) => {
-          const name = `${node.kind.toLowerCase()} ${visible(node.name)}, +${duration((Date.parse(node.at) - start) / 1000)}`;
+          const name = `${node.kind.toLowerCase()} ${visible(node.name)}, ${offset((Date.parse(node.at) - start) / 1000)}`;
           return (
             <a
               key={node.nodeId}

@@ -1,7 +1,7 @@
 import { useMemo, useState } from "react";
 
 import { EntityLink } from "../../parts/links";
-import { duration } from "../../parts/moment";
+import { duration, offset } from "../../parts/moment";
 import { Line } from "../../parts/text";
 import { VirtualList } from "../../parts/virtual-list";
 import { type TraceNode, type TreeRow, treeRows } from "./trace-tree";
@@ -66,7 +66,7 @@ function NodeRow({ row: { node, depth, hasChildren }, start, isClosed, toggle }:
       <EntityLink id={node.stream} version={node.version ?? undefined} />
       <span className="actor">{node.actor && <Line>{node.actor}</Line>}</span>
       <time dateTime={node.at} title={node.at} className={wait >= LONG_WAIT ? "long" : undefined}>
-        +{duration((Date.parse(node.at) - start) / 1000)}
+        {offset((Date.parse(node.at) - start) / 1000)}
         {wait >= LONG_WAIT && ` (after ${duration(wait)})`}
       </time>
     </div>

@@ -1,11 +1,12 @@
-import { useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { useContext, useEffect, useState } from "react";
 
+import { useEpoch } from "../../api/hooks";
 import { Trace, TraceTail } from "../../api/operations";
 import type { Problem } from "../../api/problems";
 import { Session } from "../../session";
 import type { TraceNode } from "./trace-tree";
 
-/** How many nodes are kept; a trace that has more is cut. */
+/** How many nodes are kept at most; a trace that has more is cut. */
 const KEPT = 20_000;
 
 export type TraceState = { nodes: TraceNode[]; problems: Problem[]; isComplete: boolean; isCut: boolean };
@@ -16,28 +17,41 @@ const EMPTY: TraceState = { nodes: [], problems: [], isComplete: false, isCut: f
 export function useTrace(correlationId: string): TraceState {
   const { http, live, schema } = useContext(Session);
   const [state, setState] = useState(EMPTY);
-  const epoch = useSyncExternalStore(live.onChange, () => live.epoch);
+  const epoch = useEpoch();
+  const [attempt, setAttempt] = useState(epoch);
+
+  // Without a result there is nothing to resume, so a trace that could not be read is read again on a new connection.
+  useEffect(() => {
+    if (state.problems.length) setAttempt(epoch);
+  }, [epoch]);
 
   useEffect(() => {
     const controller = new AbortController();
     let stop = () => {};
-    const add = (nodes: TraceNode[]) =>
-      setState((old) => ({ ...old, nodes: [...old.nodes, ...nodes], isCut: old.nodes.length + nodes.length > KEPT }));
+    let count = 0;
+
+    function add(nodes: TraceNode[]) {
+      const kept = nodes.slice(0, KEPT - count);
+      const isCut = kept.length < nodes.length;
+      count += kept.length;
+      setState((old) => ({ ...old, nodes: [...old.nodes, ...kept], isCut: old.isCut || isCut }));
+      if (isCut) stop();
+    }
 
     async function read() {
       setState(EMPTY);
       let after: string | undefined;
-      for (let count = 0; count <= KEPT; ) {
+      let isTruncated = true;
+      while (isTruncated && count < KEPT) {
         const { data, problems } = await http.run(Trace, { correlationId, after }, controller.signal);
         const page = data?.trace;
         if (!page) return setState((old) => ({ ...old, problems, isComplete: true }));
-        count += page.nodes.length;
         add(page.nodes);
         after = page.position;
-        if (!page.truncated) break;
+        isTruncated = page.truncated;
       }
-      setState((old) => ({ ...old, isComplete: true }));
-      if (schema.hasSubscription("trace")) stop = follow(after);
+      setState((old) => ({ ...old, isComplete: true, isCut: old.isCut || isTruncated }));
+      if (!isTruncated && schema.hasSubscription("trace")) stop = follow(after);
     }
 
     function follow(after: string | undefined) {
@@ -52,8 +66,7 @@ export function useTrace(correlationId: string): TraceState {
       controller.abort();
       stop();
     };
-    // Without a result there is nothing to resume, so a trace that could not be read is read again.
-  }, [http, live, correlationId, state.problems.length ? epoch : 0]);
+  }, [http, live, correlationId, attempt]);
 
   return state;
 }

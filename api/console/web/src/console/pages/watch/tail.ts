@@ -32,6 +32,7 @@ export class EventTailReader {
   private current: TailState = { events: [], received: 0, isRunning: false, isCaughtUp: false, problems: [] };
   private arrived: TailEvent[] = [];
   private isPrimed: boolean;
+  private isPriming = false;
   private after: string | undefined;
   private frame = 0;
   private stop = () => {};
@@ -56,12 +57,20 @@ export class EventTailReader {
 
   resume(): void {
     if (this.current.isRunning) return;
-    this.change({ isRunning: true, isCaughtUp: false });
-    this.stop = this.live.follow(
+    this.change({ isRunning: true, isCaughtUp: false, problems: [] });
+    const end = this.live.follow(
       EventTail,
       { filter: toFilter(this.conditions), after: this.after },
-      { next: ({ events }) => this.receive(events), failed: (problems) => this.change({ problems }) },
+      { next: ({ events }) => this.receive(events), failed: (problems) => this.fail(problems) },
     );
+    // After a lost connection there are events to catch up with.
+    const ignore = this.live.onChange(() => {
+      if (this.live.connection.state !== "live") this.change({ isCaughtUp: false });
+    });
+    this.stop = () => {
+      end();
+      ignore();
+    };
   }
 
   pause(): void {
@@ -77,23 +86,31 @@ export class EventTailReader {
     this.listeners.clear();
   }
 
+  /** Ends the tail, which can be resumed; what it has received stays. */
+  private fail(problems: Problem[]): void {
+    this.pause();
+    this.change({ problems });
+  }
+
   private receive(message: EventTailSubscription["events"]): void {
     this.after = message.position;
     if (message.__typename === "Event") {
       if (this.matches(message)) this.arrived.push(message);
     } else if (message.__typename === "CaughtUp") {
       this.change({ isCaughtUp: true });
-      if (!this.isPrimed) void this.prime();
+      if (!this.isPrimed && !this.isPriming) this.prime().catch(() => {});
     } else if (message.__typename === "CursorExpired") {
       const text = "the log cannot be followed from this position; remove it from the filters to begin now";
-      this.change({ problems: [{ code: "CURSOR_EXPIRED", message: text }] });
+      this.fail([{ code: "CURSOR_EXPIRED", message: text }]);
     }
-    // One change of the page for all events of a frame.
-    if (this.arrived.length && !this.frame) this.frame = requestAnimationFrame(() => this.flush());
+    // One change of the page for all events of a frame. A page that is not visible has no frames.
+    if (this.arrived.length >= KEPT) this.flush();
+    else if (this.arrived.length && !this.frame) this.frame = requestAnimationFrame(() => this.flush());
   }
 
   /** Puts earlier events before those that arrived since the subscription began, without a gap or a duplicate. */
   private async prime(): Promise<void> {
+    this.isPriming = true;
     const variables = { filter: toFilter(this.conditions), last: EARLIER };
     const { data, problems } = await this.http.run(RecentEvents, variables, this.controller.signal);
     const earlier = data?.events?.nodes ?? [];
@@ -103,7 +120,7 @@ export class EventTailReader {
       ...this.arrived.filter(({ id }) => !ids.has(id)),
     ];
     this.isPrimed = true;
-    this.change({ problems });
+    if (problems.length) this.change({ problems });
     this.flush();
   }
 

@@ -92,7 +92,10 @@ export function WatchPage({ state }: { state: PageState }) {
 
 function TailStatus({ isRunning, isCaughtUp }: Pick<TailState, "isRunning" | "isCaughtUp">) {
   const { state, since } = useConnection();
+  if (state === "refused") return <span className="status lost">not live since {clock(since)}; sign in to continue</span>;
+  if (state === "ended")
+    return <span className="status lost">not live since {clock(since)}; load the page again to continue</span>;
   if (!isRunning) return <span className="status paused">paused: resuming continues after the last event</span>;
-  if (state !== "live") return <span className="status lost">not live since {clock(since)}; continues without a gap</span>;
-  return <span className="status live">{isCaughtUp ? "live" : "catching up…"}</span>;
+  if (state === "lost") return <span className="status lost">not live since {clock(since)}; continues without a gap</span>;
+  return <span className="status live">{state === "live" && isCaughtUp ? "live" : "catching up…"}</span>;
 }
