@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from api.devserver.private_files import keep_secret, make_private_folder, write_private
 from api.settings import Settings
@@ -74,17 +74,30 @@ def write_run_file(folder: Path, instance: RunningInstance) -> None:
 
 
 def find_instance(folder: Path) -> RunningInstance | None:
-    """Return the instance that uses the folder, or None."""
+    """Return the instance that uses the folder, or None.
+
+    Raises ConfigurationError where the folder is another user's, or the instance another version of nerve.
+    """
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise ConfigurationError(
+            f"the data folder {folder} belongs to another user; run the command as that user, or set"
+            " NERVE_DATA_DIR to another folder"
+        ) from None
     try:
         if _try_lock(lock, fcntl.LOCK_SH):
             return None
         return RunningInstance.model_validate_json(_run_file(folder).read_text())
     except FileNotFoundError:
         return None
+    except ValidationError:
+        raise ConfigurationError(
+            f"{_run_file(folder)} is of another version of nerve, which is running there; stop it and start"
+            " this version, or set NERVE_DATA_DIR to another folder"
+        ) from None
     finally:
         os.close(lock)
 

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ from api.devserver.folder import (
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.servers import eventually
+
+NOBODY = 65534
+"""The id of a user without rights."""
 
 
 @pytest.fixture
@@ -134,6 +138,31 @@ def test_commands_find_the_running_instance_and_only_that(
     assert find_instance(tmp_path) is None
     with pytest.raises(ConfigurationError, match="no nerve is running"):
         with_instance(settings)
+
+
+def test_an_instance_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with occupy_folder(tmp_path):
+        (tmp_path / "run.json").write_text('{"pid": 1}')
+        with pytest.raises(ConfigurationError, match=r"run\.json is of another version of nerve.*stop it"):
+            find_instance(tmp_path)
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that this process may not open; root could, so it gives up its rights."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o700)
+
+
+def test_the_data_folder_of_another_user_is_refused_with_what_to_do(closed_folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"belongs to another user.*NERVE_DATA_DIR"):
+        find_instance(closed_folder)
 
 
 def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:
