@@ -17,7 +17,7 @@ from api.graphql.fields.command_inputs import read_input
 from api.runtime import Runtime
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
-from domain.kernel.errors import StaleRead
+from domain.kernel.errors import StaleRead, Unavailable
 from domain.kernel.personal import actor_subject
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.subject_census import count_subject_data
@@ -66,10 +66,18 @@ async def _erase(command: EraseSubject, tenant: str, *, yes: bool, as_json: bool
 async def _confirm_erasure(runtime: Runtime, tenant: str, command: EraseSubject) -> None:
     """Show how much data there is, and ask. Raises NotFound for a subject without data."""
     await Erasure(runtime.log.keys).require_key(tenant, command)
-    data = await count_subject_data(runtime.database, tenant, command.subject)
     archived = ", and maybe more in archived commits" if await runtime.log.archive.segments() else ""
-    warn(f"{command.subject} has personal data in {data.events} events of {data.streams} streams{archived}")
+    warn(f"{command.subject} {await _describe_data(runtime, tenant, command.subject)}{archived}")
     confirm(f"Erase the personal data of {command.subject} for ever?")
+
+
+async def _describe_data(runtime: Runtime, tenant: str, subject: str) -> str:
+    try:
+        data = await count_subject_data(runtime.database, tenant, subject)
+    except Unavailable:
+        # The count reads the whole log, which takes too long for a large one.
+        return "has personal data, which could not be counted in time"
+    return f"has personal data in {data.events} events of {data.streams} streams"
 
 
 @keys.command()

@@ -55,9 +55,12 @@ def warn(text: str) -> None:
 
 
 def ask(question: str) -> str:
-    """Print a question to stderr, and return the line that is typed; nothing at the end of the input."""
+    """Print a question to stderr, and return the line that is typed; nothing at the end of the input.
+
+    A closed standard input is at its end.
+    """
     errors.print(question, end=" ", soft_wrap=True)
-    answer = sys.stdin.readline()
+    answer = "" if sys.stdin is None else sys.stdin.readline()
     if not answer.endswith("\n"):
         warn("")
     return answer.strip()

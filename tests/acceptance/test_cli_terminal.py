@@ -13,6 +13,8 @@ from pymongo.database import Database
 
 from api.devserver.folder import RunningInstance, SharedSettings, occupy_folder, write_run_file
 from api.settings import Settings
+from domain.kernel.errors import Unavailable
+from eventstore.personal.subject_census import SubjectData
 from tests.helpers.command_line import run_nerve
 
 REGISTER = {
@@ -80,6 +82,19 @@ def test_an_erasure_shows_what_there_is_and_needs_a_yes(
     assert refused.stderr.endswith("nerve: not confirmed, so nothing was changed\n")
     assert stored["log"].count_documents({}) == 1
     assert stored["keys"].count_documents({"wrapped": {"$exists": True}}) == 1
+
+
+def test_an_erasure_of_data_that_takes_too_long_to_count_can_be_confirmed(
+    stored: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def time_out(*arguments: Any) -> SubjectData:
+        raise Unavailable("MongoDB did not answer in time")
+
+    monkeypatch.setattr("api.cli.subjects.count_subject_data", time_out)
+    refused = run_nerve("erase", "person-a", answer="n")
+    assert refused.code == 1
+    assert "person-a has personal data, which could not be counted in time\n" in refused.stderr
+    assert refused.stderr.endswith("nerve: not confirmed, so nothing was changed\n")
 
 
 def test_a_script_is_not_asked_before_an_erasure(

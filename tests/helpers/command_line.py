@@ -49,15 +49,26 @@ class TerminalInput(io.StringIO):
         return True
 
 
+class TerminalOutput(io.TextIOWrapper):
+    """What a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def run_nerve(
     *arguments: str, encoding: str = "utf-8", output: io.BytesIO | None = None, answer: str | None = None
 ) -> Outcome:
     """Run `main` with these arguments; a program reads its output, in this encoding.
 
-    With `answer` a person types this line; without it there is no person.
+    With `answer` a person reads stderr and types this line; without it there is no person.
     """
     contents = output or io.BytesIO(), io.BytesIO()
-    stdout, stderr = (io.TextIOWrapper(each, encoding=encoding, write_through=True) for each in contents)
+    writers = io.TextIOWrapper, io.TextIOWrapper if answer is None else TerminalOutput
+    stdout, stderr = (
+        writer(each, encoding=encoding, write_through=True)
+        for writer, each in zip(writers, contents, strict=True)
+    )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("argv", ["nerve", *arguments]), ("stdout", stdout), ("stderr", stderr)):
             patch.setattr(sys, name, value)
