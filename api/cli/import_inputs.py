@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,6 +17,7 @@ import typer
 from api.fleet.columns import ATTRIBUTES
 from api.fleet.lifecycle import TRANSITIONS
 from api.transfer.text_encodings import check_encoding
+from domain.kernel.errors import Unavailable
 
 STDIN = "-"
 FORMATS = ("csv", "xes", "jsonl", "json")
@@ -122,13 +125,51 @@ def input_files(files: Sequence[Path], format: str | None) -> Iterator[list[Path
 def _saved_stdin(format: str | None) -> Iterator[Path]:
     if format is not None and format not in FORMATS:
         raise typer.BadParameter(f"--format is one of {', '.join(FORMATS)}")
-    with tempfile.TemporaryDirectory(prefix="nerve-import-") as folder:
-        content = Path(folder) / "content"
-        with content.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        with content.open("rb") as file:
-            suffix = format or _guess_format(file.read(1000))
-        yield content.rename(content.with_name(f"stdin.{suffix}"))
+    if sys.stdin is None:
+        raise typer.BadParameter(f"{STDIN} is standard input, which is closed")
+    with _interrupted_by_sigterm(), ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nerve-import-"))
+            file = _save_stdin(Path(folder), format)
+        except OSError as error:
+            raise Unavailable(
+                f"standard input cannot be saved to a temporary file: {error}; free space, or name another"
+                " folder in TMPDIR"
+            ) from error
+        yield file
+
+
+def _save_stdin(folder: Path, format: str | None) -> Path:
+    content = folder / "content"
+    with content.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    with content.open("rb") as file:
+        suffix = format or _guess_format(file.read(1000))
+    return content.rename(content.with_name(f"stdin.{suffix}"))
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Interrupt the block at SIGTERM as Ctrl-C does, and end the process by SIGTERM after it.
+
+    By default SIGTERM ends a process at once, which would leave its temporary files behind.
+    """
+    is_received = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal is_received
+        is_received = True
+        handler = signal.getsignal(signal.SIGINT)
+        # A shell lets its background jobs ignore SIGINT.
+        (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+    default = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, default)
+        if is_received:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _guess_format(beginning: bytes) -> str:

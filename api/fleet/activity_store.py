@@ -88,15 +88,15 @@ class ActivityStore:
 
     def refused(self) -> Iterator[RefusedRow]:
         """Yield the rows that are no activities, in the order of the file."""
-        for line, reason in self._execute("SELECT line, reason FROM refused ORDER BY rowid"):
+        for line, reason in self.database.select("SELECT line, reason FROM refused ORDER BY rowid"):
             yield RefusedRow(line, reason)
 
     def cases(self) -> Iterator[tuple[str, int]]:
         """Yield the name and the number of activities of each case."""
-        yield from self._execute("SELECT name, size FROM cases")
+        yield from self.database.select("SELECT name, size FROM cases")
 
     def __iter__(self) -> Iterator[CaseActivity]:
-        for _, time, _, *columns, begin, is_last in self._execute(_IN_ORDER):
+        for _, time, _, *columns, begin, is_last in self.database.select(_IN_ORDER):
             yield CaseActivity(_to_activity(time, columns), _to_time(begin), bool(is_last))
 
 

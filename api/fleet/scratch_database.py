@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, Generic, TypeVar
 
@@ -15,8 +16,6 @@ V = TypeVar("V")
 
 CACHE_KILOBYTES = 32_000
 """Memory that SQLite uses before it writes to a file."""
-
-Execute = Callable[[str, Sequence[object]], sqlite3.Cursor]
 
 Key = str | int | tuple[str | int | None, ...]
 
@@ -38,35 +37,47 @@ class ScratchDatabase:
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Execute a statement. Raises Unavailable where the disk is full, or fails."""
-        try:
+        with _unavailable_if_disk_fails():
             return self._connection.execute(statement, values)
-        except sqlite3.OperationalError as error:
-            raise Unavailable(
-                f"a temporary file of the import cannot be written: {error}; free space, or name another"
-                " folder in TMPDIR"
-            ) from error
+
+    def select(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query. Raises Unavailable where the disk is full, or fails."""
+        # SQLite sorts, and reads from the disk, while rows are fetched.
+        with _unavailable_if_disk_fails():
+            yield from self._connection.execute(query)
 
     def create_map(self) -> DiskMap[Any]:
         """Return a new map of JSON values."""
-        return DiskMap(self.execute, f"map_{next(self._numbers)}")
+        return DiskMap(self, f"map_{next(self._numbers)}")
 
     def create_set(self) -> DiskSet:
         """Return a new set."""
-        return DiskSet(self.execute, f"set_{next(self._numbers)}")
+        return DiskSet(self, f"set_{next(self._numbers)}")
 
     def close(self) -> None:
         """Delete the database."""
         self._connection.close()
 
 
+@contextmanager
+def _unavailable_if_disk_fails() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Unavailable(
+            f"a temporary file of the import cannot be written: {error}; free space, or name another"
+            " folder in TMPDIR"
+        ) from error
+
+
 class DiskMap(Generic[V]):
     """A map of values that JSON has."""
 
-    def __init__(self, execute: Execute, table: str) -> None:
-        self._execute = execute
+    def __init__(self, database: ScratchDatabase, table: str) -> None:
+        self._execute = database.execute
         self._select = f"SELECT value FROM {table} WHERE key = ?"
         self._replace = f"REPLACE INTO {table} VALUES (?, ?)"
-        self._execute(f"CREATE TABLE {table} (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID", ())
+        self._execute(f"CREATE TABLE {table} (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
 
     def get(self, key: Key) -> V | None:
         """Return the value of the key; None if it has none."""
@@ -83,13 +94,14 @@ class DiskMap(Generic[V]):
 class DiskSet:
     """A set."""
 
-    def __init__(self, execute: Execute, table: str) -> None:
-        self._execute = execute
+    def __init__(self, database: ScratchDatabase, table: str) -> None:
+        self._database = database
+        self._execute = database.execute
         self._table = table
         self._insert = f"INSERT OR IGNORE INTO {table} VALUES (?)"
         self._select = f"SELECT 1 FROM {table} WHERE key = ?"
         self._size = 0
-        self._execute(f"CREATE TABLE {table} (key BLOB PRIMARY KEY) WITHOUT ROWID", ())
+        self._execute(f"CREATE TABLE {table} (key BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, key: Key) -> bool:
         """Add the key; return whether it is new."""
@@ -101,7 +113,7 @@ class DiskSet:
         return self._size > 0 and self._execute(self._select, (orjson.dumps(key),)).fetchone() is not None
 
     def __iter__(self) -> Iterator[Any]:
-        for (key,) in self._execute(f"SELECT key FROM {self._table}", ()):
+        for (key,) in self._database.select(f"SELECT key FROM {self._table}"):
             yield orjson.loads(key)
 
     def __len__(self) -> int:

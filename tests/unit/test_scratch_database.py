@@ -48,3 +48,10 @@ def test_a_full_disk_is_an_error_that_says_what_to_do() -> None:
     stored = database.create_map()
     with pytest.raises(Unavailable, match="disk is full; free space"):
         stored["a"] = "x" * 1_000_000
+
+
+def test_a_disk_that_fails_while_rows_are_fetched_is_an_error_that_says_what_to_do() -> None:
+    """A number that overflows in the second row stands for it."""
+    rows = ScratchDatabase().select("SELECT abs(value) FROM json_each('[-1, -9223372036854775808]')")
+    with pytest.raises(Unavailable, match="free space"):
+        list(rows)
