@@ -7,6 +7,7 @@ import signal
 import ssl
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from types import FrameType
@@ -51,6 +52,19 @@ class StopRequested(Exception):
     """A signal has asked the program to stop."""
 
 
+class RestartLimit:
+    """Counts the restarts of each program."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, list[float]] = defaultdict(list)
+
+    def admit(self, program: str, now: float) -> bool:
+        """Count a restart at this time; return whether the program may be started again."""
+        recent = [each for each in self._times[program] if each > now - RESTART_PERIOD]
+        self._times[program] = [*recent, now]
+        return len(recent) < MAX_RESTARTS
+
+
 class Supervisor:
     """Starts all processes in order, monitors them, and stops them in the opposite order."""
 
@@ -61,7 +75,7 @@ class Supervisor:
         self._report = report
         self._servers: list[EmbeddedServer] = []
         self._processes: list[ChildProcess] = []
-        self._restarts: list[float] = []
+        self._restarts = RestartLimit()
         self._stopping = False
         self._killing = False
 
@@ -167,9 +181,7 @@ class Supervisor:
     def _restart(self, server: EmbeddedServer, exit_code: int) -> None:
         """Start a server again that has ended. It keeps its port, so clients connect again by themselves."""
         end = f"{server.program} ended unexpectedly {_cause(exit_code)}"
-        now = time.monotonic()
-        self._restarts = [*(each for each in self._restarts if each > now - RESTART_PERIOD), now]
-        if len(self._restarts) > MAX_RESTARTS:
+        if not self._restarts.admit(server.program, time.monotonic()):
             raise Unavailable(
                 f"{end}, after {MAX_RESTARTS} restarts in a minute; see its log in {server.folder}"
             )
