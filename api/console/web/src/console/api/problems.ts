@@ -25,5 +25,5 @@ function fromError({ message, extensions }: GraphQLError): Problem {
 
 function fromClose({ code, reason }: CloseEvent): Problem {
   const names: Record<number, string> = { 4401: "UNAUTHENTICATED", 4403: "FORBIDDEN" };
-  return { code: names[code] ?? UNREACHABLE, message: reason || `the connection was closed with code ${code}` };
+  return { code: names[code] ?? "DISCONNECTED", message: reason || `the connection was closed with code ${code}` };
 }

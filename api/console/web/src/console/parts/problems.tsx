@@ -6,14 +6,14 @@ type Explanations = { refused: string; signedOut: string; missing: string; unrea
 
 const ACTION: Explanations = {
   refused: "You may not do this.",
-  signedOut: "You are not signed in, and this needs it. Use “Sign in” above.",
+  signedOut: "You are not signed in. Use “Sign in” above to do this.",
   missing: "What this is done to does not exist any longer, or you may not see it.",
   unreachable: "nerve could not be reached. The action may have been done; look before you repeat it.",
 };
 
 const SEARCH: Explanations = {
   refused: "You may not search here.",
-  signedOut: "You are not signed in, and the search needs it. Use “Sign in” above.",
+  signedOut: "You are not signed in. Use “Sign in” above to search.",
   missing: "Nothing that you may see has this id.",
   unreachable: "nerve could not be reached, so not everything was searched. Search again later.",
 };
@@ -22,7 +22,7 @@ const SEARCH: Explanations = {
 export function Problems({ problems, about }: { problems: Problem[]; about: string }) {
   const reading = {
     refused: `You may not see ${about}, or it does not exist in this deployment.`,
-    signedOut: `You are not signed in, and ${about} needs it. Use “Sign in” above.`,
+    signedOut: `You are not signed in. Use “Sign in” above to see ${about}.`,
     missing: `There is no such thing that you may see: ${about}.`,
     unreachable: `nerve could not be reached for ${about}. It is read again when the connection is back.`,
   };
