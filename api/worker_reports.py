@@ -15,10 +15,11 @@ WORKER_REPORTS = "worker_reports"
 
 
 class WorkerReport(NamedTuple):
-    """What one worker alone knows: the ports that it leaves alone, and why it could not archive."""
+    """What one worker alone knows: the ports that it leaves alone, why it could not archive, and its store."""
 
     open_circuits: Sequence[str] = ()
     archive_failure: str | None = None
+    archive_url: str | None = None
 
 
 class WorkerReports:
@@ -34,10 +35,7 @@ class WorkerReports:
         self._is_stored = False
 
     async def write(self, report: WorkerReport) -> None:
-        """Store the report of this worker; an empty one removes it."""
-        if report == WorkerReport():
-            await self._remove()
-            return
+        """Store the report of this worker."""
         fields = {name: {"$literal": value} for name, value in report._asdict().items()}
         with unavailable_if_down():
             self._is_stored = True
@@ -50,15 +48,10 @@ class WorkerReports:
         with unavailable_if_down():
             await self._reports.delete_many({"$expr": {"$lt": ["$at", self._oldest]}})
             documents = await self._reports.find().sort([("_id", 1)]).to_list(None)
-        return [WorkerReport(each["open_circuits"], each["archive_failure"]) for each in documents]
+        return [WorkerReport(*(each[field] for field in WorkerReport._fields)) for each in documents]
 
     async def withdraw(self) -> None:
         """Remove the report of this worker at its end; where MongoDB does not answer, it expires."""
-        with suppress(Unavailable):
-            await self._remove()
-
-    async def _remove(self) -> None:
         if self._is_stored:
-            with unavailable_if_down():
+            with suppress(Unavailable), unavailable_if_down():
                 await self._reports.delete_one({"_id": self._worker})
-            self._is_stored = False

@@ -16,7 +16,8 @@ from api.cli.points import Point, last_position_before, parse_point
 from api.cli.records import AsJson, Cell, Record, print_records, print_result, to_record
 from api.cli.terminal import progress_bars
 from api.devserver.folder import differing_settings
-from api.settings import Settings
+from api.runtime import Runtime
+from api.self_monitoring.monitor import worker_reports
 from domain.kernel.errors import ConfigurationError, ValidationFailed
 from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment
@@ -58,7 +59,7 @@ def archive(
 
 async def _archive(before: Point, *, as_json: bool) -> None:
     async with connect_runtime() as runtime, open_archiver(runtime.settings) as archiver:
-        _check_store(runtime.settings)
+        await _check_store(runtime)
         upto = await last_position_before(runtime, before)
         done = sum(segment.count for segment in await runtime.log.archive.segments())
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -74,12 +75,14 @@ async def _archive(before: Point, *, as_json: bool) -> None:
     _print_run(segments, as_json=as_json)
 
 
-def _check_store(settings: Settings) -> None:
-    """Raise ConfigurationError where the running instance could not read from the store."""
-    if "archive_url" in differing_settings(settings):
+async def _check_store(runtime: Runtime) -> None:
+    """Raise ConfigurationError where a running server could not read from the store."""
+    own = runtime.settings.archive_url
+    others = {report.archive_url for report in await worker_reports(runtime).read()} - {own}
+    if others or "archive_url" in differing_settings(runtime.settings):
         raise ConfigurationError(
             "the nerve that is running has another archive_url, so it could not read what is archived; set"
-            " the same one in nerve.yaml, and start it again"
+            " the same one for the API and all workers, and start them again"
         )
 
 

@@ -48,6 +48,12 @@ async def monitoring_itself(
         await monitor.close()
 
 
+def worker_reports(runtime: Runtime) -> WorkerReports:
+    """Return the reports of the workers of a deployment."""
+    settings = runtime.settings.self_monitoring or SelfMonitoringSettings()
+    return WorkerReports(runtime.database, settings.interval * VALID_INTERVALS)
+
+
 class SelfMonitor:
     """Checks a deployment. Of its workers, the one with the lease does, about once in each interval."""
 
@@ -61,14 +67,15 @@ class SelfMonitor:
         self._interval = settings.interval
         self._thresholds = Thresholds(settings.max_lag, settings.tenant)
         self._archive_failure = archive_failure
-        self._reports = WorkerReports(runtime.database, settings.interval * VALID_INTERVALS)
+        self._reports = worker_reports(runtime)
         self._alerts = OwnAlerts(runtime)
         self._lease = NamedLease(runtime.database["meta"], "self-monitoring", settings.interval * LEASE_PART)
 
     async def run(self) -> float:
         """Do one check, or leave it to another worker. Return the seconds until the next one."""
         circuits = tuple(sorted(self._runtime.metrics.processes.open_circuits))
-        await self._reports.write(WorkerReport(circuits, self._archive_failure()))
+        archive_url = self._runtime.settings.archive_url
+        await self._reports.write(WorkerReport(circuits, self._archive_failure(), archive_url))
         if await self._lease.take() is not None:
             await self.check()
         return self._interval

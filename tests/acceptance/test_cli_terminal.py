@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,4 +120,17 @@ def test_nothing_is_archived_to_a_store_that_the_running_nerve_does_not_have(
         "nerve: the settings here are not those of the nerve that is running; this command"
     )
     assert sentence.startswith("nerve: the nerve that is running has another archive_url, ")
+    assert stored["segments"].count_documents({}) == 0
+
+
+def test_nothing_is_archived_that_a_running_worker_could_not_read(
+    stored: Database[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has reported that it has no store."""
+    report = {"open_circuits": [], "archive_failure": None, "archive_url": None, "at": datetime.now(UTC)}
+    stored["worker_reports"].insert_one(report)
+    monkeypatch.setenv("NERVE_ARCHIVE_URL", (tmp_path / "archive").as_uri())
+    refused = run_nerve("archive", "--before", "5")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("nerve: the nerve that is running has another archive_url, ")
     assert stored["segments"].count_documents({}) == 0
