@@ -15,7 +15,7 @@ WORKER_REPORTS = "worker_reports"
 
 
 class WorkerReport(NamedTuple):
-    """What one worker alone knows: the ports that it leaves alone, why it could not archive, and its store."""
+    """What one worker knows: ports that it leaves alone, why it could not archive, and its store."""
 
     open_circuits: Sequence[str] = ()
     archive_failure: str | None = None

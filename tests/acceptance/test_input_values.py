@@ -13,7 +13,16 @@ from pymongo import MongoClient
 
 from tests.helpers.access_rig import AccessRig, access_rig
 from tests.helpers.command_profile import CommandProfile, Occurrence
-from tests.helpers.marked_requests import MARK, MUTATIONS, QUERIES, SUBSCRIPTIONS, TEXTS, Request, Sender
+from tests.helpers.marked_requests import (
+    COUNTS,
+    MARK,
+    MUTATIONS,
+    QUERIES,
+    SUBSCRIPTIONS,
+    TEXTS,
+    Request,
+    Sender,
+)
 from tests.helpers.tokens import auth_settings
 
 CONTEXTS = ["tests.helpers.papers.papers", "tests.helpers.papers.folders", "tests.helpers.memos",
@@ -33,8 +42,10 @@ class Outcome:
     """Those with texts."""
     objects: Sequence[Request]
     """Those with operators in place of texts."""
+    numbers: Sequence[Request]
+    """Those with numbers in place of texts and integers."""
     contents: Sequence[Any]
-    """The content of the documents that were created with operators."""
+    """The content of the documents that were created with operators, and then with numbers."""
     occurrences: Mapping[str, Sequence[Occurrence]]
     """The keys and texts that contain a mark, by the mark."""
 
@@ -60,12 +71,14 @@ def outcome(rig: AccessRig, mongo_client: MongoClient[dict[str, Any]]) -> Outcom
             # Looked at before operators are sent as the content of documents, where they may be keys.
             occurrences = [*profile.occurrences(), *profile.stored_texts()]
             sender.send_objects()
+            objects, sender.requests = sender.requests, []
+            sender.send_numbers()
         occurrences += [each for each in profile.occurrences() if not each.command.startswith("insert")]
     by_mark: dict[str, list[Occurrence]] = defaultdict(list)
     for occurrence in occurrences:
         for mark in MARK.findall(occurrence.text):
             by_mark[mark].append(occurrence)
-    return Outcome(requests, sender.requests, sender.contents, by_mark)
+    return Outcome(requests, objects, sender.requests, sender.contents, by_mark)
 
 
 REFUSALS = {"VALIDATION_FAILED", "NOT_FOUND", "UNAUTHENTICATED", "FORBIDDEN"}
@@ -126,4 +139,15 @@ def test_operators_in_place_of_texts_are_refused(outcome: Outcome) -> None:
 
 def test_operators_in_content_are_stored_as_data(outcome: Outcome) -> None:
     """They come back as they were sent."""
-    assert outcome.contents == [request.sent for request in outcome.objects if request.place == "content"]
+    sent = [request.sent for request in outcome.objects if request.place == "content"]
+    assert outcome.contents[: len(sent)] == sent
+
+
+def test_huge_numbers_are_refused_or_stored_as_numbers(outcome: Outcome) -> None:
+    """An integer beyond 64 bits is never cut; as an id, it is the text of its digits."""
+    for request in outcome.numbers:
+        assert REFUSALS.issuperset(request.codes), request
+        if request.place in COUNTS or (request.place == "content" and request.name.endswith("64 bits")):
+            assert request.codes == ("VALIDATION_FAILED",), request
+    stored = [each.sent for each in outcome.numbers if each.place == "content" and not each.codes]
+    assert outcome.contents[-len(stored) :] == [float(number) for number in stored]

@@ -30,6 +30,14 @@ TEXTS = {
 }
 """A harmless text, and hostile ones, each with a mark."""
 
+NUMBERS = {
+    "beyond 64 bits": 2**63,
+    "below 64 bits": -(2**63) - 1,
+    "40 digits": 10**40,
+    "largest float": 1.7e308,
+}
+"""Numbers that MongoDB, GraphQL's Int, or both, do not have."""
+
 Response = dict[str, Any]
 
 MARK = re.compile(r"mark\d{5}x")
@@ -94,6 +102,13 @@ SUBSCRIPTIONS = {
     "live filter": "subscription ($v: String!) { papers(filter: {title: {eq: $v}}) { __typename } }",
     "status of a command": "subscription ($v: ID!) { command(id: $v) { __typename } }",
 }
+
+COUNTS = {
+    "first": "query ($v: Int!) { papers(first: $v) { nodes { id } } }",
+    "version": 'query ($v: Int!) { stateAt(id: "paper-x", version: $v) { version } }',
+    "versions": 'query ($v: Int!) { diff(id: "paper-x", from: 0, to: $v) { path } }',
+}
+"""Places of integers."""
 
 PREFIXES = {
     "row": "paper-",
@@ -172,6 +187,14 @@ class Sender:
             for claim in CLAIMS:
                 self._send_value(f"claim {claim}", "", make, partial(self._claim, claim))
 
+    def send_numbers(self) -> None:
+        """Send a huge number in place of each text and each integer."""
+        for name, number in NUMBERS.items():
+            for place, document in {**QUERIES, **MUTATIONS, **COUNTS}.items():
+                self._send_value(
+                    place, name, lambda _mark, value=number: value, partial(self._variable, document)
+                )
+
     def _send(self, place: str, name: str, send: Callable[[Any], Response]) -> None:
         template = PREFIXES.get(place, "") + TEXTS[name]
         self._send_value(place, name, lambda mark: template.format(mark=mark), send)
@@ -184,7 +207,7 @@ class Sender:
         response = send(value)
         codes = tuple(error["extensions"]["code"] for error in response.get("errors", ()))
         self.requests.append(Request(place, name, mark, value, codes))
-        if place == "content" and not isinstance(value, str):
+        if place == "content" and not isinstance(value, str) and not codes:
             stream = response["data"]["createDocument"]["receipt"]["stream"]
             document = self._post("query ($v: ID!) { document(id: $v) { content } }", {"v": stream})
             self.contents.append(document["data"]["document"]["content"])

@@ -1,0 +1,131 @@
+"""Results of queries over states of views that a test sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import orjson
+from prometheus_client import CollectorRegistry
+
+from api.access.callers import UNRESTRICTED, Caller
+from api.graphql.execution.executor import Executor, PreparedOperation, Result
+from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.query_results import QueryResults
+from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.result_cache import CachedResult, ResultCache
+from api.graphql.schema import build_schema
+from api.result_cache_metrics import Miss, ResultCacheMetrics
+from api.runtime import Runtime
+from domain.kernel import Catalog
+from domain.kernel.errors import Unavailable
+from projections.kernel import View
+from projections.querying.view_states import ViewState, ViewStates
+from tests.helpers import memo_books, memos
+
+CATALOG = Catalog([memos.context, memo_books.context])
+VIEWS: Sequence[View[Any]] = [memos.view, memo_books.view]
+SCHEMA = build_schema(CATALOG, VIEWS)
+QUERY = "query ($first: Int) { memos(first: $first) { totalCount } }"
+
+
+class CountingExecutor(Executor):
+    """Returns the number of the execution as the result; `during` runs in each, which lasts until `let`."""
+
+    executions = 0
+    unexecuted = 0
+    let: asyncio.Event | None = None
+    errors: Sequence[dict[str, Any]] = ()
+    during: Callable[[], None] = staticmethod(lambda: None)
+
+    async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
+        self.executions += 1
+        number = self.executions
+        self.during()
+        if self.let is not None:
+            await self.let.wait()
+        result: Result = {"data": number}
+        return {**result, "errors": list(self.errors)} if self.errors else result
+
+    def record_without_execution(self, prepared: PreparedOperation) -> None:
+        self.unexecuted += 1
+
+
+class ScriptedStates:
+    """States of views that a test sets; the view contains the commits up to `reached`."""
+
+    def __init__(self) -> None:
+        self.generation, self.last_commit, self.reached = 1, 5, 5
+        self.reads = 0
+        self.is_down = False
+
+    async def read(self, _tenant: str, views: Sequence[str]) -> Sequence[ViewState]:
+        self.reads += 1
+        self._check()
+        return [ViewState(self.generation, self.last_commit) for _ in views]
+
+    async def are_complete(self, _views: Sequence[str], states: Sequence[ViewState]) -> bool:
+        self._check()
+        return all(state.last_commit <= self.reached for state in states)
+
+    async def are_current(self, _views: Sequence[str], states: Sequence[ViewState]) -> bool:
+        self._check()
+        return all(state.generation == self.generation for state in states)
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise Unavailable("MongoDB did not answer in time")
+
+
+class RecordedMetrics(ResultCacheMetrics):
+    """Keeps what is counted."""
+
+    def __init__(self) -> None:
+        super().__init__(CollectorRegistry())
+        self.misses: list[Miss] = []
+        self.hits = 0
+
+    def hit(self) -> None:
+        self.hits += 1
+
+    def miss(self, reason: Miss) -> None:
+        self.misses.append(reason)
+
+
+class QueryResultsRig:
+    """Results of queries over scripted states; `answer` returns the number of the execution it is from."""
+
+    def __init__(self, *, max_bytes: int = 1_000_000, max_age: float = 0) -> None:
+        self.executor, self.states, self.now = CountingExecutor(SCHEMA), ScriptedStates(), 100.0
+        self.metrics = RecordedMetrics()
+        states = cast(ViewStates, self.states)
+        self.results = QueryResults(
+            ResultCache(max_bytes), states, self.metrics, max_age, clock=lambda: self.now
+        )
+
+    async def answer(
+        self,
+        query: str = QUERY,
+        caller: Caller = UNRESTRICTED,
+        *,
+        name: str | None = None,
+        shows_cost: bool = False,
+        **variables: Any,
+    ) -> int:
+        request = OperationRequest(query, name, variables, shows_cost=shows_cost)
+        context = RequestContext(cast(Runtime, None), caller, {})
+        prepared = self.executor.prepare(request)
+        result = await self.results.execute(self.executor, prepared, context)
+        answer = orjson.loads(result.body) if isinstance(result, CachedResult) else result
+        number: int = answer["data"]
+        return number
+
+    async def answers(self, times: int) -> list[int]:
+        return [await self.answer() for _ in range(times)]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0)
