@@ -23,12 +23,12 @@ def respond_conditionally(request: Mapping[str, str], body: bytes, content_type:
     """
     tag = f'"{blake2b(body, digest_size=TAG_BYTES, key=content_type.encode()).hexdigest()}"'
     headers = {"etag": tag, "cache-control": PRIVATE, "vary": "accept"}
-    if _has(request.get("if-none-match"), tag):
+    if _names_tag(request.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=content_type)
 
 
-def _has(sent: str | None, tag: str) -> bool:
+def _names_tag(sent: str | None, tag: str) -> bool:
     """Return whether the header If-None-Match names the tag, which a proxy may have made a weak one."""
     if sent is None:
         return False

@@ -13,6 +13,9 @@ import orjson
 MISSING: Any = object()
 """Stands for an item that one of two lists does not have."""
 
+MAX_PAIRS = 250_000
+"""Pairs of items among which two lists are searched for equal runs: the search blocks the process."""
+
 
 class Operation(StrEnum):
     """The operations of JSON Patch (RFC 6902) that a difference consists of."""
@@ -95,13 +98,19 @@ def _item_changes(before: Any, after: Any, path: str) -> Iterator[ValueChange]:
 
 
 def _items(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[ValueChange]:
-    matcher = SequenceMatcher(None, [*map(_key, before)], [*map(_key, after)], autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+    for tag, i1, i2, j1, j2 in _opcodes(before, after):
         if tag != "equal":
             pairs = zip_longest(before[i1:i2], after[j1:j2], fillvalue=MISSING)
             for index, (old, new) in enumerate(pairs, j1):
                 # A removed item leaves its index to the next one.
                 yield from _item_changes(old, new, f"{path}/{min(index, j2)}")
+
+
+def _opcodes(before: Sequence[Any], after: Sequence[Any]) -> Sequence[tuple[str, int, int, int, int]]:
+    """Return how one list becomes the other. Items of long lists are compared at their own index alone."""
+    if len(before) * len(after) > MAX_PAIRS:
+        return [("replace", 0, len(before), 0, len(after))]
+    return SequenceMatcher(None, [*map(_key, before)], [*map(_key, after)], autojunk=False).get_opcodes()
 
 
 def _key(item: Any) -> bytes:

@@ -25,7 +25,7 @@ from subscriptions.live.topic import Topic
 
 R = TypeVar("R")
 
-RUNNING = 4
+MAX_EXECUTIONS = 4
 """Live queries that are executed at a time; the rest of the process belongs to other requests."""
 
 
@@ -53,7 +53,7 @@ class LiveQueries:
         }
         self._topics: dict[Hashable, Topic[QueryResult[Any], Any]] = {}
         self._tenants: Counter[str] = Counter()
-        self._turns = asyncio.Semaphore(RUNNING)
+        self._turns = asyncio.Semaphore(MAX_EXECUTIONS)
 
     def open(
         self,
@@ -128,6 +128,8 @@ class LiveQueries:
         def remove(_topic: Topic[QueryResult[C], R]) -> None:
             del self._topics[key]
             self._tenants[query.tenant] -= 1
+            if not self._tenants[query.tenant]:
+                del self._tenants[query.tenant]
 
         topic = self._topics[key] = Topic(broadcast, open_source, remove)
         self._tenants[query.tenant] += 1

@@ -18,6 +18,9 @@ from subscriptions.live.ports import LiveStats
 
 logger = logging.getLogger(__name__)
 
+SOON = 1.0
+"""Seconds for which a new subscriber waits for the next execution, rather than get the result of the last."""
+
 REST = 2
 """An execution is followed by another one after this many times of its own duration, at the earliest."""
 
@@ -82,6 +85,14 @@ class QueryExecutions(Generic[C]):
         """Wait until the query was executed once more. Raises the error of a failed execution."""
         await asyncio.shield(self._execution)
 
+    @property
+    def has_lasting_result(self) -> bool:
+        """Whether the next execution is not soon, and the last result may be delivered meanwhile."""
+        is_soon = self._due - monotonic() <= SOON
+        return (
+            not is_soon and self.result is not None and self.result.place.position >= self._progress.erasure
+        )
+
     def is_unchanged_since(self, after: Place) -> bool:
         """Return whether no change after this place concerns the query, as far as that is known.
 
@@ -110,6 +121,7 @@ class QueryExecutions(Generic[C]):
                 content = await self._query.execute()
             except Exception as error:
                 if self._may_succeed_later(error):
+                    self._due = monotonic() + REST * (monotonic() - begun)
                     raise
                 self._fail(error)
                 return None

@@ -35,6 +35,8 @@ class QueryBacklog(Generic[C]):
     async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
         executions = self._executions
         await executions.reach_present()
+        if after is None and executions.has_lasting_result:
+            return
         while after is not None and executions.is_unchanged_since(after):
             await executions.next_execution()
         await executions.cover_changes()

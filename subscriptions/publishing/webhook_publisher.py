@@ -105,8 +105,8 @@ class WebhookPublisher(InterruptibleHandler):
     async def settle(self, position: int, *, is_last: bool = False) -> int:
         """Return the position before the first event that is neither delivered nor recorded.
 
-        With `is_last` no request begins, and those under way have a moment to end; one that takes longer is
-        repeated by the next publisher. Raises the error of an outcome that could not be recorded.
+        With `is_last` no new event is sent, and requests under way have a moment to end. One that takes more
+        is repeated by the next publisher. Raises the error of an outcome that could not be recorded.
         """
         if is_last:
             await self._loop.stop()

@@ -53,6 +53,14 @@ def test_a_value_with_its_difference_applied_is_the_other(before: Any, after: An
     assert (changes == []) == identical(before, after)
 
 
+def test_long_lists_are_compared_item_by_item() -> None:
+    """A search for equal runs in lists of few different values would block the process for minutes."""
+    before, after = [0] * 20_000, [*[0] * 10_000, 1, *[0] * 9_000]
+    changes = diff(before, after)
+    assert applied(changes, before) == after
+    assert len(changes) == 1_000
+
+
 @given(VALUES, VALUES)
 def test_what_was_before_is_what_a_step_finds_at_its_path(before: Any, after: Any) -> None:
     value = before

@@ -178,3 +178,18 @@ async def test_an_outage_delays_a_result_and_another_error_ends_the_stream() -> 
     view.change(2)
     server.advance(view.head)
     await until(lambda: sink.errors)
+
+
+async def test_a_subscriber_that_joins_during_a_long_interval_gets_the_last_result_at_once() -> None:
+    """Soon after an execution the next one would be an hour away."""
+    view = MemoryView()
+    server = QueryServer(view, interval=3_600.0)
+    await joined(server, new_sink())
+    view.change(1)
+    server.advance(view.head)
+    second = await joined(server, new_sink())
+    assert (second.content, server.stats.executions) == (0, 1)
+    server.erasure = view.head
+    third = server.join(new_sink())
+    await settled()
+    assert third.received == 0

@@ -56,6 +56,8 @@ class LiveDependencies:
             )
         if self._argument(field, "asOf") is not None:
             raise ValidationFailed("the past does not change: leave asOf out, or send a query", path)
+        if self._argument(field, "atLeast") is not None:
+            raise ValidationFailed("a live query follows its views: leave atLeast out", path)
         self._add(resolver.view, self._filter(field, resolver))
         assert field.definition is not None
         for view in self._linked_views(get_named_type(field.definition.type), field.selections):

@@ -22,7 +22,7 @@ from eventstore.mongo.deadline import deadline
 from eventstore.place import Place
 from projections.live.query_messages import LiveQuery
 
-LASTING = frozenset(error.code for error in (NotIndexed, StaleRead, TooComplex, ValidationFailed))
+LASTING_ERRORS = frozenset(error.code for error in (NotIndexed, StaleRead, TooComplex, ValidationFailed))
 """Codes of errors that end a live query, because each further execution would have them too."""
 
 
@@ -76,7 +76,7 @@ class LiveQueryExecution:
                 result = await finish_within(self._seconds, result)
         errors = result.get("errors", [])
         codes = {error["extensions"]["code"] for error in errors}
-        if result["data"] is None or codes & LASTING:
+        if result["data"] is None or codes & LASTING_ERRORS:
             raise LiveQueryRefused(errors)
         if Unavailable.code in codes:
             raise Unavailable("a live query could not be executed, because a server did not answer")

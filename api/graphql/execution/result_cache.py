@@ -61,7 +61,8 @@ class ResultCache:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._results: LruCache[ResultKey, CachedResult] = LruCache(max_bytes, lambda result: result.weight)
-        self._remembered: LruCache[ResultKey, bool] = LruCache(REMEMBERED_QUERIES)
+        # Without the schemas, which would stay in memory. At worst, a result is cached one query early.
+        self._remembered: LruCache[tuple[str, bytes], bool] = LruCache(REMEMBERED_QUERIES)
 
     @property
     def bytes(self) -> int:
@@ -74,9 +75,10 @@ class ResultCache:
 
     def is_repeated(self, key: ResultKey) -> bool:
         """Return whether the query was executed lately, and remember that it is executed now."""
-        is_repeated = self._remembered.get(key) is not None
+        query = key.tenant, key.digest
+        is_repeated = self._remembered.get(query) is not None
         if not is_repeated:
-            self._remembered.put(key, True)
+            self._remembered.put(query, True)
         return is_repeated
 
     def keep(self, key: ResultKey, result: CachedResult) -> None:

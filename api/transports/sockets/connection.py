@@ -9,20 +9,21 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from graphql import OperationType
 
 from api.access.admissions import Admission
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation
-from api.graphql.execution.operation_request import OperationRequest, read_operation
+from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
 from api.transports.endpoint import AdmittedCaller, Endpoint, traced
 from api.transports.sockets.close_codes import (
     BAD_REQUEST,
+    INTERNAL_ERROR,
     SERVICE_RESTART,
     SUBSCRIBER_EXISTS,
     TOO_MANY_REQUESTS,
@@ -42,9 +43,11 @@ from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 SUBPROTOCOL = "graphql-transport-ws"
 
-REFUSALS = (OperationRefused, Unauthenticated, ValidationFailed)
+REFUSALS = (OperationRefused, RateLimited, Unauthenticated, ValidationFailed)
 """Errors of an operation that does not start."""
 
 
@@ -83,7 +86,7 @@ class Connection:
         self._subscriptions: dict[str, Subscription] = {}
         self._running: dict[str, SocketOperation] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
-        """The operations that wait for a permit."""
+        """The operations that wait for a permit, or for their turn to be parsed."""
         self._permits: dict[str, Permit] = {}
         self._limiter = Limiter()
         self._paused = False
@@ -210,57 +213,50 @@ class Connection:
             self._outbox.write(error_frame(id, refused_result(error)["errors"]))
             return
         if isinstance(permit, Permit):
-            self._permits[id] = permit
-            self._prepare(id, payload, context, api)
+            self._admit(id, payload, context, api, permit)
         else:
-            waiting = self._wait_for_permit(id, permit, partial(self._prepare, id, payload, context, api))
-            self._waiting[id] = asyncio.create_task(waiting)
+            self._wait(id, lambda: permit, partial(self._admit, id, payload, context, api))
 
-    async def _wait_for_permit(self, id: str, permit: Awaitable[Permit], prepare: Callable[[], None]) -> None:
+    def _wait(self, id: str, start: Callable[[], Awaitable[T]], proceed: Callable[[T], None]) -> None:
+        """Go on with an operation when what it waits for is there."""
+        self._waiting[id] = asyncio.create_task(self._go_on(id, start, proceed))
+
+    async def _go_on(self, id: str, start: Callable[[], Awaitable[T]], proceed: Callable[[T], None]) -> None:
         try:
-            self._permits[id] = await permit
-        except RateLimited as error:
+            value = await start()
+            del self._waiting[id]
+            if self._draining:
+                self._remove(id)
+            else:
+                proceed(value)
+        except REFUSALS as error:
             self._refuse(id, error)
-        else:
-            self._go_on(id, prepare)
+        except Exception:
+            logger.exception("an operation could not be started")
+            self._socket.close(INTERNAL_ERROR, "Internal error")
 
-    def _prepare(self, id: str, payload: dict[str, Any], context: RequestContext, api: VisibleApi) -> None:
+    def _admit(
+        self, id: str, payload: dict[str, Any], context: RequestContext, api: VisibleApi, permit: Permit
+    ) -> None:
+        self._permits[id] = permit
         try:
             request = read_operation(payload)
             if api.executor.needs_parsing(request):
-                waiting = self._prepare_in_turn(id, request, context, api)
-                self._waiting[id] = asyncio.create_task(waiting)
+                in_turn = partial(api.prepare_in_turn, request, context.caller)
+                self._wait(id, in_turn, partial(self._run, id, context, api))
                 return
             prepared = api.prepare(request, context.caller)
         except REFUSALS as error:
             self._refuse(id, error)
         else:
-            self._run(id, prepared, context, api)
-
-    async def _prepare_in_turn(
-        self, id: str, request: OperationRequest, context: RequestContext, api: VisibleApi
-    ) -> None:
-        try:
-            prepared = await api.prepare_in_turn(request, context.caller)
-        except REFUSALS as error:
-            self._refuse(id, error)
-        else:
-            self._go_on(id, partial(self._run, id, prepared, context, api))
-
-    def _go_on(self, id: str, proceed: Callable[[], None]) -> None:
-        """Continue with an operation that has waited."""
-        del self._waiting[id]
-        if self._draining:
-            self._remove(id)
-        else:
-            proceed()
+            self._run(id, context, api, prepared)
 
     def _refuse(self, id: str, error: OperationRefused | NerveError) -> None:
         result = error.result if isinstance(error, OperationRefused) else refused_result(error)
         self._outbox.write(error_frame(id, result["errors"]))
         self._remove(id)
 
-    def _run(self, id: str, prepared: PreparedOperation, context: RequestContext, api: VisibleApi) -> None:
+    def _run(self, id: str, context: RequestContext, api: VisibleApi, prepared: PreparedOperation) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
             operation = SocketOperation(id, api.executor, prepared, context, self._outbox, self._remove)
             self._running[id] = operation

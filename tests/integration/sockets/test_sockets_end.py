@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from websockets.frames import Frame, Opcode
 
+from api.graphql.execution.visible_apis import VisibleApi
 from tests.helpers.raw_sockets import RawSocket, raw_socket
 from tests.helpers.socket_rig import EVENTS, Rig, socket_rig, until
 from tests.helpers.token_access import Tokens
@@ -178,3 +180,18 @@ async def test_no_longer_is_waited_for_who_it_is_than_for_an_init() -> None:
         socket.send({"type": "connection_init", "payload": {"authorization": "Bearer slow"}})
         assert await socket.closed() == 4408
         assert tokens.asked == ["slow"]
+
+
+async def test_a_fault_in_the_preparation_of_an_operation_ends_the_socket(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It neither waits for ever, nor keeps its place among the operations."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(VisibleApi, "prepare", fail)
+    async with raw_socket(rig.port) as socket:
+        subscribe(socket, "1", EVENTS)
+        await until(lambda: rig.closes == {"1011": 1})
+    assert "an operation could not be started" in caplog.text
