@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from base64 import b64encode
@@ -165,7 +166,8 @@ def test_a_run_of_a_public_framework_is_shown(nerve: Served, exporter: OTLPSpanE
     def weather(city: str) -> str:
         return f"rain in {city}"
 
-    agent.run_sync("What is the weather?")
+    # `run_sync` would leave an event loop open.
+    asyncio.run(agent.run("What is the weather?"))
     provider.shutdown()
     eventually(lambda: "helpdesk" in {run["agentName"] for run in all_runs(nerve)})
     [run] = [run for run in all_runs(nerve) if run["agentName"] == "helpdesk"]
