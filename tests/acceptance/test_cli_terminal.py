@@ -127,8 +127,9 @@ def test_nothing_is_archived_that_a_running_worker_could_not_read(
     stored: Database[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has reported that it has no store."""
-    report = {"open_circuits": [], "archive_failure": None, "archive_url": None, "at": datetime.now(UTC)}
-    stored["worker_reports"].insert_one(report)
+    stored["worker_reports"].insert_one(
+        {"open_circuits": [], "archive_failure": None, "archive_url": None, "at": datetime.now(UTC)}
+    )
     monkeypatch.setenv("NERVE_ARCHIVE_URL", (tmp_path / "archive").as_uri())
     refused = run_nerve("archive", "--before", "5")
     assert (refused.code, refused.stdout) == (2, "")
