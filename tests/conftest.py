@@ -73,6 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[URLS] = {"mongo": servers.mongod().url, "redis": servers.redis().url}
 
 
+def pytest_runtest_setup() -> None:
+    """Let Ctrl-C interrupt the test: two servers of uvicorn that overlap leave a handler of theirs behind."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 SLOWEST_FIRST = ("faults", "acceptance", "integration", "contract", "unit")
 """The folders of tests by the time of their files."""
 

@@ -38,11 +38,12 @@ async def test_a_burst_of_calls_does_not_grow_memory(
     async with open_process_rig(mongo_url, redis_url, database, adapters={"oracle": oracle}) as rig:
         begun = [await rig.begin("ask") for _ in range(chores)]
 
-        async def are_written() -> bool:
-            return await rig.database["process_work"].count_documents({}) == chores
+        async def wait_in_mongodb() -> bool:
+            written = await rig.database["process_work"].count_documents({})
+            return written == chores and rig.worker.held == 100
 
-        await until(are_written)
-        assert oracle.most == rig.worker.held == 100
+        await until(wait_in_mongodb)
+        assert oracle.most == 100
         oracle.open.set()
         for chore in begun:
             await rig.until(chore, ProcessStatus.COMPLETED)
