@@ -52,7 +52,7 @@ async def test_a_demo_places_orders_that_use_up_the_stock(mongo_url: str, databa
     """What becomes of the orders is decided by processes, which this bus does not have."""
     catalog = Catalog([inventory.context, orders.context, shipments.context])
     async with wired(mongo_url, database, catalog=catalog) as nerve:
-        sent = await OrderSimulation(nerve.bus, rate=60, seed=3).run(duration=0.5)
+        sent = await OrderSimulation(nerve.bus, rate=60, seed=3).run(duration=2.0)
         events = await nerve.events()
     stored = Counter(event.commit.command for event in events if event.place == 0)
     assert Counter(sent) == stored

@@ -17,7 +17,7 @@ from domain.kernel.errors import ValidationFailed
 from subscriptions.publishing.deliveries import WEBHOOK_DELIVERIES
 from subscriptions.publishing.ports import WebhookKey
 from tests.helpers.webhook_receiver import SILENCE, WebhookReceiver, serving
-from tests.helpers.webhook_rig import QUICK, append_notes, open_webhook_rig
+from tests.helpers.webhook_rig import PATIENCE, QUICK, WebhookRig, append_notes, open_webhook_rig
 
 GIVES_UP = QUICK.model_copy(update={"retry_for": timedelta(0)})
 """Settings by which the first failure makes a dead letter."""
@@ -123,13 +123,23 @@ async def test_two_workers_share_webhooks(mongo_url: str, redis_url: str, databa
     ):
         ids = [await rig.create(receiver.url, streams=(f"note-{number}",)) for number in range(4)]
         await append_notes(rig, streams=4, versions=3)
+        await until_shared(rig, webhooks=len(ids), workers=2)
         await receiver.until(lambda: len(receiver.events) == 12)
-        owners = set()
-        async for consumer in rig.database["consumers"].find():
-            owners.add(consumer["generations"]["1"]["partitions"]["0"]["owner"])
-    assert len(owners) == 2
-    assert len(ids) == 4
     assert receiver.doubles == 0
+
+
+async def until_shared(rig: WebhookRig, webhooks: int, workers: int) -> None:
+    """Wait until so many workers have the leases of the webhooks."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            consumers = await rig.database["consumers"].find().to_list(None)
+            leases = [
+                each["generations"]["1"]["partitions"]["0"] for each in consumers if each["generations"]
+            ]
+            owners = [lease["owner"] for lease in leases if lease.get("owner")]
+            if (len(owners), len(set(owners))) == (webhooks, workers):
+                return
+            await asyncio.sleep(0.02)
 
 
 async def test_a_worker_that_stops_lets_a_request_end(mongo_url: str, redis_url: str, database: str) -> None:
