@@ -134,6 +134,9 @@ class Consumer:
 
     def leave(self) -> None:
         """Finish the batch in hand, and begin no other."""
+        if self._is_leaving:
+            # Another cancellation would interrupt the last save.
+            return
         self._is_leaving = True
         if self._is_busy and isinstance(self._handler, InterruptibleHandler):
             self._handler.interrupt()
