@@ -64,7 +64,6 @@ class WebhookRig:
         masters: MasterKeys | None,
         streams: Mapping[str, ConsumerDefinition],
         clock: Callable[[], datetime],
-        lease_time: float,
     ) -> None:
         catalog = Catalog([*contexts, webhooks.context, tenants.context, alerts.context])
         self.database = database
@@ -101,14 +100,13 @@ class WebhookRig:
             monotonic=time.monotonic,
         )
         self._streams = streams
-        self._lease_time = lease_time
         self._versions: dict[tuple[str, str], int] = {}
         self.worker = self._make_worker()
 
     def _make_worker(self) -> PublishingWorker:
         return PublishingWorker(
             self._parts, self.feed, self.checkpoints, self.wakeups,
-            tick=0.2, lease_time=self._lease_time, streams=self._streams,
+            tick=0.2, lease_time=2.0, streams=self._streams,
         )  # fmt: skip
 
     async def restart(self) -> None:
@@ -171,13 +169,10 @@ async def open_webhook_rig(
     masters: MasterKeys | None = None,
     streams: Mapping[str, ConsumerDefinition] | None = None,
     clock: Callable[[], datetime] = now,
-    lease_time: float = 2.0,
 ) -> AsyncIterator[WebhookRig]:
     """A worker of its own: nothing is shared with others but the database."""
     async with open_client(mongo_url, chosen_driver()) as client:
-        rig = WebhookRig(
-            client[database], redis_url, settings, contexts, masters, streams or {}, clock, lease_time
-        )
+        rig = WebhookRig(client[database], redis_url, settings, contexts, masters, streams or {}, clock)
         await rig.log.open()
         await rig.wakeups.start()
         await rig.worker.start()
