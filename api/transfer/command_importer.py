@@ -16,7 +16,7 @@ from typing import Protocol
 from api.transfer.import_files import reader_of
 from api.transfer.import_options import FileReader, ImportOptions, StoredCommands, check_has_rows
 from api.transfer.import_report import ImportReport, RowOutcome
-from api.transfer.row_order import RowOrder, RowTask
+from api.transfer.row_order import ImportOrder, RowTask
 from api.transfer.rows import ImportStep, PlannedRow, RefusedRow, RowStreams
 from domain.dispatch.ports import StoredCommand
 from domain.kernel import AlreadyExists, Envelope, InvariantViolated, NerveError, NotFound, Receipt
@@ -111,7 +111,7 @@ class _ImportRun:
         self._on_refused = importer.on_refused
         self._on_progress = importer.on_progress
         self._report = report
-        self._order = RowOrder()
+        self._order = ImportOrder()
         self._window = asyncio.Semaphore(WINDOW)
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._taken: set[str] = set()

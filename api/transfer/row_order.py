@@ -10,7 +10,7 @@ from api.transfer.rows import RowStreams
 RowTask = asyncio.Task[None]
 
 
-class RowOrder:
+class ImportOrder:
     """Which rows that have begun must finish before another row may start.
 
     A row waits for the last earlier row that writes a stream that it names. If it writes a stream itself, it

@@ -1,4 +1,4 @@
-"""I4: whoever reads, and whenever, reads the same feed without a hole; here with 8,000 events."""
+"""I4: every reader, at any time, reads the same feed without a hole; here with 8,000 events."""
 
 from __future__ import annotations
 

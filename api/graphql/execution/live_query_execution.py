@@ -54,7 +54,7 @@ class LiveQueryExecution:
 
     @property
     def bound_rules(self) -> Hashable:
-        """What decides, beside document and tenant, what the query shows to a subscriber."""
+        """The rules of access that select the rows a subscriber sees, beside document and tenant."""
         return self._execution.selection.schema, *self._dependencies.bound_rules(self._context)
 
     def query(self) -> LiveQuery[QueryContent]:
