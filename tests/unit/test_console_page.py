@@ -6,14 +6,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from graphql import GraphQLSchema, build_schema, parse, validate
+from graphql import DocumentNode, GraphQLSchema, build_schema, validate
 from starlette.applications import Starlette
 
 import api.console
 from api.app import OPEN_PATHS
+from tests.helpers.console_documents import console_documents
 
 ROOT = Path(__file__).parents[2]
-OPERATIONS = sorted((ROOT / "api/console/web/src/console/api/operations").glob("*.graphql"))
+DOCUMENTS = console_documents()
 PAGE = '<meta content="__GRAPHQL_PATH__"><meta content="__TOKEN_PATH__"><script src="./assets/console-1a.js">'
 
 
@@ -63,10 +64,10 @@ def test_the_page_is_served_without_authentication() -> None:
     assert {"/console", "/console/"} <= set(OPEN_PATHS)
 
 
-@pytest.mark.parametrize("file", OPERATIONS, ids=lambda path: path.stem)
-def test_each_operation_of_the_console_fits_the_schema(file: Path, schema: GraphQLSchema) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_each_operation_of_the_console_fits_the_schema(document: DocumentNode, schema: GraphQLSchema) -> None:
     """The types of their results are generated from the same schema."""
-    assert validate(schema, parse(file.read_text())) == []
+    assert validate(schema, document) == []
 
 
 async def _get(path: str, static: Path) -> httpx.Response:

@@ -7,12 +7,11 @@ import * as typescript from "@graphql-codegen/typescript";
 import * as operations from "@graphql-codegen/typescript-operations";
 import { parse } from "graphql";
 
-const FOLDER = new URL("../../../api/console/web/src/console/api/operations/", import.meta.url);
-const TYPES = new URL("../types.ts", FOLDER);
+const FOLDER = new URL("../../../api/console/web/src/console/api/", import.meta.url);
+const TYPES = new URL("types.ts", FOLDER);
 const SCHEMA = new URL("../../../api/schema.graphql", import.meta.url);
 
-const names = (await readdir(FOLDER)).sort();
-const documents = names.map(async (name) => ({
+const documents = [...(await filesIn("operations")), ...(await filesIn("fragments"))].map(async (name) => ({
   location: name,
   document: parse(await readFile(new URL(name, FOLDER), "utf8")),
 }));
@@ -41,6 +40,12 @@ if (!process.argv.includes("--check")) {
 } else if ((await readFile(TYPES, "utf8")) !== types) {
   console.error("src/console/api/types.ts does not fit the operations and the schema; run node console-types.mjs");
   process.exitCode = 1;
+}
+
+/** Returns the paths of the files in a folder beside the types. */
+async function filesIn(folder) {
+  const names = await readdir(new URL(folder, FOLDER));
+  return names.sort().map((name) => `${folder}/${name}`);
 }
 
 /** Returns the types of the operations and those that they use; codegen writes every input type of the schema. */

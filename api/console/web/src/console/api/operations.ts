@@ -1,13 +1,10 @@
+import { documentOf } from "./documents";
 import type { Operation } from "./http";
 import type * as types from "./types";
 
-const texts = import.meta.glob<string>("./operations/*.graphql", { query: "?raw", import: "default", eager: true });
-
 /** Returns the operation in the file with this name; its types are generated from it. */
 function operation<Data, Variables>(name: string): Operation<Data, Variables> {
-  const text = texts[`./operations/${name}.graphql`];
-  if (text === undefined) throw new Error(`there is no operation ${name}`);
-  return { text };
+  return { text: documentOf(name) };
 }
 
 export const Viewer = operation<types.ViewerQuery, types.ViewerQueryVariables>("viewer");

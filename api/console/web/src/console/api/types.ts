@@ -279,7 +279,7 @@ export type EventTailSubscriptionVariables = Exact<{
 }>;
 
 export type EventTailSubscription = { events:
-    | { __typename: 'Event', id: string, type: string, stream: string, version: number, time: string, recordedAt: string, command: string, actor: string | null, correlationId: string, severity: Severity | null, position: string }
+    | { __typename: 'Event', position: string, id: string, type: string, stream: string, version: number, time: string, recordedAt: string, command: string, actor: string | null, correlationId: string, severity: Severity | null }
     | { __typename: 'CaughtUp', position: string }
     | { __typename: 'Lagged', resumeAfter: string, position: string }
     | { __typename: 'CursorExpired', position: string }
