@@ -15,14 +15,18 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSyntaxError,
+    Lexer,
     OperationDefinitionNode,
     SelectionSetNode,
+    Source,
     Token,
     TokenKind,
-    parse,
 )
+from graphql.language.parser import Parser
 
 from api.limits.operation_limits import OperationLimits
+from api.limits.time_slices import give_way
 from domain.kernel.limit_errors import TooComplex
 
 CHARACTERS_PER_TOKEN = 20
@@ -56,7 +60,7 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
             "split it, and send values as variables"
         )
     try:
-        document = parse(text, max_tokens=limits.tokens)
+        document = _parse(text, limits.tokens)
     except GraphQLError as error:
         if not error.message.startswith(_TOO_MANY_TOKENS):
             raise
@@ -66,6 +70,15 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
     _check_tokens(document)
     _SelectionWalk(document, limits.depth).check()
     return document
+
+
+def unlink_tokens(document: DocumentNode) -> None:
+    """Break the cycles in a document: its memory is free when it is dropped, without a run of the collector.
+
+    Its tokens are a list that is linked both ways. Errors need their offsets only.
+    """
+    for token in list(_tokens(document)):
+        token.prev = token.next = None
 
 
 def count_tokens(document: DocumentNode) -> int:
@@ -99,6 +112,24 @@ def _check_tokens(document: DocumentNode) -> None:
                 )
         elif kind in _CLOSING:
             nesting -= 1
+
+
+def _parse(text: str, most_tokens: int) -> DocumentNode:
+    """Do what `graphql.parse` does, and give way between two tokens."""
+    lexer = _SlicedLexer(Source(text))
+    try:
+        return Parser(text, max_tokens=most_tokens, lexer=lexer).parse_document()
+    except RecursionError:
+        pass
+    raise GraphQLSyntaxError(lexer.source, lexer.token.start, "the document is nested too deeply")
+
+
+class _SlicedLexer(Lexer):
+    """Gives way between two tokens."""
+
+    def advance(self) -> Token:
+        give_way()
+        return super().advance()
 
 
 class _SelectionWalk:
@@ -138,6 +169,7 @@ class _SelectionWalk:
         spread: set[str] = set()
         waiting = list(selection_sets)
         while waiting:
+            give_way()
             selections = waiting.pop().selections
             self._count(len(selections))
             for node in selections:

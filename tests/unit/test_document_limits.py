@@ -7,8 +7,9 @@ from graphql import GraphQLError, get_introspection_query
 from graphql import validate as core_validate
 
 from api.graphql.execution import executor as executor_module
-from api.graphql.execution.executor import MOST_ERRORS, Executor, OperationRefused
+from api.graphql.execution.executor import Executor, OperationRefused
 from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.validation import MOST_ERRORS
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
 from domain.kernel.limit_errors import TooComplex
@@ -84,7 +85,7 @@ def test_a_document_beyond_the_limits_is_never_validated(monkeypatch: pytest.Mon
     def validate(*_: object, **__: object) -> list[GraphQLError]:
         raise AssertionError("validated")
 
-    monkeypatch.setattr(executor_module, "validate", validate)
+    monkeypatch.setattr(executor_module, "validate_in_slices", validate)
     with pytest.raises(OperationRefused) as refused:
         Executor(own_schema()).prepare(OperationRequest("{" + "a: __typename " * 600 + "}"))
     assert [error["extensions"]["code"] for error in refused.value.result["errors"]] == ["TOO_COMPLEX"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Lock
+from asyncio import Lock, Semaphore
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +11,9 @@ from strawberry.dataloader import DataLoader
 
 from domain.kernel.limit_errors import TooManyRows
 from projections.storage.row_events import Budget
+
+COUNTS_AT_A_TIME = 4
+"""Counts of one execution. The driver has some threads for all reads of the process."""
 
 
 class BatchedReads:
@@ -26,6 +29,8 @@ class BatchedReads:
         self._rows_returned = 0
         self._past_events: Budget | None = None
         self._lock = Lock()
+        self.counting = Semaphore(COUNTS_AT_A_TIME)
+        """Held while the rows of a connection are counted."""
 
     def loader(
         self, key: Hashable, load: Callable[[list[Any]], Awaitable[Sequence[Any]]]

@@ -15,7 +15,6 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationType,
     specified_rules,
-    validate,
 )
 
 from api.graphql.error_bodies import error_body, refused_result, request_error_body
@@ -28,6 +27,7 @@ from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.time_limits import finish_within
+from api.graphql.execution.validation import validate_in_slices
 from api.limits.byte_budget import ByteBudget
 from api.limits.document_limits import parse_within
 from api.limits.input_limits import check_values
@@ -39,9 +39,6 @@ from eventstore.mongo.deadline import deadline
 
 Result = dict[str, Any]
 """A response before it is encoded. Without ``data`` the operation was refused before it ran."""
-
-MOST_ERRORS = 10
-"""Errors of a document that are reported. The path of each is searched in the whole document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,12 @@ class Executor:
 
     def needs_parsing(self, request: OperationRequest) -> bool:
         """Return whether the text of the request would have to be parsed: that takes long for large ones."""
-        return request.query is not None and self._documents.get((self.schema, request.query)) is None
+        return request.query is not None and self.known_weight(request) is None
+
+    def known_weight(self, request: OperationRequest) -> int | None:
+        """Return the weight of the document if its text is known to be valid; see `weigh`."""
+        document = self._documents.get((self.schema, request.query or ""))
+        return None if document is None else document.weight
 
     async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
         """Return the result of a query or mutation."""
@@ -194,8 +196,8 @@ class Executor:
     def _parse(self, text: str) -> ParsedDocument:
         try:
             node = parse_within(text, self._limits)
-            errors = validate(
-                self.schema, node, self._rules, MOST_ERRORS, hide_suggestions=self._hide_suggestions
+            errors = validate_in_slices(
+                self.schema, node, self._rules, hide_suggestions=self._hide_suggestions
             )
         except TooComplex as error:
             raise OperationRefused(refused_result(error)["errors"]) from None

@@ -14,7 +14,7 @@ from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.shared_sources import cursor_variable
 from api.graphql.execution.value_writers import FieldWriters
-from api.limits.document_limits import count_tokens
+from api.limits.document_limits import count_tokens, unlink_tokens
 from eventstore.lru import LruCache
 
 CACHED_TOKENS = 100_000
@@ -42,7 +42,9 @@ class ParsedDocument:
         """Return a document that is valid in the schema. `members`: see `introspection_members`."""
         tree = SelectionTree(schema, node)
         costs = OperationCosts(schema, tree, members)
-        return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weigh(node, text))
+        weight = weigh(node, text)
+        unlink_tokens(node)
+        return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weight)
 
     def cursor_variable(self, operation_name: str | None) -> str:
         """Return the variable that holds a subscriber's cursor and nothing else; empty if there is none."""

@@ -1,36 +1,26 @@
-"""The turns in which documents are parsed and validated, so that other requests go on between two of them."""
+"""The turns in which documents are parsed and validated, in slices, so that other requests go on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from time import perf_counter
+from collections.abc import Callable
+from typing import TypeVar
 
-SHORT = 0.002
-"""Seconds of a turn after which the next one may follow at once."""
+from api.limits.time_slices import run_in_slices
+
+T = TypeVar("T")
 
 
 class ParsingTurns:
-    """Gives one turn at a time. After a long turn, others wait for as many seconds as it has taken.
+    """Gives one turn at a time: to validate a large document takes tens of milliseconds of the process.
 
-    Validating a large document blocks the event loop for tens of milliseconds. Without turns, many of them
-    that arrive together would block it for the sum.
+    Without turns, the slices of many documents that arrive together would follow one another without a rest.
     """
 
-    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._free_at = 0.0
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, which lasts until the end of the block."""
+    async def run(self, parse: Callable[[], T]) -> T:
+        """Wait for a turn, and return what `parse` returns, which gives way from time to time."""
         async with self._lock:
-            await asyncio.sleep(max(0.0, self._free_at - self._clock()))
-            start = self._clock()
-            try:
-                yield
-            finally:
-                end = self._clock()
-                self._free_at = end + (end - start if end - start > SHORT else 0.0)
+            return await run_in_slices(parse)

@@ -36,8 +36,9 @@ class RowCountResolver:
 
     __slots__ = ()
 
-    async def __call__(self, source: Mapping[str, Any], _info: object) -> int:
-        count: int = await source["count"]()
+    async def __call__(self, source: Mapping[str, Any], info: Any) -> int:
+        async with info.context.reads.counting:
+            count: int = await source["count"]()
         return count
 
 

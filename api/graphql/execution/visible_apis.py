@@ -42,8 +42,7 @@ class VisibleApi:
         """Return what `prepare` does. A text that has to be parsed waits for its turn."""
         if not self.executor.needs_parsing(request):
             return self.prepare(request, caller)
-        async with self.turns.turn():
-            return self.prepare(request, caller)
+        return await self.turns.run(lambda: self.prepare(request, caller))
 
     def prepare(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
         """Parse and validate the operation; raises OperationRefused.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 
+from api.graphql.execution.parsing_turns import ParsingTurns
+from api.limits.time_slices import give_way
 from api.transports.sockets.outbox import COALESCED_BYTES
 from tests.helpers.raw_sockets import RawSocket, raw_socket
 from tests.helpers.socket_rig import EVENTS, Rig
@@ -16,6 +20,23 @@ def subscribe(socket: RawSocket, id: str = "1") -> None:
 
 def result(number: int, size: int = 0) -> bytes:
     return b'{"data":{"number":%d,"filler":"%b"}}' % (number, b"x" * size)
+
+
+@asynccontextmanager
+async def occupied(turns: ParsingTurns) -> AsyncIterator[None]:
+    """Parse something until the end of the block."""
+    ends = False
+
+    def parse() -> None:
+        while not ends:
+            give_way()
+
+    parsing = asyncio.create_task(turns.run(parse))
+    try:
+        yield
+    finally:
+        ends = True
+        await parsing
 
 
 async def numbers(socket: RawSocket, last: int) -> list[int]:
@@ -87,7 +108,7 @@ async def test_a_new_document_waits_for_its_turn_and_known_ones_go_on(rig: Rig) 
     async with raw_socket(rig.port) as socket:
         subscribe(socket, "first")
         await rig.stream()
-        async with rig.turns.turn():
+        async with occupied(rig.turns):
             for operation in ("waits", "ends"):
                 socket.send({"type": "subscribe", "id": operation, "payload": new})
             socket.send({"type": "complete", "id": "ends"})
