@@ -35,6 +35,12 @@ class HeadLimitProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._is_responding:
             disconnect(self.cycle.scope)
+        self._drop_parser()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Give the connection to the protocol of sockets."""
+        super().handle_websocket_upgrade()
+        self._drop_parser()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -71,6 +77,11 @@ class HeadLimitProtocol(HttpToolsProtocol):
             self._wait()
         else:
             self._reject(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _drop_parser(self) -> None:
+        # It refers to this protocol in a cycle. Without it, the memory of many connections that end together
+        # is free without a run of the garbage collector, in which all others wait for tens of milliseconds.
+        del self.parser
 
     @property
     def _is_responding(self) -> bool:

@@ -24,6 +24,10 @@ PIECE = 512
 """Bytes that are handled before the clock is looked at. They contain at most 85 frames."""
 
 
+def _ignore(*_: object) -> None:
+    """Stands for the handlers of a socket that is gone."""
+
+
 class TurnQueue:
     """The sockets with more to handle than fits in a turn; served one after the other."""
 
@@ -108,8 +112,9 @@ class Inflow:
         self._go_on()
 
     def stop(self) -> None:
-        """Forget what waits: the socket is gone."""
+        """Forget what waits, and the socket, which is gone."""
         self._data, self._offset = b"", 0
+        self._handle, self._on_flood = _ignore, _ignore
         if self._timer is not None:
             self._timer.cancel()
 

@@ -9,6 +9,10 @@ COALESCED_BYTES = 65_536
 """Bytes that are worth a write of their own."""
 
 
+def _ignore() -> None:
+    """Stands for the callbacks of a socket that ends."""
+
+
 class WriteCoalescer:
     """Joins what is written in one iteration of the loop, with one callback at its end for all outboxes."""
 
@@ -121,7 +125,8 @@ class Outbox:
             self._on_drained()
 
     def seal(self) -> None:
-        """Pass everything that waits to the transport, and accept nothing more."""
+        """Pass everything that waits to the transport, and accept nothing more. The callbacks are dropped."""
+        self._on_full = self._on_drained = _ignore
         self._sealed, self._free, self._full = True, False, False
         if self._pieces and not self._transport.is_closing():
             self._transport.write(b"".join(self._pieces))

@@ -43,6 +43,17 @@ _MAX_REASON = 123
 """Bytes that a close frame has room for."""
 
 
+class _Parser(ServerProtocol):
+    """Reads and makes frames."""
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Return the one that is served, if it is offered.
+
+        A handshake without it is accepted too: only an open socket can be closed with the code 4406.
+        """
+        return next((name for name in subprotocols if name == SUBPROTOCOL), None)
+
+
 class SocketProtocol(asyncio.Protocol):
     """The protocol that uvicorn creates for each connection that requests a WebSocket."""
 
@@ -51,10 +62,8 @@ class SocketProtocol(asyncio.Protocol):
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         # uvicorn shuts down all connections of this set, and waits until each has left it.
         self._served: set[Any] = server_state.connections
-        self._parser = ServerProtocol(
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            select_subprotocol=_select,
-            max_size=self.registry.limits.max_message,
+        self._parser = _Parser(
+            subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=self.registry.limits.max_message
         )
         self._connection: Connection | None = None
         self._fragments = bytearray()
@@ -102,7 +111,10 @@ class SocketProtocol(asyncio.Protocol):
         self._inflow.stop()
         if self._timer:
             self._timer.cancel()
+            self._timer = None
         self.registry.remove(self)
+        # It refers to the parser in a cycle; see `HeadLimitProtocol`.
+        self._parser.parser.close()
 
     def data_received(self, data: bytes) -> None:
         self._liveness.note_sign()
@@ -281,9 +293,3 @@ def socket_protocol(sockets: SocketRegistry) -> type[asyncio.Protocol]:
         registry = sockets
 
     return ConfiguredSocketProtocol
-
-
-def _select(parser: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    # A handshake without the subprotocol is accepted too: only an open socket can be closed with the code
-    # 4406.
-    return next((name for name in offered if name == SUBPROTOCOL), None)

@@ -27,6 +27,13 @@ They often come and go together, and each takes half a millisecond of the event 
 """
 
 
+PLACE_TIME = 1.0
+"""Seconds after which the place of a socket that ended without `connection_init` is free.
+
+A client that opens and drops sockets all the time would otherwise keep the event loop busy.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
     """`max_message` and `max_outstanding` are in bytes for each socket, the times in seconds.
@@ -148,7 +155,8 @@ class SocketRegistry:
         """Remove a socket that has closed."""
         if socket in self._open:
             self._open.discard(socket)
-            self.initialise(socket)
+            if owner := self._waiting.pop(socket, None):
+                self.loop.call_later(PLACE_TIME, self._uninitialised.give_back, owner)
             self._heartbeats.discard(socket)
             self._on_closed(str(socket.code) if socket.code in COUNTED_CODES else "other")
 
