@@ -157,7 +157,7 @@ class Metrics:
         self._closes(code).inc()
 
     def count_refusal(self, limit: str) -> None:
-        """Count a refusal by the limit of a caller, a tenant, an address, of operations or of connections."""
+        """Count a refusal by a limit of callers: "caller", "operations", "refused_work" and others."""
         self._refusals(limit).inc()
 
     def report_limits(self, are_in_memory: Callable[[], bool]) -> None:

@@ -25,3 +25,12 @@ class RateSettings(BaseModel):
     )
     burst: float = Field(5.0, ge=1, description="Seconds of operations that may be used at once.")
     operations: int = Field(1_000, gt=0, description="Operations of one caller that run at a time.")
+    refused_share: float = Field(
+        0.0025,
+        gt=0,
+        le=1,
+        description="The part of the time of an API process that refused requests of one client may take.",
+    )
+    refused_burst: float = Field(
+        0.05, gt=0, description="Seconds that refused requests of one client may take at once."
+    )

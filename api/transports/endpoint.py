@@ -17,6 +17,7 @@ from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.limits.caller_limits import CallerLimits, Permit
+from api.limits.refused_work import RefusedWork
 from api.runtime import Runtime
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
@@ -35,7 +36,10 @@ class AdmittedCaller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The parts that serve one GraphQL address; `limits` and `results` are those of requests over HTTP."""
+    """The parts that serve one GraphQL address; `limits` and `results` are those of requests over HTTP.
+
+    `refused_work` is None where callers have no limits.
+    """
 
     apis: VisibleApis
     runtime: Runtime
@@ -44,6 +48,7 @@ class Endpoint:
     reservations: Reservations
     admissions: Admissions
     caller_limits: CallerLimits
+    refused_work: RefusedWork | None
     addresses: ClientAddresses
     limits: RequestLimits
 
@@ -64,6 +69,7 @@ class Endpoint:
             Reservations(streams, settings.max_operations),
             admissions,
             caller_limits,
+            RefusedWork.of(settings.caller_rates, runtime.metrics.count_refusal),
             ClientAddresses(settings.trusted_proxies),
             RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
@@ -21,13 +22,22 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.result_cache import CachedResult
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
+from api.limits.occupied_time import TimedWork
+from api.limits.refused_work import client_of, is_large_body, is_large_document
 from api.transports.admission_guard import admission_of
 from api.transports.batches import run_batch
 from api.transports.conditional_responses import respond_conditionally
 from api.transports.disconnects import ended_on_disconnect
 from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
-from api.transports.rejections import CHALLENGE, REFUSALS, reject, respond_with_error
-from api.transports.request_bodies import HttpRejection
+from api.transports.rejections import (
+    CHALLENGE,
+    REFUSALS,
+    REFUSED_CODES,
+    RefusedResponse,
+    reject,
+    respond_with_error,
+)
+from api.transports.request_bodies import HttpRejection, declared_size
 from api.transports.request_reading import read_request
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
 from api.transports.response_streams import ResponseStream, SingleSubscriptionSink, StreamResponse
@@ -38,7 +48,17 @@ METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 async def serve_http(request: Request, endpoint: Endpoint) -> Response:
-    """Return the response to one request."""
+    """Return the response to one request. For how long a refused one occupied the process is noted."""
+    if endpoint.refused_work is None:
+        return await _handle(request, endpoint)
+    work = TimedWork(_handle(request, endpoint))
+    response = await work
+    if isinstance(response, RefusedResponse):
+        endpoint.refused_work.note(_client(request, endpoint), work.seconds)
+    return response
+
+
+async def _handle(request: Request, endpoint: Endpoint) -> Response:
     media = choose(request.headers.get("accept"), streams=False)
     try:
         admission = admission_of(request)
@@ -75,9 +95,13 @@ async def _serve(
     if token is not None and media is SSE and request.method == "GET":
         return reservations.open(token, caller)
     shared = None if token is None else reservations.find(token, caller)
+    if endpoint.refused_work is not None and is_large_body(declared_size(request)):
+        endpoint.refused_work.check(_client(request, endpoint))
     request_body = await read_request(request, endpoint.limits)
     with traced(request.headers):
         if isinstance(request_body, list):
+            if endpoint.refused_work is not None:
+                endpoint.refused_work.check(_client(request, endpoint))
             if shared is not None or media.streams:
                 raise ValidationFailed("a batch cannot be streamed; send each operation by itself", ("body",))
             address = client_address(request, endpoint.addresses)
@@ -85,7 +109,9 @@ async def _serve(
             permit = partial(endpoint.permit, caller, address)
             with ended_on_disconnect(request.scope):
                 results = await run_batch(request_body, api, context, permit)
-            return Response(encode(results), media_type=media.content_type)
+            is_refused = any(map(_is_refused, results))
+            kind = RefusedResponse if is_refused else Response
+            return kind(encode(results), media_type=media.content_type)
         return await _operate(request_body, request, endpoint, media, admitted, shared)
 
 
@@ -106,6 +132,8 @@ async def _operate(
     address = client_address(request, endpoint.addresses)
     context = endpoint.context(request.headers, caller, address)
     with await endpoint.permit(caller, address) as permit, ended_on_disconnect(request.scope):
+        if endpoint.refused_work is not None and is_large_document(api.executor.known_weight(operation)):
+            endpoint.refused_work.check(_client(request, endpoint))
         prepared = await api.prepare_in_turn(operation, caller)
         _check_method(request.method, prepared.kind)
         if shared is not None:
@@ -114,8 +142,13 @@ async def _operate(
             return _stream(prepared, context, endpoint, admitted, permit)
         if prepared.kind is OperationType.MUTATION:
             return _respond(await api.executor.execute(prepared, context), media)
+        start = perf_counter()
         result = await endpoint.results.execute(api.executor, prepared, context)
-        return _respond_to_query(request, result, media)
+        response = _respond_to_query(request, result, media)
+        if endpoint.refused_work is not None and isinstance(response, RefusedResponse):
+            # Executions may be shared with others, and run elsewhere.
+            endpoint.refused_work.note_execution(_client(request, endpoint), perf_counter() - start)
+        return response
 
 
 def _check_method(method: str, kind: OperationType) -> None:
@@ -201,4 +234,15 @@ def _respond(result: Result, media: ResponseFormat) -> Response:
         status = 400 if media is GRAPHQL else 200
         if any(error["extensions"]["code"] == Unauthenticated.code for error in result["errors"]):
             status, headers = 401, {"www-authenticate": CHALLENGE}
-    return Response(media.whole(encode(result)), status, headers, media_type=media.content_type)
+    kind = RefusedResponse if _is_refused(result) else Response
+    return kind(media.whole(encode(result)), status, headers, media_type=media.content_type)
+
+
+def _is_refused(result: Result) -> bool:
+    return result.get("data") is None and any(
+        error["extensions"]["code"] in REFUSED_CODES for error in result["errors"]
+    )
+
+
+def _client(request: Request, endpoint: Endpoint) -> str:
+    return client_of(admission_of(request).caller, client_address(request, endpoint.addresses))

@@ -20,7 +20,7 @@ from domain.kernel.errors import (
     Unavailable,
     ValidationFailed,
 )
-from domain.kernel.limit_errors import RateLimited
+from domain.kernel.limit_errors import RateLimited, TooComplex
 
 STATUSES: dict[type[NerveError], int] = {
     ValidationFailed: 400,
@@ -35,8 +35,17 @@ STATUSES: dict[type[NerveError], int] = {
 
 REFUSALS = tuple(STATUSES)
 
+REFUSED = (ValidationFailed, Unauthenticated, TooComplex)
+"""The errors of requests that are refused because of what was sent."""
+
+REFUSED_CODES = frozenset(kind.code for kind in REFUSED)
+
 CHALLENGE = "Bearer"
 """How a client authenticates (RFC 6750, section 3)."""
+
+
+class RefusedResponse(Response):
+    """The response to a request that was refused because of what was sent."""
 
 
 def respond_with_error(error: NerveError, media: ResponseFormat | None) -> Response:
@@ -55,4 +64,5 @@ def reject(rejected: HttpRejection, media: ResponseFormat | None) -> Response:
     """Respond with an error, in JSON also to a client that accepts streams only."""
     content_type = (JSON if media is None or media.streams else media).content_type
     body = encode(refused_result(rejected.error))
-    return Response(body, rejected.status, rejected.headers, media_type=content_type)
+    kind = RefusedResponse if isinstance(rejected.error, REFUSED) else Response
+    return kind(body, rejected.status, rejected.headers, media_type=content_type)

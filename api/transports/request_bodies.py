@@ -30,6 +30,14 @@ class HttpRejection(Exception):
         self.headers = headers
 
 
+def declared_size(request: Request) -> int | None:
+    """Return the bytes of the body, as its header says; 0 where there is no body, None without the header."""
+    if request.method != "POST":
+        return 0
+    size = request.headers.get("content-length", "")
+    return int(size) if size.isdecimal() else None
+
+
 async def read_body(request: Request, max_body: int, seconds: float) -> Any:
     """Return the JSON of the body; raises as `read_bytes`, and ValidationFailed if it is not JSON."""
     _check_type(request.headers.get("content-type"))

@@ -62,7 +62,7 @@ class Deployment:
         known: dict[str, Any] = {
             name: value for name, value in names.items() if name in Settings.model_fields
         }
-        for name in {"ports", "webhooks"} & known.keys():
+        for name in {"ports", "rates", "webhooks"} & known.keys():
             known[name] = json.loads(known[name])
         return Settings(**known)
 

@@ -118,7 +118,7 @@ def _hostile(folder: Path, times: int, step: Callable[[], None]) -> Found:
 
 def _hostile_clients(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """attacks by documents and sockets: each is refused or cut off, and another client notices nothing"""
-    size = hostile_trial.Size(seconds=5, rounds=200)
+    size = hostile_trial.Size(seconds=10, rounds=100_000)
     outcome = hostile_trial.HostileTrial(folder, ATTACKS[:times], size).run(step)
     return Found(outcome.table(), [*outcome.wrongs, *outcome.late])
 

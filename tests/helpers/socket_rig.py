@@ -123,6 +123,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
         reservations=nothing,
         admissions=Admissions(access, now, most=100),
         caller_limits=NoCallerLimits(),
+        refused_work=None,
         addresses=ClientAddresses(),
         limits=nothing,
     )

@@ -45,6 +45,11 @@ class Attack:
     round: Callable[[Target], Awaitable[str]]
     expected: str
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is refused or cut off. What is answered is work like that of any client."""
+        return self.expected not in ("answered", "left")
+
 
 def operation(query: str, **variables: Any) -> bytes:
     """Return the body of a request that sends the operation."""

@@ -12,13 +12,16 @@ from http.client import HTTPConnection
 QUESTION = b'{"query":"{ tasks(first: 1) { nodes { id } } }"}'
 HEADERS = {"content-type": "application/json"}
 
+ADDRESS = "127.0.0.2"
+"""The client's own address, so that it is not limited with the attackers."""
+
 PAUSE = 0.01
 """Seconds between two requests."""
 
 
 def main(host: str, port: str) -> None:
     """Ask until the process is killed."""
-    connection = HTTPConnection(host, int(port))
+    connection = HTTPConnection(host, int(port), source_address=(ADDRESS, 0))
     while True:
         start = time.monotonic()
         connection.request("POST", "/graphql", QUESTION, HEADERS)

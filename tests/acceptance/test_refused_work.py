@@ -1,0 +1,61 @@
+"""A client whose refused requests take long is held off, as clients meet it over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.helpers.served_api import Served
+from tests.helpers.token_access import serve_with
+from tests.helpers.tokens import auth_settings, bearer, make_token
+
+KNOWN = {"query": "{ __typename }"}
+COSTLY = {"query": "{" + "a: __typename " * 600 + "}"}
+"""It repeats a field so often that its validation would take long."""
+
+
+@pytest.fixture(scope="module")
+def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
+    rates = {"refused_share": 1e-6, "refused_burst": 1e-6}
+    auth = auth_settings()
+    with serve_with(None, mongo_url, redis_url, auth=auth, rates=rates, max_batch=10) as served:
+        yield served
+
+
+@pytest.fixture
+def headers(served: Served) -> dict[str, str]:
+    """A caller whose costly document was refused."""
+    caller = bearer(make_token(uuid4().hex, "default", ("administrator",)))
+    assert served.post(KNOWN, **caller).status_code == 200
+    [error] = served.post(COSTLY, **caller).json()["errors"]
+    assert error["extensions"]["code"] == "TOO_COMPLEX"
+    return caller
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        COSTLY,
+        {"query": "{ __typename } # unknown"},
+        {**KNOWN, "variables": {"large": "x" * 20_000}},
+        [KNOWN],
+    ],
+    ids=["refused before", "unknown", "large", "batch"],
+)
+def test_what_may_take_long_again_has_to_wait(served: Served, headers: dict[str, str], body: Any) -> None:
+    """With 429, and the seconds until it is accepted."""
+    refused = served.post(body, **headers)
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) >= 1
+    [error] = refused.json()["errors"]
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+
+
+def test_short_known_documents_and_other_callers_go_on(served: Served, headers: dict[str, str]) -> None:
+    assert served.post(KNOWN, **headers).json() == {"data": {"__typename": "Query"}}
+    other = bearer(make_token(uuid4().hex, "default", ("administrator", "metrics")))
+    assert served.post({"query": "{ __typename } # of another"}, **other).status_code == 200
+    assert 'nerve_rate_limited_total{limit="refused_work"}' in served.http.get("/metrics", headers=other).text
