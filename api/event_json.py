@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from domain.kernel import Event, RecordedEvent
+from domain.kernel.personal import carried_subjects, personal_fields
 from domain.kernel.types.annotations import Kind, holds_kind, record_type
 from domain.kernel.types.json_values import Rename, Write, json_writer
 
@@ -23,6 +24,30 @@ def event_json(event: RecordedEvent, rename: Rename | None = None) -> Mapping[st
     write = _writer(type(event.payload), rename)
     data: Mapping[str, Any] = event.data if write is None else write(event.data)
     return data
+
+
+def personal_paths(event: RecordedEvent, rename: Rename) -> Sequence[str]:
+    """Return the fields of `event_json` that may have personal data, or paths to it, as in ``input.email``.
+
+    They are the same after an erasure. Of an event that the code cannot read they are all fields, if it has
+    personal data at all.
+    """
+    if event.payload is None:
+        return list(event.data) if event.subjects else []
+    names = _personal_names(type(event.payload), rename)
+    carried = carried_subjects(event.payload)
+    return [*names, *(_rename_first(path, rename) for path in carried)] if carried else names
+
+
+def _rename_first(path: str, rename: Rename) -> str:
+    """Return a path with its field renamed; what is inside the field is JSON, whose keys stay."""
+    field, dot, member = path.partition(".")
+    return rename(field) + dot + member
+
+
+@cache
+def _personal_names(kind: type[Event], rename: Rename) -> Sequence[str]:
+    return [rename(name) for name in personal_fields(kind)]
 
 
 @cache

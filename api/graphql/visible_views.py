@@ -30,6 +30,7 @@ def _visible_view(view: View[Any], hidden: Mapping[str, frozenset[str]]) -> View
         # The text index has all fields together: a search cannot leave out one.
         search=() if fields.intersection(view.search) else view.search,
         links=links,
+        personal=tuple(name for name in view.personal_fields if name not in fields),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from domain.kernel import Context, RecordedEvent
 from domain.kernel.access import Access, nobody
+from domain.kernel.personal import holds_personal_data
 from domain.kernel.types.annotations import RecordOf, record_type
 from projections.kernel.keys import by_stream
 from projections.kernel.links import Link
@@ -45,7 +46,9 @@ class View(Generic[R]):
     are values of fields that stored rows lack, as they lack a new field until a rebuild ends; a field without
     one cannot be read until then. `description` is the type's text in the API. `access` is the rule of who
     may read a row, by the caller and the row's fields; `field_access` has the rules of fields that fewer
-    callers may read, by roles alone. A change of these alone starts no rebuild.
+    callers may read, by roles alone. `personal` names the fields that may have personal data of the events;
+    without it, these are all fields except ``id`` if an event of the contexts has any. A change of these
+    alone starts no rebuild.
     Raises DeclarationError if they do not fit together.
     """
 
@@ -65,6 +68,7 @@ class View(Generic[R]):
     description: str = ""
     access: Access = nobody
     field_access: Mapping[str, Access] = field(default_factory=dict, hash=False)
+    personal: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_contexts(self.name, self.context, self.also_reads)
@@ -81,6 +85,7 @@ class View(Generic[R]):
             orders=self.orders,
             search=self.search,
             defaults=self.defaults,
+            personal=() if self.personal is None else self.personal,
         )
         check_indexes(name, self.indexes, (*self.filters, *self.orders))
         check_links(name, self.links)
@@ -91,6 +96,16 @@ class View(Generic[R]):
         """The declared types of the row's fields. Raises DeclarationError for one that cannot be stored."""
         row: Any = self.row
         return record_type(row)
+
+    @property
+    def personal_fields(self) -> tuple[str, ...]:
+        """The fields of the rows that may have personal data."""
+        if self.personal is not None:
+            return self.personal
+        contexts = (self.context, *self.also_reads)
+        if not any(holds_personal_data(context.aggregate) for context in contexts):
+            return ()
+        return tuple(name for name in self.row.__annotations__ if name != "id")
 
     @property
     def categories(self) -> frozenset[str]:

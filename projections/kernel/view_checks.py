@@ -80,16 +80,14 @@ def check_row_id(row: Any) -> None:
         raise DeclarationError(f"{row.__name__}.id must be a text; write `id: str`")
 
 
-def check_fields(view: str, row: Any, *, filters: Any, orders: Any, search: Any, defaults: Any) -> None:
+def check_fields(
+    view: str, row: Any, *, filters: Any, orders: Any, search: Any, defaults: Any, personal: Any
+) -> None:
     """Raise DeclarationError if these do not name fields of the row."""
-    for what, names in (("filters", filters), ("orders", orders), ("search", search)):
+    lists = {"filters": filters, "orders": orders, "search": search, "personal": personal}
+    for what, names in lists.items():
         _check_list(f"{what} of view {view!r}", names)
-    for what, names in (
-        ("filters", filters),
-        ("orders", orders),
-        ("search", search),
-        ("defaults", defaults),
-    ):
+    for what, names in {**lists, "defaults": defaults}.items():
         unknown = [name for name in names if name not in row.__annotations__]
         if unknown:
             raise DeclarationError(

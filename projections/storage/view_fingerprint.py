@@ -9,7 +9,7 @@ from projections.kernel.view import View
 
 QUERY_SIDE = (
     "singular", "filters", "orders", "indexes", "search", "links", "defaults", "description", "access",
-    "field_access",
+    "field_access", "personal",
 )  # fmt: skip
 """Arguments of a view that affect how its rows are queried and shown, but not what they contain."""
 

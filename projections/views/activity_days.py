@@ -66,5 +66,6 @@ view = View(
     access=role("user_manager"),
     filters=("day",),
     orders=("day", "active_users", "actions", "failed_logins"),
+    personal=(),
     description="What all users did on a day.",
 )

@@ -104,6 +104,7 @@ view = View(
     orders=("title", "created_at", "changed_at"),
     indexes=(("archived", "-changed_at"),),
     search=("title", "content", "tags"),
+    personal=("title", "content"),
     description="A title and any JSON value. Every version of a document is kept, also of a deleted one.",
     access=signed_in,
 )

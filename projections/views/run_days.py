@@ -109,5 +109,6 @@ view = View(
     filters=("day", "agent_name", "model"),
     orders=("day", "cost", "input_tokens", "output_tokens"),
     indexes=(("agent_name", "-day"), ("model", "-day")),
+    personal=(),
     description="What one agent used on a day, with one model.",
 )

@@ -159,14 +159,17 @@ view = View(
     row=RunRow,
     apply=_apply,
     access=role("run_viewer"),
-    filters=("state", "agent_name", "agent_id", "task_id", "workflow_id", "correlation_id", "started_at"),
+    filters=(
+        "state", "agent_name", "agent_id", "task_id", "workflow_id", "correlation_id", "models", "started_at",
+    ),
     orders=("started_at", "duration_seconds", "cost"),
-    indexes=(("agent_name", "-started_at"), ("state", "-started_at")),
+    indexes=(("agent_name", "-started_at"), ("state", "-started_at"), ("models", "-started_at")),
     links=(
         ToMany("span_tree", "spans", by="run_id"),
         ToOne("agent", "agents", by="agent_id"),
         ToOne("task", "tasks", by="task_id"),
         ToOne("workflow", "workflows", by="workflow_id"),
     ),
+    personal=(),
     description="A run of an agent: the spans of one trace.",
-)
+)  # fmt: skip

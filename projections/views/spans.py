@@ -20,7 +20,7 @@ class SpanRow(TypedDict):
 
     `parent_id` is the row of the span that caused it, which need not have been received. `content` has the
     messages and the arguments of tools, if the settings ask for them; it is null after the erasure of the
-    person whose data it is.
+    person whose data it is. `has_content` is whether it was recorded, and stays so.
     """
 
     id: str
@@ -48,6 +48,7 @@ class SpanRow(TypedDict):
     duration_seconds: float
     start_nano: Int64
     attributes: dict[str, Json]
+    has_content: bool
     content: dict[str, Json] | None
 
 
@@ -94,6 +95,8 @@ def _apply(id: str, row: SpanRow | None, event: RecordedEvent) -> SpanRow | None
         duration_seconds=elapsed_seconds(span.start_nano, span.end_nano),
         start_nano=span.start_nano,
         attributes=span.attributes,
+        # Content has a subject also after the erasure.
+        has_content=recorded.subject is not None,
         content=recorded.content,
     )
 
@@ -115,5 +118,6 @@ view = View(
         ToOne("parent", "spans", by="parent_id"),
         ToMany("children", "spans", by="parent_id"),
     ),
+    personal=("content",),
     description="A span of a run: one operation of an agent, a model, a tool or a service.",
 )

@@ -151,5 +151,6 @@ view = View(
     filters=("user_id", "last_seen", "actions", "failed_logins", "suspicions"),
     orders=("last_seen", "actions", "failed_logins", "suspicions", "actions_a_day"),
     links=(ToOne("user", "users", by="user_id"),),
+    personal=(),
     description="The behaviour of a user: what the user does, how often, and when last.",
 )

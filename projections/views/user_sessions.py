@@ -69,5 +69,6 @@ view = View(
     filters=("user_id", "started_at", "ended_at"),
     orders=("started_at", "last_seen"),
     indexes=(("user_id", "started_at"),),
+    personal=("address", "user_agent"),
     description="A session of a user.",
 )

@@ -59,5 +59,6 @@ view = View(
     filters=("email", "status", "created_at"),
     orders=("created_at", "name", "email"),
     search=("name", "email"),
+    personal=("name", "email"),
     description="A user that is not deleted.",
 )

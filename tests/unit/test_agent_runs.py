@@ -18,6 +18,7 @@ from domain.agent_runs.events import RunDescribed, SpanRecorded
 from domain.agent_runs.spans import Span, SpanReport, SpanStatus
 from domain.kernel import Facts
 from domain.kernel.access import role
+from domain.kernel.personal import without_subject
 from domain.testing import NOON, given
 from projections.kernel import View
 from projections.testing import History
@@ -173,6 +174,22 @@ def test_the_totals_of_days_are_those_of_the_run(tree: list[Span]):
     for total in ("agent_calls", "model_calls", "tool_calls", "errors", "input_tokens", "cost"):
         assert sum(day[total] for day in days) == run[total]
     assert run["spans"] == len(history.rows(spans.view)) == len(tree)
+
+
+def test_a_span_shows_that_it_had_content_after_the_erasure():
+    """So nobody takes erased messages for ones that were not recorded."""
+    content = {"gen_ai.prompt": "I am Jane"}
+    recorded = SpanRecorded(span=chat(2), subject="person-1", content=content)
+    erased = without_subject(
+        SpanRecorded(span=chat(3), subject="person-1", content=content), STREAM, "person-1"
+    )
+    plain = SpanRecorded(span=chat(4))
+    rows = History().add(STREAM, recorded, erased, plain).rows(spans.view)
+    assert [(row["has_content"], row["content"]) for row in rows.values()] == [
+        (True, content),
+        (True, None),
+        (False, None),
+    ]
 
 
 def test_only_recorders_may_record_and_only_viewers_may_see():

@@ -11,7 +11,7 @@ from typing import Any
 
 import strawberry
 
-from api.event_json import event_json
+from api.event_json import event_json, personal_paths
 from api.graphql.declare import argument, declare, input_field, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.execution.shared_sources import SharedSource
@@ -49,6 +49,10 @@ _FIELDS = {
     "category": (str, "The category of the stream, such as `task`."),
     "version": (int, "The version of the stream after the event; the first is 1."),
     "data": (JSON, "The data of the event. Its fields have the same names as those of commands."),
+    "personal_fields": (
+        list[str],
+        "The fields of `data` that may have personal data, or paths to it such as `input.email`.",
+    ),
     "time": (datetime, "When the event happened."),
     "recorded_at": (datetime, "When the event was recorded. These times never decrease along the log."),
     "first_recorded_at": (
@@ -217,6 +221,7 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "severity": event.severity,
         "version": event.version,
         "data": event_json(event, client_name),
+        "personal_fields": personal_paths(event, client_name),
         "time": event.time,
         "recorded_at": commit.at,
         "first_recorded_at": commit.recorded,

@@ -1,4 +1,4 @@
-"""The field ``_meta`` of every row: its version, its position, and its dead letters.
+"""The field ``_meta`` of every row: its version, its position, its dead letters, and its personal fields.
 
 Fields of rows may not start with an underscore, so no row has a field of this name.
 """
@@ -18,6 +18,7 @@ from api.graphql.identity import AS_OF, row_key
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
+from domain.kernel.names import client_name
 from eventstore.place import Place
 from projections.folding.parking import letter_id, parked_in
 from projections.kernel.view import View
@@ -87,6 +88,12 @@ def _declare() -> Any:
             "The point in the past of this state of the row; null for the present state.",
             read=_as_of,
         ),
+        output_field(
+            "personal_fields",
+            list_of(str),
+            "The fields of the row that may have personal data, as reports leave them out.",
+            read=_personal_fields,
+        ),
     ]
     return declare(
         "RowMeta", fields, "Metadata of a row: its version, its position, and the events that it lacks."
@@ -100,6 +107,10 @@ def _position(meta: _RowMetadata, context: ExecutionContext) -> str:
 def _as_of(meta: _RowMetadata, context: ExecutionContext) -> str | None:
     position = meta.row.get(AS_OF)
     return None if position is None else context.seal(Place(position))
+
+
+def _personal_fields(meta: _RowMetadata, _context: ExecutionContext) -> list[str]:
+    return list(map(client_name, meta.view.personal_fields))
 
 
 def _parked(meta: _RowMetadata, _context: ExecutionContext) -> list[str]:
