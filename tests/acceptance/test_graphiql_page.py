@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "api/console/web/examples").glob("*.graphql"))
 LOCKS = [
     ROOT / folder / "package-lock.json"
-    for folder in ("api/console/web", "tests/acceptance/clients", "tests/bench/fanout")
+    for folder in ("api/console/web", "tests/acceptance/clients", "tests/bench/node")
 ]
 
 

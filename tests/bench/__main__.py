@@ -1,4 +1,7 @@
-"""``python -m tests.bench``: runs the benchmarks. ``ONLY=name`` chooses one, or all whose names begin so."""
+"""``python -m tests.bench``: runs the benchmarks.
+
+``ONLY=name`` chooses one, or all whose names begin so; it takes several names with commas between them.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +51,25 @@ BENCHMARKS: tuple[Benchmark, ...] = (
 OUTPUT = Path("bench.json")
 SCRATCH = Path(".nerve")
 
+WIDTH = 160
+"""Characters of a line where the output goes into a file."""
 
-def main() -> None:
-    console = Console()
-    wanted = os.environ.get("ONLY", "")
+
+def choose(wanted: str) -> list[Benchmark]:
+    """Return the benchmark of this name, or else all whose names begin so; exits if there are none."""
     chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name == wanted] or [
         benchmark for benchmark in BENCHMARKS if benchmark.name.startswith(wanted)
     ]
     if not chosen:
         sys.exit(f"no benchmark starts with {wanted!r}; there are {', '.join(b.name for b in BENCHMARKS)}")
+    return chosen
+
+
+def main() -> None:
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    chosen = [
+        benchmark for wanted in os.environ.get("ONLY", "").split(",") for benchmark in choose(wanted.strip())
+    ]
     results: list[Result] = []
     # Not among the system's temporary files, which may be in memory, where a journal costs nothing.
     SCRATCH.mkdir(exist_ok=True)

@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bson.raw_bson import RawBSONDocument
-
 from api.ids import now
 from domain.dispatch.ports import NewCommit
 from domain.kernel import Aggregate, Catalog, ChangeCommand, Context, Event, Facts
@@ -17,12 +15,12 @@ from domain.kernel.event import NewEvent
 from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
-from eventstore.commit_documents import encode_commit, with_position
 from eventstore.log import EventLog
-from eventstore.mongo.driver import Collection, open_client
+from eventstore.mongo.driver import open_client
 from eventstore.mongo.log_collections import LogCollections
 from tests.bench.callers import median_latency
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
+from tests.bench.log_filler import LogFiller
 from tests.bench.machine import Machine, on_subject_core
 
 LONG, SHORT = 1_000_000, 10
@@ -89,25 +87,6 @@ def commits(stream: str, start: int, end: int, size: int) -> Iterator[NewCommit]
         )
 
 
-class Filler:
-    """Writes commits as the log stores them, at the positions that follow."""
-
-    def __init__(self, log: Collection) -> None:
-        self._log = log
-        self._position = 0
-
-    async def fill(self, new: Iterator[NewCommit]) -> None:
-        batch: list[RawBSONDocument] = []
-        for commit in new:
-            self._position += 1
-            batch.append(with_position(encode_commit(commit), self._position))
-            if len(batch) == EVERY:
-                await self._log.insert_many(batch)
-                batch = []
-        if batch:
-            await self._log.insert_many(batch)
-
-
 class Loads:
     """Loads by repositories that have not seen the stream before."""
 
@@ -133,7 +112,7 @@ async def _load(machine: Machine) -> AsyncIterator[Contest]:
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         database = client["aggregates"]
         await LogCollections.of(database).prepare(now())
-        filler, snapshot = Filler(database["log"]), LONG - EVERY + 1
+        filler, snapshot = LogFiller(database["log"], batch=EVERY), LONG - EVERY + 1
         await filler.fill(commits("bench-short", 0, SHORT, 1))
         await filler.fill(commits("bench-long", 0, snapshot - EVERY, BIG))
         await filler.fill(commits("bench-long", snapshot - EVERY, snapshot, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from domain.kernel import Envelope
 from domain.workflows.commands import StartWorkflow
 
 ANSWERS = "BENCH_ANSWERS"
-"""The environment variable that names the file of the answers to give: a JSON object by the id asked for."""
+"""The environment variable that names the file of the answers to give: a JSON object by `answer_key`."""
+
+
+def answer_key(variables: Mapping[str, Any]) -> str:
+    """Return the id or the cursor that a request asks for."""
+    return variables.get("id") or variables.get("after") or ""
 
 
 def answers() -> Starlette:
@@ -27,7 +33,7 @@ def answers() -> Starlette:
 
     async def answer(request: Request) -> Response:
         asked = orjson.loads(await request.body())
-        return Response(orjson.dumps(known[asked["variables"].get("id", "")]), media_type="application/json")
+        return Response(orjson.dumps(known[answer_key(asked["variables"])]), media_type="application/json")
 
     return Starlette(routes=[Route("/graphql", answer, methods=["POST"])])
 

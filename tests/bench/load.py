@@ -14,7 +14,7 @@ from typing import cast
 
 import orjson
 
-from tests.bench.harness import Figure
+from tests.bench.harness import Figure, Latency
 
 Check = Callable[[bytes], bool]
 """Tells whether a response body is the one that was asked for."""
@@ -50,7 +50,7 @@ async def ask(port: int, request: bytes) -> bytes:
 async def load(
     port: int, requests: Iterator[bytes], connections: int, seconds: float, check: Check
 ) -> Figure:
-    """Requests a second while `connections` are kept busy for `seconds`.
+    """Requests a second while `connections` are kept busy for `seconds`, with the latency of each.
 
     Raises RuntimeError at the first response that is wrong.
     """
@@ -58,7 +58,8 @@ async def load(
         start, used = time.perf_counter(), time.process_time()
         await _drive(clients, deadline=start + seconds)
         elapsed, used = time.perf_counter() - start, time.process_time() - used
-    return Figure(sum(client.done for client in clients) / elapsed, used / elapsed)
+    latencies = [latency for client in clients for latency in client.latencies]
+    return Figure(len(latencies) / elapsed, used / elapsed, Latency.of(latencies))
 
 
 @asynccontextmanager
@@ -87,11 +88,13 @@ class _Client(asyncio.Protocol):
     """One connection: sends the next request as soon as the response to the last one is whole."""
 
     def __init__(self, requests: Iterator[bytes], check: Check) -> None:
-        self.done = 0
+        self.latencies: list[float] = []
+        """Seconds from each request to its response."""
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._requests = requests
         self._check = check
         self._deadline = 0.0
+        self._sent_at = 0.0
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
 
@@ -111,6 +114,7 @@ class _Client(asyncio.Protocol):
         if request is None:
             self._finish()
         elif self._transport is not None:
+            self._sent_at = time.perf_counter()
             self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -118,12 +122,13 @@ class _Client(asyncio.Protocol):
         head, found, body = self._buffer.partition(b"\r\n\r\n")
         if not found or len(body) < _length(head):
             return
+        received_at = time.perf_counter()
         self._buffer = b""
         if not head.startswith(b"HTTP/1.1 200 ") or not self._check(body):
             self._fail(f"{head.splitlines()[0].decode()}: {body[:500].decode()}")
             return
-        self.done += 1
-        if time.perf_counter() < self._deadline:
+        self.latencies.append(received_at - self._sent_at)
+        if received_at < self._deadline:
             self._send()
         else:
             self._finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,6 +27,11 @@ def pin(cores: Collection[int]) -> None:
         # It may have ended since it was listed.
         with suppress(ProcessLookupError):
             os.sched_setaffinity(int(thread), cores)
+
+
+def asgi_command(factory: str) -> tuple[str, ...]:
+    """Return the command that serves the ASGI application that ``module:function`` makes."""
+    return (sys.executable, "-m", "tests.bench.serve", factory)
 
 
 class Machine:
@@ -69,7 +74,13 @@ class Machine:
 
     @contextmanager
     def serving(self, factory: str, environment: Mapping[str, str]) -> Iterator[int]:
-        """Serve the ASGI application that ``module:function`` makes; yields its port.
+        """Serve the ASGI application that ``module:function`` makes; yields its port."""
+        with self.listening(factory, asgi_command(factory), environment) as port:
+            yield port
+
+    @contextmanager
+    def listening(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
+        """Run a server whose last argument is the descriptor of its socket; yields the port.
 
         The socket listens before the process starts, so the first request simply waits for it.
         """
@@ -77,9 +88,10 @@ class Machine:
             listener.bind((LOOPBACK, 0))
             listener.listen(512)
             descriptor = listener.fileno()
-            command = [sys.executable, "-m", "tests.bench.serve", factory, str(descriptor)]
             with on_subject_core():
-                child = ChildProcess(factory, command, environment=environment, keep=(descriptor,))
+                child = ChildProcess(
+                    name, [*command, str(descriptor)], environment=environment, keep=(descriptor,)
+                )
             port: int = listener.getsockname()[1]
         try:
             yield port

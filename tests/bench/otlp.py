@@ -63,7 +63,7 @@ class Exported:
         """Send the requests of a turn."""
         sent = next(self._turns)
         figure = await load(self._port, iter(sent), CONNECTIONS, PATIENCE, is_complete)
-        return Figure(figure.value * TRACES * SPANS / len(sent), figure.busy)
+        return figure._replace(value=figure.value * TRACES * SPANS / len(sent))
 
     async def bare_commits(self) -> Figure:
         """Insert the commits of the last turn, as many spans in a document as there are in a commit."""

@@ -1,49 +1,41 @@
 """The peer over HTTP: the same API in strawberry as its documentation writes it.
 
 Typed classes, async resolvers, the connection of its guide on Relay pagination, `strawberry.asgi.GraphQL`. It
-reads nerve's own view collection with motor by the same queries, and makes an object of each row, where nerve
-hands the document on. A mutation is one awaited insert, journaled by a majority.
+reads nerve's own view collections with motor by the same queries, and makes an object of each row, where
+nerve hands the document on. Its data loaders batch links. A mutation is one awaited insert, journaled by a
+majority.
 """
 
-import os
-from base64 import b64encode
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import strawberry
-from motor.motor_asyncio import AsyncIOMotorClient
 from strawberry.asgi import GraphQL
+from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 
-Document = Mapping[str, Any]
+from tests.bench.row_store import Document, RowStore, cursor_of_id, id_of_cursor, open_database
+
 T = TypeVar("T")
 
 
-class Store:
-    """Reads by the queries that nerve makes."""
+class Store(RowStore):
+    """The rows that are read, and the log that is written."""
 
     def __init__(self) -> None:
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
-            os.environ["NERVE_MONGO_URL"],
-            w="majority",
-            journal=True,
-            readConcernLevel="majority",
-            tz_aware=True,
-            tzinfo=UTC,
-        )
-        database = client[os.environ["NERVE_DATABASE"]]
-        self._rows = database["view_workflows_1"]
+        database = open_database()
+        super().__init__(
+            database,
+            workflows=(
+                "id", "name", "status", "steps", "steps_completed", "steps_planned", "progress", "error",
+                "started_at", "finished_at", "duration_seconds",
+            ),
+            tasks=("id", "title", "status", "workflow_id", "agent_id"),
+            agents=("id", "name", "state"),
+        )  # fmt: skip
         self._commits = database["plain_log"]
-
-    async def page(self, size: int) -> list[Document]:
-        found = self._rows.find({"_tenant": "default", "_gone": False, "$and": [{}]}).sort([("id", 1)])
-        return [*await found.limit(size).to_list(None)]
-
-    async def get(self, id: str) -> Document | None:
-        return await self._rows.find_one({"_id": f"default/{id}"})
 
     async def insert(self, document: dict[str, Any]) -> None:
         await self._commits.insert_one(document)
@@ -54,13 +46,81 @@ class HeldStore(Store):
 
     _held: list[Document] | None = None
 
-    async def page(self, size: int) -> list[Document]:
+    async def workflows(self, size: int, after: str | None) -> list[Document]:
         if self._held is None:
-            self._held = await super().page(size)
+            self._held = await super().workflows(size, after)
         return self._held
 
 
-Info = strawberry.Info[dict[str, Store], None]
+class Reads:
+    """The context of a request: the store, and the loaders of its links."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tasks_of: DataLoader[str, list[Document]] = DataLoader(self._tasks_of)
+        self.agents: DataLoader[str, Document | None] = DataLoader(self._agents)
+
+    async def _tasks_of(self, workflows: list[str]) -> list[list[Document]]:
+        by_workflow: dict[str, list[Document]] = {workflow: [] for workflow in workflows}
+        for task in await self.store.tasks_of(workflows):
+            by_workflow[task["workflow_id"]].append(task)
+        return [by_workflow[workflow] for workflow in workflows]
+
+    async def _agents(self, ids: list[str]) -> list[Document | None]:
+        by_id = {agent["id"]: agent for agent in await self.store.agents(ids)}
+        return [by_id.get(agent) for agent in ids]
+
+
+Info = strawberry.Info[Reads, None]
+
+
+@strawberry.enum
+class AgentState(Enum):
+    IDLE = "IDLE"
+    BUSY = "BUSY"
+    OFFLINE = "OFFLINE"
+    RETIRED = "RETIRED"
+
+
+@strawberry.type
+class Agent:
+    id: strawberry.ID
+    name: str
+    state: AgentState
+
+
+@strawberry.enum
+class TaskStatus(Enum):
+    CREATED = "CREATED"
+    ASSIGNED = "ASSIGNED"
+    STARTED = "STARTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+@strawberry.type
+class Task:
+    id: strawberry.ID
+    title: str
+    status: TaskStatus
+    agent_id: strawberry.ID | None
+
+    @strawberry.field
+    async def agent(self, info: Info) -> Agent | None:
+        row = None if self.agent_id is None else await info.context.agents.load(self.agent_id)
+        return None if row is None else Agent(id=row["id"], name=row["name"], state=AgentState(row["state"]))
+
+    @classmethod
+    def of(cls, row: Document) -> "Task":
+        return cls(
+            id=row["id"], title=row["title"], status=TaskStatus(row["status"]), agent_id=row["agent_id"]
+        )
+
+
+@strawberry.type
+class TaskConnection:
+    nodes: list[Task]
 
 
 @strawberry.type
@@ -121,6 +181,11 @@ class Workflow:
     finished_at: datetime | None
     duration_seconds: float | None
 
+    @strawberry.field
+    async def tasks(self, info: Info, first: int = 20) -> TaskConnection:
+        rows = await info.context.tasks_of.load(self.id)
+        return TaskConnection(nodes=[Task.of(row) for row in rows[:first]])
+
     @classmethod
     def of(cls, row: Document) -> "Workflow":
         return cls(
@@ -142,26 +207,23 @@ class Workflow:
 class Query:
     @strawberry.field
     async def workflow(self, info: Info, id: strawberry.ID) -> Workflow | None:
-        row = await info.context["store"].get(id)
+        row = await info.context.store.workflow(id)
         return None if row is None else Workflow.of(row)
 
     @strawberry.field
-    async def workflows(self, info: Info, first: int = 20) -> Connection[Workflow]:
-        found = await info.context["store"].page(first + 1)
-        edges = [Edge(node=Workflow.of(row), cursor=_cursor(row)) for row in found[:first]]
+    async def workflows(self, info: Info, first: int = 20, after: str | None = None) -> Connection[Workflow]:
+        start = None if after is None else id_of_cursor(after)
+        found = await info.context.store.workflows(first + 1, start)
+        edges = [Edge(node=Workflow.of(row), cursor=cursor_of_id(row["id"])) for row in found[:first]]
         return Connection(
             edges=edges,
             page_info=PageInfo(
                 has_next_page=len(found) > first,
-                has_previous_page=False,
+                has_previous_page=after is not None,
                 start_cursor=edges[0].cursor if edges else None,
                 end_cursor=edges[-1].cursor if edges else None,
             ),
         )
-
-
-def _cursor(row: Document) -> str:
-    return b64encode(row["id"].encode()).decode()
 
 
 @strawberry.input
@@ -190,20 +252,20 @@ class Mutation:
         now = datetime.now(UTC)
         data = {"name": input.name, "planned_steps": input.planned_steps, "started_at": now}
         event = {"id": f"evt-{uuid4().hex}", "type": "workflow.started", "version": 1, "data": data}
-        await info.context["store"].insert(
+        await info.context.store.insert(
             {"stream": stream, "events": [event], "command": {"id": command}, "at": now}
         )
         receipt = Receipt(command_id=strawberry.ID(command), stream=strawberry.ID(stream), version=1)
         return StartWorkflowPayload(receipt=receipt)
 
 
-class App(GraphQL[dict[str, Store], None]):
+class App(GraphQL[Reads, None]):
     def __init__(self, schema: strawberry.Schema, store: Store) -> None:
         super().__init__(schema)
         self._store = store
 
-    async def get_context(self, request: object, response: object) -> dict[str, Store]:
-        return {"store": self._store}
+    async def get_context(self, request: object, response: object) -> Reads:
+        return Reads(self._store)
 
 
 def usual() -> App:

@@ -11,18 +11,19 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, repeat
-from typing import Any
 from uuid import uuid4
 
 from api.settings import Settings
 from domain.workflows.events import WorkflowStatus
 from tests.bench.commands import CALLERS, MUTATION, is_stored
-from tests.bench.data import fill
+from tests.bench.data import prepare_rows
 from tests.bench.fanout.contests import FEW, NERVE, Broadcast
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
 from tests.bench.load import ask, load, post
 from tests.bench.machine import Machine
-from tests.bench.queries import BY_ID, CONNECTIONS, LIST_OF_20, SECONDS
+from tests.bench.queries import CONNECTIONS, SECONDS
+from tests.bench.read_operations import HUNDRED_IDS, SAME_PAGE, ReadOperation
+from tests.bench.read_servers import nerve_cursor
 from tests.helpers.tokens import AUDIENCE, ISSUER, SECRET, make_token
 
 _HIGH = 1_000_000
@@ -52,23 +53,21 @@ def secured_token() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
-    """Queries that both answer with the same bytes."""
+class SecuredReads:
+    """A query that both answer with the same bytes."""
 
-    questions: Sequence[dict[str, Any]]
+    operation: ReadOperation
 
     @asynccontextmanager
     async def contest(self, machine: Machine) -> AsyncIterator[Contest]:
-        """Serve both on the same data."""
-        database = f"secured_{uuid4().hex}"
-        await fill(machine, database)
-        environment = machine.settings(database)
+        """Serve both on the same rows."""
+        environment = machine.settings(await prepare_rows(machine))
         token, secured = secured_token(), {**environment, **secured_environment()}
         with ExitStack() as stack:
             open_port = stack.enter_context(machine.serving("tests.bench.subject:usual", environment))
             port = stack.enter_context(machine.serving("tests.bench.subject:usual", secured))
-            plain = [post(question) for question in self.questions]
-            signed = [post(question, token) for question in self.questions]
+            plain = self.operation.requests(nerve_cursor)
+            signed = self.operation.requests(nerve_cursor, token)
             answers = [await ask(open_port, request) for request in plain]
             if answers != [await ask(port, request) for request in signed]:
                 raise RuntimeError("the two do not answer with the same bytes")
@@ -122,13 +121,13 @@ BENCHMARKS = (
         "secured.list20",
         "requests/s",
         "a list of 20, secured and open",
-        Questions(LIST_OF_20.questions).contest,
+        SecuredReads(SAME_PAGE).contest,
     ),
     Benchmark(
         "secured.byid",
         "requests/s",
         "one object by its id, secured and open",
-        Questions(BY_ID.questions).contest,
+        SecuredReads(HUNDRED_IDS).contest,
     ),
     Benchmark("secured.commands", "mutations/s", "mutations over HTTP, secured and open", _commands),
     Benchmark(

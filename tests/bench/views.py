@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
-from eventstore.commit_documents import encode_commit, to_commit, with_position
+from eventstore.commit_documents import to_commit
 from eventstore.mongo.driver import Collection, Database, open_client
 from eventstore.mongo.log_collections import LogCollections
 from projections.kernel.view import View
@@ -21,6 +21,7 @@ from projections.views import tasks
 from subscriptions.consumers.state import GenerationState
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure
+from tests.bench.log_filler import LogFiller
 from tests.bench.machine import Machine, on_subject_core
 from tests.helpers.process_log import CATALOG, activities, commits, of_tenant
 
@@ -38,16 +39,9 @@ PATIENCE = 1_800.0
 
 async def fill(database: Database) -> None:
     """The process log as its import would have stored it, again and again."""
-    once = list(commits(activities()))
-    log = LogCollections.of(database).log
+    once, filler = list(commits(activities())), LogFiller(LogCollections.of(database).log)
     for copy in range(COPIES):
-        start = copy * len(once)
-        documents = [
-            with_position(encode_commit(of_tenant(commit, f"copy-{copy}")), position)
-            for position, commit in enumerate(once, start + 1)
-        ]
-        for first in range(0, len(documents), PAGE):
-            await log.insert_many(documents[first : first + PAGE], ordered=False)
+        await filler.fill(of_tenant(commit, f"copy-{copy}") for commit in once)
 
 
 class Rebuilding:

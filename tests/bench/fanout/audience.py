@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK
 from tests.bench.fanout.event import FIRST, POSITION
 from tests.bench.machine import STOP_GRACE, on_subject_core
+from tests.bench.node.programs import node_command
 
-FOLDER = Path(__file__).parent
 SETTINGS = {"NODE_ENV": "production", "NERVE_PING_INTERVAL": "86400"}
 """Nobody is pinged, since a ping would be counted."""
 
@@ -52,19 +49,9 @@ def python(name: str, factory: str, **options: Any) -> Server:
 
 
 def node(name: str) -> Server | None:
-    """The one on Node, whose packages are installed at the first time; None where Node is missing."""
-    found, npm = shutil.which("node"), shutil.which("npm")
-    if found is None or npm is None:
-        return None
-    locked, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        subprocess.run(
-            [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=FOLDER,
-            check=True,
-            stdout=sys.stderr,
-        )
-    return Server(name, (found, str(FOLDER / "graphql_ws.mjs"), str(FIRST), str(POSITION)))
+    """The one on Node; None where Node is missing."""
+    command = node_command(name, "graphql_ws.mjs")
+    return None if command is None else Server(name, (*command, str(FIRST), str(POSITION)))
 
 
 class Turn(NamedTuple):
