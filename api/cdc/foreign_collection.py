@@ -17,7 +17,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from api.cdc.capture_states import CaptureState
 from api.cdc.extended_json import FOREIGN_CODEC
 from domain.kernel.errors import ConfigurationError, NerveError, Unavailable
-from eventstore.mongo.driver import AUTHENTICATION_FAILED, TIMEOUTS, UNAUTHORIZED, is_outage
+from eventstore.mongo.driver import AUTHENTICATION_FAILED, TIMEOUTS, UNAUTHORIZED
+from eventstore.mongo.outages import is_outage
 
 NO_CHANGE_STREAMS = 40573
 LOST = frozenset(

@@ -10,7 +10,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.dispatch.ports import Clock
-from eventstore.mongo.driver import Document, is_outage
+from eventstore.mongo.driver import Document
+from eventstore.mongo.outages import is_outage
 from eventstore.mongo.log_collections import CLAIM_KEYS, COMMAND_KEYS, VERSION_KEYS, LogCollections
 from eventstore.reading.fence import close_positions
 

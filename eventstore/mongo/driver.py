@@ -26,17 +26,12 @@ from pymongo import (
     UpdateOne,
     WriteConcern,
 )
-from pymongo.errors import (
-    BulkWriteError,
-    ConnectionFailure,
-    OperationFailure,
-    PyMongoError,
-    WriteConcernError,
-)
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from domain.kernel.errors import ConfigurationError, Unavailable, UntrustedCertificate
 from eventstore.mongo.cancellation import CancellationSafe
+from eventstore.mongo.outages import is_outage
 
 Driver = Literal["motor", "pymongo"]
 Document = dict[str, Any]
@@ -61,37 +56,6 @@ TIMEOUTS: Mapping[str, int] = {
     "wTimeoutMS": 10_000,
 }
 """A call to a silent server ends after a heartbeat's interval and a connect's timeout."""
-
-OUTAGES = frozenset(
-    {
-        6,  # HostUnreachable
-        7,  # HostNotFound
-        24,  # LockTimeout
-        43,  # CursorNotFound: the server that had it is gone
-        50,  # MaxTimeMSExpired
-        64,  # WriteConcernFailed
-        89,  # NetworkTimeout
-        91,  # ShutdownInProgress
-        112,  # WriteConflict
-        133,  # FailedToSatisfyReadPreference
-        134,  # ReadConcernMajorityNotAvailableYet
-        175,  # QueryPlanKilled
-        189,  # PrimarySteppedDown
-        202,  # NetworkInterfaceExceededTimeLimit
-        211,  # KeyNotFound: a server that just started has no keys for the time of the cluster yet
-        262,  # ExceededTimeLimit
-        9001,  # SocketException
-        10058,  # LegacyNotPrimary
-        10107,  # NotWritablePrimary
-        11600,  # InterruptedAtShutdown
-        11601,  # Interrupted
-        11602,  # InterruptedDueToReplStateChange
-        13435,  # NotPrimaryNoSecondaryOk
-        13436,  # NotPrimaryOrSecondary
-        14031,  # OutOfDiskSpace
-    }
-)
-"""The server's error codes that are not about the request: sent again later, it may succeed."""
 
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """OpenSSL's name of the reason; the driver keeps of the failed handshake no more than its text."""
@@ -292,15 +256,3 @@ def refused_if_forbidden(setting: str) -> Iterator[None]:
             f"the MongoDB user of {setting} lacks rights that nerve needs, or the URL names none;"
             " `nerve secure` makes users who have them"
         ) from None
-
-
-def is_outage(error: PyMongoError) -> bool:
-    """Return whether the server or its majority was unreachable, and the request itself may be right."""
-    if isinstance(error, BulkWriteError):
-        # No connection fails when the primary steps down while it waits for the majority.
-        details = error.details
-        return bool(details["writeConcernErrors"]) or any(
-            write_error["code"] in OUTAGES for write_error in details["writeErrors"]
-        )
-    down = isinstance(error, OperationFailure) and error.code in OUTAGES
-    return down or error.timeout or isinstance(error, (ConnectionFailure, WriteConcernError))
