@@ -18,8 +18,8 @@ from eventstore.appending.position_allocator import PositionAllocator
 from eventstore.appending.recent_commits import RecentCommits
 from eventstore.commit_documents import new_receipt
 from eventstore.mongo.driver import time_limit, unavailable_if_down
-from eventstore.mongo.outages import is_outage
 from eventstore.mongo.log_collections import LogCollections
+from eventstore.mongo.outages import is_outage
 from eventstore.options import AppendOptions
 from eventstore.personal.sealing import NO_UNSEALED_PARTS, UnsealedParts
 from eventstore.personal.vault import Vault

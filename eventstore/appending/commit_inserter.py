@@ -11,8 +11,8 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from domain.dispatch.ports import Clock
 from eventstore.mongo.driver import Document
-from eventstore.mongo.outages import is_outage
 from eventstore.mongo.log_collections import CLAIM_KEYS, COMMAND_KEYS, VERSION_KEYS, LogCollections
+from eventstore.mongo.outages import is_outage
 from eventstore.reading.fence import close_positions
 
 

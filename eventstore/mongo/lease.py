@@ -49,8 +49,12 @@ class Lease:
 
     @property
     def is_free(self) -> dict[str, Any]:
-        """An expression that is true when no process has the lease, by the server's clock."""
-        return {"$lte": [f"${self.field('until')}", "$$NOW"]}
+        """An expression that is true when no process has the lease, by the server's clock.
+
+        A late write of the process that has released the lease extends it, but no process has it.
+        """
+        has_no_owner = {"$eq": [{"$type": f"${self.field('owner')}"}, "missing"]}
+        return {"$or": [has_no_owner, {"$lte": [f"${self.field('until')}", "$$NOW"]}]}
 
     def extension(self, **values: Any) -> Pipeline:
         """Return the update that extends the lease and sets these other fields under its path."""

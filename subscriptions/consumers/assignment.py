@@ -1,7 +1,7 @@
 """Which partition a process should take next, so that all processes work on about as many. Pure.
 
-Each process decides by itself, from the leases as it has read them. It takes a free partition, or one of the
-process with the most, if that has at least two more. No process needs to know the others.
+Each process decides by itself, from the leases as it has read them. It takes a free partition, or asks the
+process with the most for one, if that has at least two more. No process needs to know the others.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def _build_order(building: tuple[str, Generation]) -> tuple[bool, datetime, str]
 def next_assignment(
     all_assignments: Sequence[Assignment], owner: str, codes: Mapping[str, str]
 ) -> Assignment | None:
-    """Return what `owner` should take next; None for nothing.
+    """Return what `owner` should take next, or ask its owner for; None for nothing.
 
     `codes` are the codes that `owner` works with, by consumer. A generation that is being built is only
     worked on by its own code. So is the active one as long as a process with that code works on it; otherwise
-    a process with any code may.
+    a process with any code may. A partition that its owner was asked for counts as one of the successor.
     """
     allowed = [
         assignment
@@ -71,17 +71,22 @@ def next_assignment(
         if _may_take(assignment, all_assignments, codes[assignment.consumer])
     ]
     for assignment in allowed:
-        if assignment.partition.owner is None:
+        partition = assignment.partition
+        if partition.owner is None and partition.successor in (None, owner):
             return assignment
     working = [assignment for assignment in all_assignments if assignment.partition.owner_code is not None]
     foreign = [
-        assignment for assignment in allowed if assignment in working and assignment.partition.owner != owner
+        assignment
+        for assignment in allowed
+        if assignment in working
+        and assignment.partition.owner != owner
+        and assignment.partition.successor is None
     ]
     for assignment in foreign:
         code = assignment.generation.code
         if assignment.partition.owner_code != code == codes[assignment.consumer]:
             return assignment
-    loads = Counter(assignment.partition.owner for assignment in working)
+    loads = Counter(assignment.partition.next_owner for assignment in working)
     # The first partition is taken last: its new leader would begin again.
     most = max(
         foreign, key=lambda assignment: (loads[assignment.partition.owner], assignment.key[2]), default=None

@@ -75,6 +75,9 @@ class InterruptibleHandler(DeferringHandler, Protocol):
     def interrupt(self) -> None:
         """Make `handle` return at once, though it has not taken all commits; `settle` knows which."""
 
+    async def drain(self) -> None:
+        """Begin no other work, and return when the work under way has ended and its outcome is known."""
+
 
 class Consumer:
     """Passes the log to a handler under one lease, and saves the checkpoint after each batch.
@@ -132,6 +135,11 @@ class Consumer:
         """Whether neither the handler nor `lead` runs any more."""
         return not any(loop.is_running for loop in self._loops)
 
+    async def drain(self) -> None:
+        """Let the handler end the work that another process would repeat, however long that takes."""
+        if isinstance(self._handler, InterruptibleHandler):
+            await self._handler.drain()
+
     def leave(self) -> None:
         """Finish the batch in hand, and begin no other."""
         if self._is_leaving:
@@ -183,12 +191,17 @@ class Consumer:
                         return
         finally:
             if isinstance(handler, DeferringHandler):
-                await self._end(handler)
+                # A consumer that leaves now, after a failure, does not interrupt the last save.
+                self._is_busy = True
+                try:
+                    await self._end(handler)
+                finally:
+                    self._is_busy = False
 
     async def _end(self, handler: DeferringHandler) -> None:
         """Save what the handler has done since the checkpoint, and end it."""
         try:
-            if self._unsaved_since is not None and not self._is_lost:
+            if not self._is_lost:
                 with suppress(Unavailable, TimeoutError):
                     async with asyncio.timeout(LEAVE_TIMEOUT):
                         done = await handler.settle(self._handled, is_last=True)

@@ -7,7 +7,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -40,6 +41,10 @@ EXPIRY_SLACK = 0.01
 """Seconds after the end of another process's lease at which this process looks again."""
 
 
+LAST_LOOK = 1.0
+"""Seconds that a process which stops waits for the look under way; MongoDB may well be down."""
+
+
 class ConsumerDefinition(NamedTuple):
     """How this process works on a consumer: with which `code`, and with a new handler for each partition.
 
@@ -47,6 +52,7 @@ class ConsumerDefinition(NamedTuple):
     handler can go on with a generation of some code; otherwise its partitions are leased and stand still.
     `observe` is called with the consumer's state each time it is read. With `starts_at_head` the consumer's
     first generation begins after what is in the log then, with `find_start` after the position it returns.
+    If it returns None, it is called again at the next look.
 
     `lead`, if given, runs at the same time as the handler of a generation's first partition, as long as that
     is leased: so one process does what must be done once for a generation. It is cancelled when the loss of
@@ -61,7 +67,7 @@ class ConsumerDefinition(NamedTuple):
     can_continue: Callable[[str], bool] = lambda code: True
     observe: Callable[[ConsumerState], Coroutine[Any, Any, None]] | None = None
     starts_at_head: bool = False
-    find_start: Callable[[], Awaitable[int]] | None = None
+    find_start: Callable[[], Awaitable[int | None]] | None = None
 
 
 class ConsumerGroup:
@@ -70,6 +76,9 @@ class ConsumerGroup:
     `tick`, in seconds, is the longest time until it notices, without a message, that a generation began or
     ended, or that a lease became free. `partitions` is the number of partitions of a generation that it
     begins; `builds` the number of generations that are built at a time, None for no limit.
+
+    A process that has too few partitions asks others for theirs. Those finish what is under way and save it
+    before they release the lease, so nothing is done twice because a process has joined.
 
     It looks twice in a tick and beats: it announces the position of each consumer to all processes, so none
     of them needs to look for that, nor for new commits in the log.
@@ -98,7 +107,9 @@ class ConsumerGroup:
         self._pause = min(BEAT_EVERY * tick, lease_time / 3)
         self._partitions = partitions
         self._builds = builds
+        self._is_stopping = False
         self._running: dict[PartitionKey, Consumer] = {}
+        self._handovers: dict[Consumer, asyncio.Task[None]] = {}
         self._listener = wakeups.listen(CONSUMERS_TOPIC)
         self._loop = BackgroundLoop(
             self._look,
@@ -130,24 +141,38 @@ class ConsumerGroup:
 
     async def stop(self) -> None:
         """Finish the batches in hand, and release the partitions."""
+        self._is_stopping = True
+        self._listener.notify(1)
+        # A look that is cancelled would keep the lease that it was about to take.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_LOOK):
+                await self._loop.join()
         await self._loop.stop()
         await asyncio.gather(*(consumer.stop() for consumer in self._running.values()))
+        await asyncio.gather(*self._handovers.values())
+        await self._release(self._running.values())
+
+    async def _release(self, consumers: Collection[Consumer]) -> None:
+        """Let other processes take the partitions of consumers that have ended."""
         try:
-            await self._leases.release([consumer.lease for consumer in self._running.values()])
+            await self._leases.release([consumer.lease for consumer in consumers])
         except Unavailable as error:
             logger.warning("leases are not released, and expire by themselves: %s", error)
         self._wakeups.announce(CONSUMERS_TOPIC, 1)
 
-    async def _look(self) -> float:
-        """Drop, extend and take leases. Return the seconds until the next look."""
+    async def _look(self) -> float | None:
+        """Drop, extend, leave and take leases. Return the seconds until the next look, None for none."""
+        if self._is_stopping:
+            return None
         self._definitions = self._next_definitions
         self._codes = {name: definition.code for name, definition in self._definitions.items()}
         self._running = {key: consumer for key, consumer in self._running.items() if not consumer.has_ended}
+        self._handovers = {consumer: task for consumer, task in self._handovers.items() if not task.done()}
         states = await self._checkpoints.states(self._definitions)
         for name, state in states.items():
             definition = self._definitions[name]
             if state.active is None:
-                states[name] = await self._open(name, definition)
+                states[name] = await self._open(name, definition) or state
             elif definition.observe is not None:
                 await definition.observe(state)
             self._wakeups.beat(name, states[name].position, states[name].revision)
@@ -155,55 +180,72 @@ class ConsumerGroup:
         await self._extend(seen)
         return await self._take_share(seen)
 
-    async def _open(self, name: str, definition: ConsumerDefinition) -> ConsumerState:
-        position = await self._feed.head() if definition.starts_at_head else 0
+    async def _open(self, name: str, definition: ConsumerDefinition) -> ConsumerState | None:
+        """Begin the first generation of a consumer. Return None if its start is not known yet."""
+        position: int | None = await self._feed.head() if definition.starts_at_head else 0
         if definition.find_start is not None:
             position = await definition.find_start()
+        if position is None:
+            return None
         return await self._generations.open(
             name, definition.code, self._partitions, definition.output, position
         )
 
     async def _extend(self, seen: list[Assignment]) -> None:
-        """Extend the leases that no checkpoint has extended lately, and leave those that are lost."""
-        epochs = {assignment.key: assignment.partition.epoch for assignment in seen}
-        due = time.monotonic() - self._leases.term / 3
+        """Extend the leases that no checkpoint has extended lately, and leave what is lost or asked for."""
+        partitions = {assignment.key: assignment.partition for assignment in seen}
         for key, consumer in self._running.items():
-            is_lost = epochs.get(key) != consumer.lease.epoch
-            if not is_lost and consumer.extended <= due:
-                consumer.extended = time.monotonic()
-                is_lost = not await self._leases.renew(consumer.lease)
-            if is_lost:
+            partition = partitions.get(key)
+            is_lost = partition is None or partition.epoch != consumer.lease.epoch
+            if is_lost or not await self._keep(consumer):
                 consumer.lose()
+            elif partition and partition.successor and consumer not in self._handovers:
+                self._handovers[consumer] = asyncio.create_task(self._hand_over(consumer))
+
+    async def _keep(self, consumer: Consumer) -> bool:
+        """Extend the lease of a consumer, unless it was extended lately. Return False if it is lost."""
+        now = time.monotonic()
+        if consumer.extended > now - self._leases.term / 3:
+            return True
+        consumer.extended = now
+        return await self._leases.renew(consumer.lease)
+
+    async def _hand_over(self, consumer: Consumer) -> None:
+        """Release a partition that another process has asked for, once all that was done is saved."""
+        await consumer.drain()
+        await consumer.stop()
+        await self._release([consumer])
 
     async def _take_share(self, seen: list[Assignment]) -> float:
-        """Take free partitions, or one of a process with too many. Return the seconds until the next look."""
+        """Take free partitions, or ask a process with too many. Return the seconds until the next look."""
         own = self._leases.owner
         # A partition that this process is about to leave cannot be taken again before its consumer has ended.
         seen = [
             _owned(assignment, own) if assignment.key in self._running else assignment for assignment in seen
         ]
         while (chosen := next_assignment(seen, own, self._codes)) is not None:
-            await self._take(chosen)
             if chosen.partition.owner is not None:
-                # One at a time: other processes take from the same one.
+                await self._request(chosen)
+                # One at a time: other processes ask the same one.
                 return 0.0
+            await self._take(chosen)
             seen = [_owned(assignment, own) if assignment is chosen else assignment for assignment in seen]
         foreign = [
             assignment.partition.left for assignment in seen if assignment.partition.owner not in (None, own)
         ]
         return min([self._pause, *(left + EXPIRY_SLACK for left in foreign)])
 
+    async def _request(self, assignment: Assignment) -> None:
+        """Ask the owner of the partition for it."""
+        name, generation, _ = assignment.key
+        await self._leases.request(name, generation, assignment.partition)
+        self._wakeups.announce(CONSUMERS_TOPIC, 1)
+
     async def _take(self, assignment: Assignment) -> None:
         """Take the partition, unless another process was faster, and begin to work on it."""
         name, generation, number = assignment.key
         definition = self._definitions[name]
-        taken = await self._leases.take(
-            name,
-            generation,
-            assignment.partition,
-            code=definition.code,
-            force=assignment.partition.owner is not None,
-        )
+        taken = await self._leases.take(name, generation, assignment.partition, code=definition.code)
         if taken is not None:
             lease, position = taken
             can_continue = definition.can_continue(assignment.generation.code)

@@ -51,36 +51,42 @@ class PartitionLeases:
         seen: PartitionState,
         *,
         code: str = "",
-        force: bool = False,
     ) -> tuple[PartitionLease, int] | None:
-        """Take a partition as it was seen. Return the lease, and the position to continue from.
+        """Take a free partition. Return the lease, and the position to continue from.
 
         `code` names the code that this owner works with. Return None if another process has taken the
-        partition since, or has its lease; with `force` the lease is taken from that process. Guarded by the
-        epoch that was seen, and without `force` by the end of the lease.
+        partition since it was seen, or has its lease. Guarded by the epoch that was seen, and by the end of
+        the lease.
         """
         lease = PartitionLease.next(consumer, generation, seen, self.term)
-        guard = lease.predecessor.guard
-        if not force:
-            # Checked again by the server's clock: the lease may have been extended since it was seen.
-            guard["$expr"] = lease.is_free
+        # Checked again by the server's clock: the lease may have been extended since it was seen.
+        guard = {**lease.predecessor.guard, "$expr": lease.is_free}
+        taken = lease.taking(self.owner, code={"$literal": code}, blocked="$$REMOVE", successor="$$REMOVE")
         with unavailable_if_down():
-            stored = await self._consumers.find_one_and_update(
-                guard,
-                lease.taking(self.owner, code={"$literal": code}, blocked="$$REMOVE"),
-                return_document=True,
-            )
+            stored = await self._consumers.find_one_and_update(guard, taken, return_document=True)
         if stored is None:
             return None
         partition = stored["generations"][str(generation)]["partitions"][str(seen.partition.number)]
         return lease, partition["position"]
 
+    async def request(self, consumer: str, generation: int, seen: PartitionState) -> None:
+        """Ask the owner of a partition to leave it to this process.
+
+        Nothing changes if another process has asked before, or has taken the partition since it was seen.
+        """
+        lease = PartitionLease.next(consumer, generation, seen, self.term).predecessor
+        successor = lease.field("successor")
+        with unavailable_if_down():
+            await self._consumers.update_one(
+                {**lease.guard, successor: None}, {"$set": {successor: self.owner}}
+            )
+
     async def take_over(self, state: ConsumerState, number: int) -> list[PartitionLease] | None:
         """Take all partitions of a generation at once, whichever processes have their leases.
 
-        From then on no process moves any of them until the leases end, are released, or are taken by force:
-        they stand still, and this owner does not work on them either. Return None if a partition was taken
-        since it was seen; guarded by the epochs of all of them.
+        From then on no process moves any of them until the leases end or are released: they stand still, and
+        this owner does not work on them either. Return None if a partition was taken since it was seen;
+        guarded by the epochs of all of them.
         """
         seen = state.generations[number].partitions
         leases = [PartitionLease.next(state.consumer, number, partition, self.term) for partition in seen]

@@ -2,7 +2,8 @@
 
     {_id: "view.tasks", revision, last: 4, active: 3, retired: [codes],
      generations: {"3": {state, code, output, begun_at, notes, switched, approved, proven,
-                         partitions: {"0": {position, events, epoch, owner, code, until, at}, …}},
+                         partitions: {"0": {position, events, epoch, owner, code, until, at,
+                                           successor}, …}},
                    "4": {…}}}
 
 A *generation* is one start from zero. They are numbered from 1; `last` is the highest number that was used,
@@ -11,9 +12,9 @@ generation names the code that is to make it, `code` of a partition the code of 
 codes of generations that are not read any more, or are gone.
 
 A *partition* is a share of a generation's work by key. Its lease belongs to `owner` until the server's clock
-reads `until`, and `epoch` grows with each new owner. `revision` grows with each change of the generations and
-guards the next one; checkpoints and leases leave it alone. One read of the document is consistent, and each
-change is one guarded update.
+reads `until`, and `epoch` grows with each new owner. `successor` is the process that has asked the owner for
+it. `revision` grows with each change of the generations and guards the next one; checkpoints and leases leave
+it alone. One read of the document is consistent, and each change is one guarded update.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -31,6 +33,9 @@ from subscriptions.consumers.failures import FailureHistory
 
 CONSUMERS = "consumers"
 """The name of the collection."""
+
+RESERVED_FOR = 5.0
+"""Seconds for which a partition that its owner has left is kept for the process that asked for it."""
 
 PROJECTION = {"revision": 1, "last": 1, "active": 1, "generations": 1, "retired": 1, "now": "$$NOW"}
 """What `ConsumerState.from_document` needs to be read, with the server's clock at that time."""
@@ -83,8 +88,9 @@ class PartitionState:
 
     `left` are the seconds until the lease ends. `events` counts all events up to the position, whichever
     partition they belong to. `owner_code` is the code that the owner works with; None also if the partition
-    was taken over only to stand still. `failing` are the owner's failures since it last came further;
-    `blocked` is the call that keeps the owner's process from going on.
+    was taken over only to stand still. `successor` has asked the owner for the partition, and for a moment
+    after the owner has left no other process takes it. `failing` are the owner's failures since it last came
+    further; `blocked` is the call that keeps the owner's process from going on.
     """
 
     partition: Partition
@@ -96,6 +102,12 @@ class PartitionState:
     left: float
     failing: FailureHistory | None = None
     blocked: BlockingCall | None = None
+    successor: str | None = None
+
+    @property
+    def next_owner(self) -> str | None:
+        """The successor, or the owner if no process has asked for the partition."""
+        return self.successor or self.owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +242,7 @@ def _generation(number: int, stored: Mapping[str, Any], now: datetime) -> Genera
 
 def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -> PartitionState:
     until = stored.get("until")
-    left = (until - now).total_seconds() if until is not None else 0.0
+    left = (until - now).total_seconds() if until is not None else -inf
     owner = stored.get("owner") if left > 0 else None
     return PartitionState(
         partition,
@@ -242,4 +254,5 @@ def _partition(partition: Partition, stored: Mapping[str, Any], now: datetime) -
         max(0.0, left),
         FailureHistory.from_document(stored["failing"]) if "failing" in stored else None,
         BlockingCall.from_document(stored["blocked"], now) if "blocked" in stored else None,
+        stored.get("successor") if left > -RESERVED_FOR else None,
     )

@@ -16,8 +16,8 @@ from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.consumer import InterruptibleHandler
 from subscriptions.feed.background import BackgroundLoop
+from subscriptions.publishing.current_webhook import CurrentWebhook
 from subscriptions.publishing.deliveries import PendingDeliveries, PendingDelivery
-from subscriptions.publishing.event_selection import EventSelection, selection_for
 from subscriptions.publishing.persistent_write import until_stored
 from subscriptions.publishing.ports import DeliveryFailed
 from subscriptions.publishing.publishing_parts import PublishingParts
@@ -59,14 +59,13 @@ class WebhookPublisher(InterruptibleHandler):
         self, run: WebhookRun, find: Callable[[], RegisteredWebhook | None], parts: PublishingParts
     ) -> None:
         self._run = run
-        self._find = find
+        self._webhook = CurrentWebhook(run.key.tenant, find)
         self._parts = parts
         self._deliveries = PendingDeliveries(parts.database, run.key, run.consumer)
         symptom = f"{run.consumer} delivers nothing"
         self._loop = BackgroundLoop(self._start_requests, symptom, logger, sleep=self._sleep)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
-        self._selected_by: tuple[Webhook | None, EventSelection] = (None, EventSelection())
         self._set_up(0)
 
     def _set_up(self, position: int) -> None:
@@ -76,7 +75,7 @@ class WebhookPublisher(InterruptibleHandler):
         self._waiting = WaitingStreams()
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
-        self._is_interrupted = self._is_turn_of_retries = False
+        self._is_interrupted = self._is_draining = self._is_turn_of_retries = False
         self._look_at = self._write_at = 0.0
 
     def wake(self) -> None:
@@ -97,7 +96,7 @@ class WebhookPublisher(InterruptibleHandler):
         """Accept the events of these commits; waits while there is no room for them."""
         for commit in commits:
             for event in commit.events:
-                if self._selects(event) and not await self._accept(event):
+                if self._webhook.selects(event) and not await self._accept(event):
                     return False
             self._accepted = commit.position
         return False
@@ -109,9 +108,9 @@ class WebhookPublisher(InterruptibleHandler):
         is repeated by the next publisher. Raises the error of an outcome that could not be recorded.
         """
         if is_last:
-            await self._loop.stop()
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=LAST_REQUESTS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_REQUESTS):
+                    await self.drain()
         if self._error is not None:
             raise self._error
         first = self._queues.first_position
@@ -123,6 +122,13 @@ class WebhookPublisher(InterruptibleHandler):
         self._is_interrupted = True
         self._room.set()
 
+    async def drain(self) -> None:
+        """Begin no other request, also for streams that wait, and return when none is under way."""
+        self._is_draining = True
+        await self._loop.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def end(self) -> None:
         """Stop all requests; those under way may be sent again."""
         await self._loop.stop()
@@ -132,15 +138,6 @@ class WebhookPublisher(InterruptibleHandler):
             await asyncio.wait(self._tasks)
         with suppress(Unavailable):
             await self._attempts.write()
-
-    def _selects(self, event: RecordedEvent) -> bool:
-        registered = self._find()
-        if registered is None:
-            return False
-        webhook = registered.webhook
-        if self._selected_by[0] is not webhook:
-            self._selected_by = webhook, selection_for(self._run.key.tenant, webhook)
-        return self._selected_by[1].selects(event)
 
     async def _accept(self, event: RecordedEvent) -> bool:
         """Queue an event, or leave it to its stream if that waits. Return False if interrupted before."""
@@ -171,9 +168,8 @@ class WebhookPublisher(InterruptibleHandler):
         return self._next_look(is_paused=webhook is None)
 
     def _sendable(self) -> Webhook | None:
-        """Return the webhook, None if it is paused or deleted."""
-        registered = self._find()
-        return None if registered is None or registered.webhook.is_paused else registered.webhook
+        """Return the webhook if requests may begin now."""
+        return None if self._is_draining else self._webhook.sendable
 
     @property
     def _capacity(self) -> int:
@@ -268,6 +264,10 @@ class WebhookPublisher(InterruptibleHandler):
                         self._waiting.add(stream, event.position, is_dead=failed.due is None)
                         return
                     delivery = replace(PendingDelivery.of(event), version=event.version + 1)
+                if events:
+                    # What was accepted is not sent again, whatever ends this retry.
+                    stored = replace(delivery, due=self._parts.clock())
+                    await until_stored(partial(self._deliveries.save, [stored]))
             await until_stored(partial(self._deliveries.remove, stored))
         except Exception as error:
             # The delivery stays due, and is retried at a later look.
@@ -280,7 +280,7 @@ class WebhookPublisher(InterruptibleHandler):
         self, pending: PendingDelivery, event: RecordedEvent
     ) -> PendingDelivery | None:
         """Send an event of a waiting stream. Return what still waits then, None if it is delivered."""
-        if not self._selects(event):
+        if not self._webhook.selects(event):
             return None
         webhook = self._sendable()
         if webhook is None or self._attempts.circuit.pause > 0:
@@ -290,8 +290,7 @@ class WebhookPublisher(InterruptibleHandler):
 
     def _failed(self, pending: PendingDelivery, failure: DeliveryFailed) -> PendingDelivery:
         now, schedule = self._parts.clock(), self._parts.schedule
-        registered = self._find()
-        resumed = None if registered is None else registered.resumed
+        resumed = self._webhook.resumed
         if resumed is not None and pending.failed_at is not None and pending.failed_at < resumed:
             # The time until it is given up does not run while the webhook is paused.
             pending = replace(pending, attempts=0, first_failed_at=None)

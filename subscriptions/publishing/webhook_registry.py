@@ -25,9 +25,13 @@ CATEGORIES = (webhooks.context.category, tenants.context.category)
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWebhook:
-    """A webhook, the position of its creation, and when it was resumed last; None if it was never paused."""
+    """A webhook, its version, the position of its creation, and when it was resumed last.
+
+    `resumed` is None if it was never paused.
+    """
 
     webhook: Webhook
+    version: int
     created_at: int
     resumed: datetime | None = None
 
@@ -94,10 +98,10 @@ class WebhookRegistry:
             for key in erased:
                 del self._webhooks[key]
         elif isinstance(payload, WebhookEvent):
-            self._evolve(WebhookKey(info.tenant, info.stream), payload, info)
+            self._evolve(WebhookKey(info.tenant, info.stream), event.version, payload, info)
 
-    def _evolve(self, key: WebhookKey, event: WebhookEvent, info: CommitInfo) -> None:
-        former = self._webhooks.get(key, RegisteredWebhook(Webhook(), info.position))
+    def _evolve(self, key: WebhookKey, version: int, event: WebhookEvent, info: CommitInfo) -> None:
+        former = self._webhooks.get(key, RegisteredWebhook(Webhook(), 0, info.position))
         webhook = former.webhook.evolve(event)
         resumed = info.at if isinstance(event, WebhookResumed) else former.resumed
         if info.restored:
@@ -105,5 +109,5 @@ class WebhookRegistry:
         if webhook.is_deleted:
             self._webhooks.pop(key, None)
         else:
-            self._webhooks[key] = RegisteredWebhook(webhook, former.created_at, resumed)
+            self._webhooks[key] = RegisteredWebhook(webhook, version, former.created_at, resumed)
         self._changed.add(key)

@@ -31,11 +31,15 @@ def run_of(key: WebhookKey, webhook: Webhook) -> WebhookRun:
 
 async def start_of(
     run: WebhookRun, registered: RegisteredWebhook, log: EventLog, checkpoints: Checkpoints
-) -> int:
+) -> int | None:
     """Return the position after which a pass begins. Raises Unavailable.
 
     It is not behind what earlier passes have not done yet. What an earlier pass has recorded is taken over.
+    None if the webhook has changed since it was registered: the pass may have ended, and its checkpoint with
+    it, and would then send again what it has sent.
     """
+    if await log.stream(*run.key, registered.version, 1):
+        return None
     if not run.former:
         return registered.created_at
     states = await checkpoints.states(run.former)

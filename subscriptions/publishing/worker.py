@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from weakref import WeakSet
 
-from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, ConsumerGroup
 from subscriptions.feed.feed import Feed
@@ -85,8 +84,8 @@ class PublishingWorker:
         self._publishers.add(publisher)
         return publisher
 
-    async def _start(self, run: WebhookRun) -> int:
+    async def _start(self, run: WebhookRun) -> int | None:
         registered = self._registry.get(run.key)
         if registered is None:
-            raise Unavailable(f"{run.key.id} was deleted just now")
+            return None
         return await start_of(run, registered, self._parts.log, self._checkpoints)

@@ -17,6 +17,7 @@ from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState, GenerationState
 from tests.helpers.drivers import chosen_driver
+from tests.helpers.stolen_leases import steal
 
 pytestmark = pytest.mark.usefixtures("driver")
 
@@ -166,8 +167,7 @@ async def test_a_switch_without_one_of_its_conditions_changes_nothing(consumed: 
     assert not await switch(leader, held[:1], 10), "another process may move the rest"
     assert not await switch(replace(leader, epoch=leader.epoch - 1), held, 10), "it is led by another"
     seen = (await consumed.state()).generations[1].partitions[1]
-    thief = PartitionLeases(consumed.database, "thief", TERM)
-    assert await thief.take(NAME, 1, seen, force=True) is not None
+    assert await steal(consumed.database, NAME, 1, seen, TERM)
     assert not await switch(leader, held, 10), "a lease is lost"
     held = await consumed.hold()
     await consumed.generations.cancel(NAME, number)

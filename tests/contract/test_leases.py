@@ -34,11 +34,15 @@ class Consumed:
         state = await self.checkpoints.state("test")
         return state.generations[generation].partitions[partition]
 
-    async def take(self, owner: str, term: float = LONG, *, force: bool = False) -> PartitionLease | None:
-        taken = await PartitionLeases(self.database, owner, term).take(
-            "test", 1, await self.seen(), force=force
-        )
+    def leases(self, owner: str, term: float = LONG) -> PartitionLeases:
+        return PartitionLeases(self.database, owner, term)
+
+    async def take(self, owner: str, term: float = LONG) -> PartitionLease | None:
+        taken = await self.leases(owner, term).take("test", 1, await self.seen())
         return taken and taken[0]
+
+    async def request(self, owner: str) -> None:
+        await self.leases(owner).request("test", 1, await self.seen())
 
 
 @pytest.fixture
@@ -57,18 +61,18 @@ async def test_of_many_processes_that_take_one_partition_at_once_one_gets_it(con
     assert seen.owner == f"owner {taken.index(lease)}"
 
 
-async def test_a_lease_is_only_taken_by_force_and_its_former_owner_cannot_write(
+async def test_a_lease_is_not_taken_before_its_end_and_then_its_former_owner_cannot_write(
     consumed: Consumed,
 ) -> None:
     first = await consumed.take("first")
     assert first is not None
     assert await consumed.take("second") is None
-    assert await consumed.checkpoints.save(first, 5)
-    second = await consumed.take("second", force=True)
+    assert await consumed.checkpoints.save(replace(first, term=0), 5)
+    second = await consumed.take("second")
     assert second is not None
     assert second.epoch > first.epoch
     assert not await consumed.checkpoints.save(first, 9)
-    leases = PartitionLeases(consumed.database, "first", LONG)
+    leases = consumed.leases("first")
     assert not await leases.renew(first)
     await leases.release([first])
     seen = await consumed.seen()
@@ -93,7 +97,7 @@ async def test_a_write_of_the_owner_extends_the_lease(consumed: Consumed, *, sav
     taken = await consumed.take("first", term=0)
     assert taken is not None
     lease = replace(taken, term=LONG)
-    leases = PartitionLeases(consumed.database, "first", LONG)
+    leases = consumed.leases("first")
     assert await (consumed.checkpoints.save(lease, 1) if save else leases.renew(lease))
     seen = await consumed.seen()
     assert (seen.owner, seen.position) == ("first", int(save))
@@ -104,18 +108,58 @@ async def test_a_write_of_the_owner_extends_the_lease(consumed: Consumed, *, sav
 async def test_a_released_lease_can_be_taken_at_once(consumed: Consumed) -> None:
     first = await consumed.take("first")
     assert first is not None
-    await PartitionLeases(consumed.database, "first", LONG).release([first])
+    await consumed.leases("first").release([first])
     assert (await consumed.seen()).owner is None
     assert await consumed.take("second") is not None
 
 
+async def test_a_late_save_does_not_keep_a_released_lease(consumed: Consumed) -> None:
+    """Its process gave up waiting for it, and released the lease before the server carried it out."""
+    first = await consumed.take("first")
+    assert first is not None
+    await consumed.leases("first").release([first])
+    assert await consumed.checkpoints.save(first, 5)
+    assert (await consumed.seen()).owner is None
+    taken = await consumed.leases("second").take("test", 1, await consumed.seen())
+    assert taken is not None
+    assert taken[1] == 5
+
+
 async def test_a_lease_that_was_taken_since_it_was_seen_is_not_taken(consumed: Consumed) -> None:
-    """Even by force: the decision to take it was made on an outdated state."""
+    """Even if it has ended again: the decision to take it was made on an outdated state."""
     stale = await consumed.seen()
     assert await consumed.take("first", term=0) is not None
-    late = PartitionLeases(consumed.database, "late", LONG)
-    assert await late.take("test", 1, stale) is None
-    assert await late.take("test", 1, stale, force=True) is None
+    assert await consumed.leases("late").take("test", 1, stale) is None
+
+
+async def test_a_partition_has_the_successor_that_asked_first_until_it_is_taken(consumed: Consumed) -> None:
+    """Its owner goes on with it meanwhile, and saves what it has done."""
+    first = await consumed.take("first")
+    assert first is not None
+    await consumed.request("second")
+    await consumed.request("third")
+    seen = await consumed.seen()
+    assert (seen.owner, seen.successor, seen.next_owner) == ("first", "second", "second")
+    assert await consumed.checkpoints.save(first, 5)
+    await consumed.leases("first").release([first])
+    seen = await consumed.seen()
+    assert (seen.owner, seen.successor, seen.position) == (None, "second", 5)
+    assert await consumed.take("second") is not None
+    seen = await consumed.seen()
+    assert (seen.owner, seen.successor) == ("second", None)
+
+
+async def test_a_partition_is_not_kept_for_long_for_a_successor_that_does_not_take_it(
+    consumed: Consumed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have ended meanwhile."""
+    first = await consumed.take("first")
+    assert first is not None
+    await consumed.request("second")
+    await consumed.leases("first").release([first])
+    assert (await consumed.seen()).successor == "second"
+    monkeypatch.setattr("subscriptions.consumers.state.RESERVED_FOR", -1.0)
+    assert (await consumed.seen()).successor is None
 
 
 async def test_a_checkpoint_never_goes_back(consumed: Consumed) -> None:

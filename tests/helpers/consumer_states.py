@@ -7,6 +7,7 @@ from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
 from subscriptions.consumers.state import ConsumerState
 from tests.helpers.note_rig import Rig
+from tests.helpers.stolen_leases import steal
 
 TERM = 600.0
 
@@ -16,13 +17,12 @@ async def opened(rig: Rig) -> ConsumerState:
     return await Generations(rig.database).open(consumer_name(rig.view))
 
 
-async def hold(rig: Rig, generation: int = 1, owner: str = "the test", code: str = "") -> PartitionLease:
+async def hold(rig: Rig, generation: int = 1, code: str = "") -> PartitionLease:
     """The lease of the first partition of a generation, taken from whoever holds it."""
     state = await opened(rig)
     seen = state.generations[generation].partitions[0]
-    leases = PartitionLeases(rig.database, owner, TERM)
-    taken = await leases.take(state.consumer, generation, seen, code=code, force=True)
-    return taken[0] if taken else await hold(rig, generation, owner, code)
+    lease = await steal(rig.database, state.consumer, generation, seen, TERM, code)
+    return lease or await hold(rig, generation, code)
 
 
 async def switch(rig: Rig, leader: PartitionLease, reached: int) -> None:

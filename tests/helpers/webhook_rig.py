@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from eventstore.personal.sealing import MasterKeys
 from eventstore.tenants.tenant_conditions import TenantConditions
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.group import ConsumerDefinition
+from subscriptions.consumers.state import ConsumerState
 from subscriptions.feed.feed import LOG_TOPIC, Feed
 from subscriptions.feed.wakeups import Wakeups
 from subscriptions.publishing.ports import WebhookKey
@@ -52,6 +53,17 @@ QUICK = WebhookSettings(
 """Settings with short pauses. Also on a busy machine a request that is accepted does not time out."""
 
 
+class CountingCheckpoints(Checkpoints):
+    """Checkpoints that count how often a worker has read them, as it does once in each look."""
+
+    looks = 0
+
+    async def states(self, consumers: Iterable[str] | None = None) -> dict[str, ConsumerState]:
+        states = await super().states(consumers)
+        self.looks += 1
+        return states
+
+
 class WebhookRig:
     """The parts of one worker. `start` begins to publish; `restart` ends and begins as another worker."""
 
@@ -64,6 +76,7 @@ class WebhookRig:
         masters: MasterKeys | None,
         streams: Mapping[str, ConsumerDefinition],
         clock: Callable[[], datetime],
+        lease_time: float,
     ) -> None:
         catalog = Catalog([*contexts, webhooks.context, tenants.context, alerts.context])
         self.database = database
@@ -76,7 +89,7 @@ class WebhookRig:
             fence_after=0.3,
             masters=masters,
         )
-        self.checkpoints = Checkpoints(database)
+        self.checkpoints = CountingCheckpoints(database)
         self.feed = Feed(self.log, self.wakeups, 0.2)
         conditions = WebhookConditions(settings, database, self.log, clock).add_to(ConditionHandlers())
         erasure = Erasure(self.log.keys)
@@ -100,13 +113,14 @@ class WebhookRig:
             monotonic=time.monotonic,
         )
         self._streams = streams
+        self._lease_time = lease_time
         self._versions: dict[tuple[str, str], int] = {}
         self.worker = self._make_worker()
 
     def _make_worker(self) -> PublishingWorker:
         return PublishingWorker(
             self._parts, self.feed, self.checkpoints, self.wakeups,
-            tick=0.2, lease_time=2.0, streams=self._streams,
+            tick=0.2, lease_time=self._lease_time, streams=self._streams,
         )  # fmt: skip
 
     async def restart(self) -> None:
@@ -148,6 +162,14 @@ class WebhookRig:
             while min((await self.checkpoints.furthest()).values(), default=0) < head:
                 await asyncio.sleep(0.02)
 
+    async def until_looked(self) -> None:
+        """Wait until the worker has looked at its webhooks again, and has done what follows from that."""
+        # The first read may have begun before, and the third one begins when the second look is over.
+        enough = self.checkpoints.looks + 3
+        async with asyncio.timeout(PATIENCE):
+            while self.checkpoints.looks < enough:
+                await asyncio.sleep(0.02)
+
     async def until_status(self, id: str, condition: Callable[[WebhookStatus], bool]) -> WebhookStatus:
         """Wait until the state of a webhook's deliveries meets a condition."""
         status = await self.status(id)
@@ -169,10 +191,13 @@ async def open_webhook_rig(
     masters: MasterKeys | None = None,
     streams: Mapping[str, ConsumerDefinition] | None = None,
     clock: Callable[[], datetime] = now,
+    lease_time: float = 2.0,
 ) -> AsyncIterator[WebhookRig]:
     """A worker of its own: nothing is shared with others but the database."""
     async with open_client(mongo_url, chosen_driver()) as client:
-        rig = WebhookRig(client[database], redis_url, settings, contexts, masters, streams or {}, clock)
+        rig = WebhookRig(
+            client[database], redis_url, settings, contexts, masters, streams or {}, clock, lease_time
+        )
         await rig.log.open()
         await rig.wakeups.start()
         await rig.worker.start()

@@ -14,8 +14,8 @@ from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.failures import FailureHistory
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.group import ConsumerDefinition, ConsumerGroup
-from subscriptions.consumers.partition_leases import PartitionLeases
 from tests.helpers.note_rig import Rig, open_rig
+from tests.helpers.stolen_leases import steal
 
 pytestmark = pytest.mark.usefixtures("driver")
 
@@ -50,32 +50,7 @@ class Recorder:
         return self._worked
 
 
-class Waiter:
-    """Waits in `handle` until it is interrupted, and has done nothing then."""
-
-    def __init__(self) -> None:
-        self.is_waiting = asyncio.Event()
-        self._is_interrupted = asyncio.Event()
-
-    async def begin(self, checkpoint: Checkpoint) -> None:
-        """Nothing is to be prepared."""
-
-    async def handle(self, commits: Sequence[Commit]) -> bool:
-        self.is_waiting.set()
-        await self._is_interrupted.wait()
-        return False
-
-    async def settle(self, position: int) -> int:
-        return 0
-
-    async def end(self) -> None:
-        """Nothing is to be stopped."""
-
-    def interrupt(self) -> None:
-        self._is_interrupted.set()
-
-
-def consumer(rig: Rig, handler: Recorder | Waiter) -> ConsumerGroup:
+def consumer(rig: Rig, handler: Recorder) -> ConsumerGroup:
     parts = (rig.database, rig.feed, rig.checkpoints, rig.wakeups)
     return ConsumerGroup({"test": ConsumerDefinition("", lambda: handler)}, *parts, tick=0.05)
 
@@ -244,14 +219,14 @@ async def test_a_consumer_that_lost_its_partition_saves_no_checkpoint_and_ends(r
     await rig.write("a")
     await entered.wait()
     (seen,) = (await rig.checkpoints.state("test")).generations[1].partitions
-    taken = await PartitionLeases(rig.database, "another", 60).take("test", 1, seen, force=True)
-    assert taken is not None
+    stolen = await steal(rig.database, "test", 1, seen, term=60)
+    assert stolen is not None
     leave.set()
     async with asyncio.timeout(DEADLINE):
         while not slow.done:
             await asyncio.sleep(0.01)
     await rig.write("b")
-    assert await rig.checkpoints.save(taken[0], 0)
+    assert await rig.checkpoints.save(stolen, 0)
     await running.stop()
     assert slow.done == [1]
     assert await rig.checkpoints.position("test") == 0
@@ -274,15 +249,3 @@ async def test_a_handler_begins_with_few_commits_so_that_its_first_checkpoint_is
     await reaches(rig, last)
     await running.stop()
     assert checkpoints == [0, few, 3 * few]
-
-
-async def test_a_handler_that_waits_is_interrupted_when_its_consumer_leaves(rig: Rig) -> None:
-    """What it has not done is not in the checkpoint."""
-    waiter = Waiter()
-    running = consumer(rig, waiter)
-    await running.start()
-    await rig.write("a")
-    async with asyncio.timeout(DEADLINE):
-        await waiter.is_waiting.wait()
-        await running.stop()
-    assert await rig.checkpoints.position("test") == 0

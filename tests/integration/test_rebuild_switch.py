@@ -15,6 +15,7 @@ from subscriptions.consumers.partition_leases import PartitionLease, PartitionLe
 from subscriptions.consumers.state import ConsumerState
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Written
+from tests.helpers.stolen_leases import steal
 
 LOG = 5
 
@@ -99,7 +100,7 @@ async def test_a_generation_that_has_caught_up_replaces_the_old_one(built: Built
 async def test_a_generation_whose_lease_is_lost_is_not_switched_to(built: Built) -> None:
     await built.rig.checkpoints.save(built.new, LOG)
     (seen,) = (await built.state()).generations[2].partitions
-    await PartitionLeases(built.rig.database, "other", 60).take(built.new.consumer, 2, seen, force=True)
+    assert await steal(built.rig.database, built.new.consumer, 2, seen, term=60)
     assert not await built.switch()
     state = await built.state()
     assert (state.active, state.generations[1].partitions[0].owner) == (1, None)

@@ -67,6 +67,22 @@ def test_a_process_with_the_code_takes_over_from_one_without() -> None:
     assert next_assignment(worked, "me", {"a": "other"}) is None
 
 
+def test_a_partition_that_its_owner_has_left_is_taken_by_its_successor() -> None:
+    (left,) = consumer(generation(1, [FREE]))
+    left = left._replace(partition=replace(left.partition, successor="they"))
+    assert next_assignment([left], "me", {"a": "new"}) is None
+    assert next_assignment([left], "they", {"a": "new"}) == left
+
+
+def test_a_partition_counts_as_its_successor_s_while_its_owner_is_about_to_leave() -> None:
+    """So a process asks for its share, and no more."""
+    owned = consumer(generation(1, [("they", "new")] * 3))
+    asked = next_assignment(owned, "me", {"a": "new"})
+    assert asked == owned[2]
+    owned[2] = asked._replace(partition=replace(asked.partition, successor="me"))
+    assert next_assignment(owned, "me", {"a": "new"}) is None
+
+
 def test_a_partition_that_was_taken_over_to_stand_still_is_left_alone() -> None:
     held = consumer(generation(1, [("switching", None)] * 4))
     assert next_assignment(held, "me", {"a": "new"}) is None
@@ -86,20 +102,37 @@ def worlds(draw: st.DrawFn) -> tuple[list[Assignment], list[str]]:
     return found, workers
 
 
-@given(world=worlds(), turns=st.lists(st.integers(0, 4), max_size=40))
+def after_turn(held: list[Assignment], owner: str, codes: dict[str, str], leaves: bool) -> list[Assignment]:
+    """The partitions after a turn of a process, which also `leaves` what it was asked for, or not yet."""
+    if leaves:
+        asked_for = [one for one in held if one.partition.owner == owner and one.partition.successor]
+        held = [
+            one._replace(partition=replace(one.partition, owner=None, owner_code=None))
+            if one in asked_for
+            else one
+            for one in held
+        ]
+    wanted = next_assignment(held, owner, codes)
+    if wanted is None:
+        return held
+    if wanted.partition.owner is None:
+        changed = replace(wanted.partition, owner=owner, owner_code="new", successor=None)
+    else:
+        assert wanted.partition.successor is None, "each is asked for once"
+        changed = replace(wanted.partition, successor=owner)
+    return [one._replace(partition=changed) if one is wanted else one for one in held]
+
+
+@given(world=worlds(), turns=st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=40))
 def test_after_some_turns_all_is_taken_and_no_process_has_two_more_than_another(
-    world: tuple[list[Assignment], list[str]], turns: list[int]
+    world: tuple[list[Assignment], list[str]], turns: list[tuple[int, bool]]
 ) -> None:
-    """Whoever's turn it is; and then nothing moves any more."""
+    """Whoever's turn it is, and however late an owner leaves; and then nothing moves any more."""
     held, workers = world
     codes = dict.fromkeys("abc", "new")
-    rounds = list(range(len(workers))) * (len(held) + 1)
-    for turn in [*turns, *rounds]:
-        owner = workers[turn % len(workers)]
-        wanted = next_assignment(held, owner, codes)
-        if wanted is not None:
-            taken = replace(wanted.partition, owner=owner, owner_code="new")
-            held = [one._replace(partition=taken) if one is wanted else one for one in held]
+    rounds = [(turn, True) for turn in range(len(workers))] * (2 * len(held) + 2)
+    for turn, leaves in [*turns, *rounds]:
+        held = after_turn(held, workers[turn % len(workers)], codes, leaves)
     loads = Counter(seat.partition.owner for seat in held)
     assert None not in loads
     assert max(loads[owner] for owner in workers) - min(loads[owner] for owner in workers) <= 1
