@@ -96,6 +96,7 @@ def create_app(
             apis = _visible_apis(runtime, executor_class(tracing), explain=explain)
             endpoint = Endpoint.of(runtime, apis, admissions, limits)
             sockets = _sockets(endpoint, prefixes)
+            endpoint.connections.own.add(sockets)
             _measure(runtime, sockets, endpoint, limits)
             _attach(app, endpoint, sockets, tracing)
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 
 from api.access.callers import AccessRevocation, Authenticator, Caller
 from api.access.connection_places import UNLIMITED, ConnectionPlaces
@@ -23,10 +24,14 @@ _Subject = tuple[str, str]
 class Admission:
     """A request or connection whose caller was authenticated."""
 
-    __slots__ = ("_on_revoked", "_timer", "caller", "error")
+    __slots__ = ("_on_revoked", "_timer", "caller", "error", "number", "opened_at")
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+        self.number = 0
+        """The number of the connection among all of its process; 0 for a request."""
+        self.opened_at: datetime | None = None
+        """When it became a connection."""
         self.error: NerveError | None = None
         """The error by which access has ended, if it has."""
         self._on_revoked: OnRevoked | None = None
@@ -37,8 +42,11 @@ class Admission:
         """Whether it is a connection that stays open."""
         return self._on_revoked is not None
 
-    def keep_open(self, on_revoked: OnRevoked, timer: asyncio.TimerHandle | None) -> None:
+    def keep_open(
+        self, on_revoked: OnRevoked, timer: asyncio.TimerHandle | None, number: int, opened_at: datetime
+    ) -> None:
         """Make it a connection; the `timer` fires when the caller's access expires."""
+        self.number, self.opened_at = number, opened_at
         self._on_revoked = on_revoked
         self._timer = timer
 
@@ -83,6 +91,7 @@ class Admissions:
         self._connections: Counter[_Subject] = Counter()
         self._authenticating = 0
         self._recent_revocations: list[AccessRevocation] = []
+        self._numbers = count(1)
 
     def admit(self, headers: Mapping[str, str]) -> Admission | Coroutine[None, None, Admission]:
         """Return the admission of a request with these headers, which lasts until `release`.
@@ -108,7 +117,8 @@ class Admissions:
                 raise self._too_many()
             self._take_place(admission)
             self._connections[subject] += 1
-        admission.keep_open(on_revoked, self._start_timer(admission, admission.caller))
+        timer = self._start_timer(admission, admission.caller)
+        admission.keep_open(on_revoked, timer, next(self._numbers), self._clock())
 
     def renew(self, admission: Admission, headers: Mapping[str, str]) -> Coroutine[None, None, None] | None:
         """Continue an open connection with the credentials in these headers, until these expire.
@@ -144,8 +154,14 @@ class Admissions:
             self._recent_revocations.append(revocation)
         matching = [admission for admission in self._open if revocation.matches(admission.caller)]
         for admission in matching:
-            self._revoke(admission, _forbidden(revocation))
+            self.end(admission, _forbidden(revocation))
         return sum(admission.is_connection for admission in matching)
+
+    def end(self, admission: Admission, error: NerveError) -> None:
+        """End the access of this request or connection alone, and close a connection with the error."""
+        if admission.is_connection:
+            self.release(admission)
+        admission.revoke(error)
 
     def _too_many(self) -> RateLimited:
         return RateLimited(f"a caller may have {self._most} open connections at a time")
@@ -169,7 +185,7 @@ class Admissions:
         elif is_taken:
             self._places.give_back(admission.caller)
         elif admission in self._open:
-            self._revoke(admission, self._too_many())
+            self.end(admission, self._too_many())
 
     async def _admit_later(self, authenticating: Awaitable[Caller]) -> Admission:
         return self._add(await self._authenticate(authenticating))
@@ -196,7 +212,7 @@ class Admissions:
             return None
         left = (caller.expires_at - self._clock()).total_seconds()
         expired = Unauthenticated("access has expired; connect again with new credentials")
-        return asyncio.get_running_loop().call_later(left, self._revoke, admission, expired)
+        return asyncio.get_running_loop().call_later(left, self.end, admission, expired)
 
     async def _authenticate(self, authenticating: Awaitable[Caller]) -> Caller:
         """Return the caller. A revocation during this call counts: the authenticator may not have seen it."""
@@ -217,11 +233,6 @@ class Admissions:
         admission = Admission(caller)
         self._open.add(admission)
         return admission
-
-    def _revoke(self, admission: Admission, error: NerveError) -> None:
-        if admission.is_connection:
-            self.release(admission)
-        admission.revoke(error)
 
 
 def _subject(caller: Caller) -> _Subject | None:

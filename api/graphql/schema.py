@@ -12,6 +12,8 @@ from api.access.visibility import Visibilities, Visibility
 from api.contexts import processes_in
 from api.graphql.declare import declare, output_field
 from api.graphql.fields.command_subscription import command_field
+from api.graphql.fields.connection_fields import connection_fields
+from api.graphql.fields.consumer_status import consumers_field
 from api.graphql.fields.dead_letter_queries import dead_letter_fields
 from api.graphql.fields.entity_history import history_fields
 from api.graphql.fields.event_log import event_fields, event_type
@@ -25,6 +27,7 @@ from api.graphql.fields.process_attempts import process_attempts_field
 from api.graphql.fields.process_mutations import bulk_mutations
 from api.graphql.fields.row_history import past_fields
 from api.graphql.fields.row_metadata import meta_field
+from api.graphql.fields.tenant_queries import tenant_fields
 from api.graphql.fields.trace_fields import trace_fields
 from api.graphql.fields.view_queries import list_query, row_query
 from api.graphql.fields.view_status import rebuild_fields
@@ -175,6 +178,8 @@ class SchemaBuilder:
             fields += [("Query", field) for field in history_fields(self._catalog, self._types)]
         if self._visibility.crosses_tenants:
             fields += rebuild_fields()
+            fields += connection_fields()
+            fields += [("Query", field) for field in (consumers_field(), *tenant_fields())]
         if self._visibility.commands:
             with_processes = bool(self._processes) and self._visibility.may_operate
             command = command_field(self._types, self._messages, with_processes=with_processes)

@@ -13,6 +13,9 @@ from api.access.admissions import Admission, Admissions
 from api.access.callers import Caller
 from api.access.client_addresses import ClientAddresses
 from api.access.credentials import InvalidCredentials
+from api.connections.directory import ConnectionDirectory
+from api.connections.message_seal import MessageSeal
+from api.connections.open_connections import OpenConnections
 from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
@@ -25,6 +28,7 @@ from api.transports.single_connection import Reservations
 from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel.errors import NerveError, Unauthenticated
 from domain.kernel.limit_errors import RateLimited
+from subscriptions.consumers.group import process_name
 
 
 class AdmittedCaller(NamedTuple):
@@ -51,6 +55,7 @@ class Endpoint:
     refused_work: RefusedWork | None
     addresses: ClientAddresses
     limits: RequestLimits
+    connections: ConnectionDirectory
 
     @classmethod
     def of(
@@ -61,6 +66,8 @@ class Endpoint:
         streams = ResponseStreams(
             admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
         )
+        own = OpenConnections(process_name())
+        own.add(streams)
         return cls(
             apis,
             runtime,
@@ -72,6 +79,7 @@ class Endpoint:
             RefusedWork.of(settings.caller_rates, runtime.metrics.count_refusal),
             ClientAddresses(settings.trusted_proxies),
             RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
+            ConnectionDirectory(own, admissions, runtime.wakeups, MessageSeal(runtime.digest_key)),
         )
 
     def admit(self, headers: Mapping[str, str]) -> AdmittedCaller | Coroutine[None, None, AdmittedCaller]:
@@ -131,7 +139,7 @@ class Endpoint:
         The names of headers are in lower case.
         """
         client = address if self.runtime.settings.audit_addresses else None
-        return RequestContext(self.runtime, caller, headers, client=client)
+        return RequestContext(self.runtime, caller, headers, client=client, connections=self.connections)
 
 
 def client_address(request: Request, addresses: ClientAddresses) -> str | None:

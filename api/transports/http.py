@@ -41,8 +41,10 @@ from api.transports.request_bodies import HttpRejection, declared_size
 from api.transports.request_reading import read_request
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
 from api.transports.response_streams import ResponseStream, SingleSubscriptionSink, StreamResponse
+from api.transports.running_operations import RunningSubscription
 from api.transports.single_connection import StreamOperation, check_id, find_token
 from domain.kernel.errors import Unauthenticated, ValidationFailed
+from subscriptions.live.sinks import Subscription
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
 
@@ -174,16 +176,17 @@ def _start(
     name = check_id(prepared.request.stream_operation_id)
     sink = endpoint.reservations.start(stream, name)
     if prepared.kind is OperationType.SUBSCRIPTION:
-        stream.add(name, api.subscriptions.open(prepared, context, sink))
+        operation: Subscription = api.subscriptions.open(prepared, context, sink)
     else:
-        stream.add(name, StreamOperation(partial(api.executor.execute, prepared, context), sink))
+        operation = StreamOperation(partial(api.executor.execute, prepared, context), sink)
+    stream.add(name, RunningSubscription.of(operation, prepared))
     return Response(status_code=202)
 
 
 def _end(request: Request, stream: ResponseStream) -> Response:
     name = check_id(request.query_params.get("operationId"))
-    if subscription := stream.subscriptions.pop(name, None):
-        subscription.close()
+    if running := stream.subscriptions.pop(name, None):
+        running.subscription.close()
     return Response(status_code=200)
 
 
@@ -202,7 +205,8 @@ def _stream(
     if media is SSE and (last := context.headers.get("last-event-id")):
         context = replace(context, resume_after=context.open(last, "lastEventId"))
     stream = endpoint.streams.make(media, admitted.admission)
-    stream.add("", admitted.api.subscriptions.open(prepared, context, SingleSubscriptionSink(stream)))
+    subscription = admitted.api.subscriptions.open(prepared, context, SingleSubscriptionSink(stream))
+    stream.add("", RunningSubscription.of(subscription, prepared))
     kept = permit.transfer()
 
     def close() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from api.access.admissions import Admission, Admissions
+from api.connections.open_connections import ConnectionKind, OpenConnection, RunningOperation
 from api.graphql.error_bodies import refused_result
 from api.transports.heartbeats import Heartbeats
 from api.transports.response_formats import ResponseFormat
+from api.transports.running_operations import RunningSubscription
 from domain.kernel.errors import NerveError, Unavailable
-from subscriptions.live.sinks import Chunk, Subscription
+from subscriptions.live.sinks import Chunk
 
 HEADERS = {
     "cache-control": "no-cache",
@@ -40,7 +42,7 @@ class ResponseStream:
         self.media = media
         self.admission = admission
         self.encode_errors = encode_errors
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[str, RunningSubscription] = {}
         self._limit = limit
         self._pieces: list[bytes] = [media.opening]
         self.outstanding = 0
@@ -49,11 +51,21 @@ class ResponseStream:
         self._written = asyncio.Event()
         self._written.set()
 
-    def add(self, id: str, subscription: Subscription) -> None:
+    @property
+    def operations(self) -> int:
+        """The number of running operations."""
+        return len(self.subscriptions)
+
+    def running(self) -> Iterator[RunningOperation]:
+        """Yield the running operations."""
+        for name, running in self.subscriptions.items():
+            yield running.describe(name)
+
+    def add(self, id: str, running: RunningSubscription) -> None:
         """Add a subscription, which writes here from now on."""
-        self.subscriptions[id] = subscription
+        self.subscriptions[id] = running
         if self.paused:
-            subscription.pause()
+            running.subscription.pause()
 
     def write(self, piece: bytes) -> None:
         """Send the piece as soon as the client takes it. After the end, it is dropped."""
@@ -64,8 +76,8 @@ class ResponseStream:
         self._written.set()
         if self.outstanding > self._limit and not self.paused:
             self.paused = True
-            for subscription in tuple(self.subscriptions.values()):
-                subscription.pause()
+            for running in tuple(self.subscriptions.values()):
+                running.subscription.pause()
 
     def end(self, last: bytes) -> None:
         """End the response with these bytes."""
@@ -113,19 +125,19 @@ class ResponseStream:
 
     def _resume(self) -> None:
         self.paused = False
-        for name, subscription in tuple(self.subscriptions.items()):
+        for name, running in tuple(self.subscriptions.items()):
             if self.paused:
                 # The subscriptions before this one wrote enough.
                 return
             if self.subscriptions.pop(name, None):
                 # The subscriptions that are not resumed now come first the next time.
-                self.subscriptions[name] = subscription
-                subscription.resume()
+                self.subscriptions[name] = running
+                running.subscription.resume()
 
     def _close_subscriptions(self) -> None:
         subscriptions, self.subscriptions = self.subscriptions, {}
-        for subscription in subscriptions.values():
-            subscription.close()
+        for running in subscriptions.values():
+            running.subscription.close()
 
 
 class SingleSubscriptionSink:
@@ -150,6 +162,8 @@ class ResponseStreams:
     Proxies close connections that seem unused, and a write finds clients that are gone.
     """
 
+    kind: ConnectionKind = "STREAM"
+
     def __init__(self, admissions: Admissions, interval: float, limit: int, most: int) -> None:
         self._admissions = admissions
         self._limit = limit
@@ -169,10 +183,14 @@ class ResponseStreams:
         """The number of streams that may be open at a time."""
         return self._most
 
+    def connections(self) -> Iterable[OpenConnection]:
+        """Return the open streams."""
+        return self._open
+
     @property
     def operations(self) -> int:
         """The number of operations that run over them."""
-        return sum(len(stream.subscriptions) for stream in self._open)
+        return sum(stream.operations for stream in self._open)
 
     @property
     def outstanding(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
 from eventstore.mongo.reads import aggregate
@@ -60,6 +60,32 @@ async def count_tenants(
                 counts[group["_id"]] = counts.get(group["_id"], TenantCount()) + _to_count(group)
         progress(last, upto)
     return dict(sorted(counts.items()))
+
+
+class TenantSpan(NamedTuple):
+    """The record times of a tenant's first and last commit, by the indexes of the log."""
+
+    first: datetime
+    last: datetime
+
+
+async def tenant_spans(database: Database, most: int, after: str = "") -> dict[str, TenantSpan]:
+    """Return the tenants that the log has, by name: at most `most` of those after the name `after`.
+
+    Nothing but indexes is read, a few entries for each tenant. Raises Unavailable.
+    """
+    log = database["log"]
+    spans: dict[str, TenantSpan] = {}
+    with unavailable_if_down():
+        names = [name for name in await log.distinct("tenant") if isinstance(name, str) and name > after]
+        for name in sorted(names)[:most]:
+            ends = [
+                await log.find({"tenant": name}, {"_id": 0, "at": 1}).sort(order).limit(1).to_list(None)
+                for order in ([("at", 1), ("_id", 1)], [("at", -1), ("_id", -1)])
+            ]
+            if all(ends):
+                spans[name] = TenantSpan(*(end[0]["at"] for end in ends))
+    return spans
 
 
 async def tenants_with_stream(database: Database, stream: str) -> Collection[str]:

@@ -102,7 +102,7 @@ class ConsumerGroup:
         self._feed = feed
         self._checkpoints = checkpoints
         self._generations = Generations(database)
-        self._leases = PartitionLeases(database, _process_name(), TERM_SHARE * lease_time)
+        self._leases = PartitionLeases(database, process_name(), TERM_SHARE * lease_time)
         self._wakeups = wakeups
         self._pause = min(BEAT_EVERY * tick, lease_time / 3)
         self._partitions = partitions
@@ -266,6 +266,6 @@ def _owned(assignment: Assignment, owner: str) -> Assignment:
     return assignment._replace(partition=replace(assignment.partition, owner=owner, owner_code=code))
 
 
-def _process_name() -> str:
-    """A name that shows people where this process runs, and that no other process has."""
+def process_name() -> str:
+    """Return a new name that shows people where this process runs, and that no other process has."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"

@@ -34,22 +34,9 @@ class Subscriber(Generic[M, R]):
     """
 
     __slots__ = (
-        "_backlog",
-        "_broadcast",
-        "_filter",
-        "_is_attached",
-        "_is_paused",
-        "_is_replaying",
-        "_on_close",
-        "_sink",
-        "_task",
-        "caught_up",
-        "cursor",
-        "deliver",
-        "has_begun",
-        "is_open",
-        "place",
-    )
+        "_backlog", "_broadcast", "_filter", "_is_attached", "_is_paused", "_is_replaying", "_on_close",
+        "_sink", "_task", "caught_up", "cursor", "deliver", "has_begun", "is_open", "place",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -74,6 +61,17 @@ class Subscriber(Generic[M, R]):
         self.place = after
         self.cursor: int | None = None
         self._task: asyncio.Task[None] | None = asyncio.create_task(self._run())
+
+    @property
+    def position(self) -> int | None:
+        """The position up to which it has received everything; None before its first message."""
+        broadcast = self._broadcast
+        if self._is_attached:
+            return broadcast.progress.position
+        if self.cursor is None or self._is_replaying:
+            return None if self.place is None else self.place.position
+        entries = broadcast.entries_from(self.cursor)
+        return entries[0].message.place.before().position if entries else broadcast.progress.position
 
     @property
     def is_filtered(self) -> bool:

@@ -148,10 +148,15 @@ def test_an_event_of_another_tenant_does_not_exist(red: Tenant, blue: Tenant) ->
         'mutation { resumeRebuild(name: "agents") { name } }',
         'mutation { switchView(name: "agents") { name } }',
         'mutation { forgetGenerations(name: "agents") { name } }',
+        "{ connections { nodes { connectionId } } }",
+        'mutation { endConnection(id: "x", reason: "x") }',
+        "{ consumers { name lag } }",
+        "{ tenants { name } }",
+        '{ tenantCounts(name: "x") { events } }',
     ],
 )
-def test_the_states_of_views_are_for_the_deployment_alone(red: Tenant, operation: str) -> None:
-    """Lag, counts of events and compared rows are those of all tenants."""
+def test_what_concerns_all_tenants_is_for_the_deployment_alone(red: Tenant, operation: str) -> None:
+    """Lag, counts of events, compared rows, connections and names are those of all tenants."""
     assert red.refused(operation)["code"] in ("FORBIDDEN", "VALIDATION_FAILED")
 
 

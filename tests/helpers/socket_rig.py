@@ -126,6 +126,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
         refused_work=None,
         addresses=ClientAddresses(),
         limits=nothing,
+        connections=nothing,
     )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import cast
 
 import pytest
 from starlette.types import Message
 
 from api.access.admissions import Admission, Admissions
 from api.access.callers import OPEN, UNRESTRICTED, Caller
+from api.graphql.execution.parsed_documents import ParsedDocument
 from api.ids import now
 from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose
 from api.transports.response_streams import (
@@ -20,6 +22,7 @@ from api.transports.response_streams import (
     SingleSubscriptionSink,
     StreamResponse,
 )
+from api.transports.running_operations import RunningSubscription
 from api.transports.single_connection import Reservations
 from domain.kernel.errors import NotFound, Unavailable
 from domain.kernel.limit_errors import RateLimited
@@ -50,6 +53,11 @@ class Recorded:
         self.asked.append("close")
 
 
+def running(subscription: Recorded) -> RunningSubscription:
+    """The subscription as a stream keeps it, of a document that nobody asks for."""
+    return RunningSubscription(subscription, cast(ParsedDocument, None), None)
+
+
 class Client:
     """One side of an ASGI connection, which takes what is sent while it `reads`."""
 
@@ -76,7 +84,7 @@ class Client:
 async def responding() -> AsyncIterator[tuple[ResponseStream, Client, Recorded, ResponseStreams]]:
     streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
     stream, client, subscription = streams.make(SSE, ADMISSION), Client(), Recorded()
-    stream.add("", subscription)
+    stream.add("", running(subscription))
     task = asyncio.create_task(
         StreamResponse(stream, lambda: streams.close(stream))({}, client.receive, client.send)
     )
@@ -130,7 +138,7 @@ async def test_a_subscription_that_is_added_to_a_full_stream_waits_at_once() -> 
         await until(lambda: client.offered == 1)
         stream.write(b"x" * 2 * LIMIT)
         late = Recorded()
-        stream.add("late", late)
+        stream.add("late", running(late))
         assert late.asked == ["pause"]
 
 
@@ -187,7 +195,7 @@ async def test_who_is_resumed_may_fill_the_stream_and_another_has_the_next_turn(
 
     async with responding() as (stream, client, first, _):
         second = Recorded()
-        stream.add("second", second)
+        stream.add("second", running(second))
         first.when_resumed, second.when_resumed = partial(resume, "first"), partial(resume, "second")
         await until(lambda: client.offered == 1)
         stream.write(b"x" * 2 * LIMIT)
@@ -210,7 +218,7 @@ async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
     reservations, subscription = Reservations(streams, most=1, timeout=0.01), Recorded()
     token = reservations.make(ADMISSION, None)
     stream = reservations.find(token, UNRESTRICTED)
-    stream.add("1", subscription)
+    stream.add("1", running(subscription))
     await until(lambda: subscription.asked == ["close"])
     with pytest.raises(NotFound):
         reservations.open(token, UNRESTRICTED)

@@ -155,6 +155,7 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     assert schema.type_map["Colour"].description == "What a lamp shines in."
     queries = {"lamp", "lamps", "lampHistory", "lampWhy", "events", "node", "versions", "stateAt", "diff"}
     queries |= {"deadLetter", "deadLetters", "viewStatus", "trace", "viewer"}
+    queries |= {"connections", "consumers", "tenants", "tenantCounts"}
     assert queries == set(fields(schema, "Query"))
     assert {"lamp", "lamps", "events", "viewStatus", "command", "trace", "live"} == set(
         fields(schema, "Subscription")

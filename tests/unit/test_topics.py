@@ -235,3 +235,21 @@ async def test_a_topic_can_narrow_its_subscribers_and_their_filter_ends_by_itsel
         (4, "note"),
         (5, "note"),
     ]
+
+
+async def test_a_subscriber_shows_the_position_up_to_which_it_has_received_everything() -> None:
+    """It is that of its topic while the subscriber is up to date, and stays while it is paused."""
+    rig = TopicRig()
+    rig.publish([1, 1])
+    sink = rig.join(Place(0))
+    assert sink.subscriber.position == 0
+    await rig.settle()
+    assert sink.subscriber.position == 2
+    rig.publish([0])
+    assert sink.subscriber.position == 3
+    sink.subscriber.pause()
+    rig.publish([1, 1])
+    assert sink.subscriber.position == 3
+    sink.subscriber.resume()
+    await rig.settle()
+    assert sink.subscriber.position == 5

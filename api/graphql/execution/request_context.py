@@ -11,6 +11,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 from api.access.callers import Caller
 from api.access.policy import command_permission, rows_for
 from api.access.visibility import Visibility
+from api.connections.directory import ConnectionDirectory
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.execution_turns import ExecutionTurns
 from api.graphql.execution.row_selections import RowSelections
@@ -30,7 +31,7 @@ class RequestContext:
 
     Over a socket the texts of the `connection_init` payload are added to the headers of the handshake. A
     client that reconnects by itself resumes behind `resume_after`, whatever its document says. `client` is
-    the network address of the client, if the log records it.
+    the network address of the client, if the log records it. `connections` are those of all API processes.
     """
 
     runtime: Runtime
@@ -38,6 +39,7 @@ class RequestContext:
     headers: Mapping[str, str]
     resume_after: Place | None = None
     client: str | None = None
+    connections: ConnectionDirectory | None = None
 
     @property
     def scope(self) -> Scope:
@@ -115,6 +117,7 @@ class ExecutionContext(RequestContext):
             request.headers,
             request.resume_after,
             request.client,
+            request.connections,
             selections=selections,
         )
 

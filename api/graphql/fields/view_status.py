@@ -15,14 +15,12 @@ from typing import Any
 
 import strawberry
 
-from api.access.policy import deployment_permission
 from api.graphql.declare import Resolver, argument, declare, enumeration, list_of, output_field
 from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.fields.deployment_access import require_deployment
 from api.graphql.item_lookups import ItemLookUp
 from api.graphql.strawberry_internals import Field
 from api.limits.weights import STATUS
-from domain.kernel.access import DEPLOYMENT
-from domain.kernel.errors import Forbidden
 from domain.kernel.names import client_name
 from projections.rebuilding.comparison import Comparison, RowVerdict
 from projections.rebuilding.rebuild_progress import RebuildPhase
@@ -59,6 +57,7 @@ _VIEW = {
     "name": (str, "The name of the view."),
     "lag": (int, "The number of positions that the view is behind the log."),
 }
+_STATES = "the states of views"
 _NAME = argument("name", str, "The view, by the name of its list, such as `taskDays`.")
 
 
@@ -152,13 +151,8 @@ def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
     return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 
-def _require_deployment(context: RequestContext) -> None:
-    if deployment_permission(context.caller).is_denied:
-        raise Forbidden(f"the states of views concern all tenants; they need the role {DEPLOYMENT!r}")
-
-
 async def _status(_root: object, info: Info, *, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    _require_deployment(info.context)
+    require_deployment(info.context, _STATES)
     statuses = await info.context.runtime.rebuilds.status(names)
     return [_view_source(status, info.context) for status in statuses]
 
@@ -167,7 +161,7 @@ async def _follow(
     _root: object, info: Info, *, names: Sequence[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     context = info.context
-    _require_deployment(context)
+    require_deployment(context, _STATES)
     await context.runtime.rebuilds.status(names)
     return _changes(names, context)
 
@@ -184,7 +178,7 @@ async def _changes(names: Sequence[str] | None, context: RequestContext) -> Asyn
 
 def _rebuild_resolver(act: Callable[[Rebuilds, str], Any]) -> Resolver:
     async def resolve(_root: object, info: Info, *, name: str) -> dict[str, Any]:
-        _require_deployment(info.context)
+        require_deployment(info.context, _STATES)
         rebuilds = info.context.runtime.rebuilds
         await act(rebuilds, name)
         (status,) = await rebuilds.status([name])

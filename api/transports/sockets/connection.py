@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from graphql import OperationType
 
 from api.access.admissions import Admission
+from api.connections.open_connections import RunningOperation
 from api.graphql.error_bodies import refused_result
 from api.graphql.execution.executor import OperationRefused, PreparedOperation
 from api.graphql.execution.operation_request import read_operation
@@ -21,6 +22,8 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
 from api.transports.endpoint import AdmittedCaller, Endpoint, traced
+from api.transports.running_operations import RunningSubscription
+from api.transports.sockets.accepted_socket import AcceptedSocket
 from api.transports.sockets.close_codes import (
     BAD_REQUEST,
     INTERNAL_ERROR,
@@ -39,26 +42,13 @@ from api.transports.sockets.socket_operations import SocketOperation, Subscripti
 from api.transports.sockets.socket_rates import SocketRates
 from domain.kernel.errors import NerveError, Unauthenticated, ValidationFailed
 from domain.kernel.limit_errors import RateLimited
-from subscriptions.live.sinks import Subscription
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SUBPROTOCOL = "graphql-transport-ws"
-
 REFUSALS = (OperationRefused, RateLimited, Unauthenticated, ValidationFailed)
 """Errors of an operation that does not start."""
-
-
-class AcceptedSocket(Protocol):
-    """The socket of a connection."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Close the socket behind all that was written."""
-
-    def initialise(self) -> None:
-        """Note that the client was admitted."""
 
 
 class Connection:
@@ -83,7 +73,7 @@ class Connection:
         self._access = SocketAdmission(endpoint, headers, address, socket.close)
         self._api: VisibleApi | None = None
         self._context: RequestContext | None = None
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, RunningSubscription] = {}
         self._running: dict[str, SocketOperation] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
         """The operations that wait for a permit, or for their turn to be parsed."""
@@ -101,6 +91,16 @@ class Connection:
     def operations(self) -> int:
         """The number of running operations."""
         return len(self._subscriptions) + len(self._running) + len(self._waiting)
+
+    @property
+    def admission(self) -> Admission | None:
+        """The admission of the client, once it has one."""
+        return self._access.admission
+
+    def running(self) -> Iterator[RunningOperation]:
+        """Yield the subscriptions, queries and mutations that run."""
+        yield from (running.describe(key) for key, running in self._subscriptions.items())
+        yield from (operation.describe() for operation in self._running.values())
 
     def receive(self, text: bytes | bytearray) -> None:
         """Handle one message of the client; raises ProtocolViolation."""
@@ -125,26 +125,26 @@ class Connection:
         """Deliver nothing until `resume`, because enough is outstanding."""
         self._paused = True
         self._limiter.pause()
-        for subscription in self._subscriptions.values():
-            subscription.pause()
+        for running in self._subscriptions.values():
+            running.subscription.pause()
 
     def resume(self) -> None:
         """Deliver again. A subscription may deliver so much at once that all are paused again."""
         self._paused = False
-        for key, subscription in list(self._subscriptions.items()):
+        for key, running in list(self._subscriptions.items()):
             if self._paused:
                 return
             if key in self._subscriptions:
                 # The subscriptions that are not resumed now come first the next time.
                 self._subscriptions[key] = self._subscriptions.pop(key)
-                subscription.resume()
+                running.subscription.resume()
         self._limiter.resume()
 
     def drain(self) -> None:
         """Close subscriptions, start nothing more, and close the socket when the rest has ended."""
         self._draining = True
-        for operation_id, subscription in list(self._subscriptions.items()):
-            subscription.close()
+        for operation_id, running in list(self._subscriptions.items()):
+            running.subscription.close()
             self._remove(operation_id)
         self._close_if_drained()
 
@@ -159,8 +159,8 @@ class Connection:
             permit.release()
         self._waiting, self._permits = {}, {}
         self._limiter.pause()
-        for subscription in subscriptions.values():
-            subscription.close()
+        for running in subscriptions.values():
+            running.subscription.close()
         for operation in operations.values():
             operation.close()
 
@@ -265,13 +265,13 @@ class Connection:
         sink = SubscriptionSink(id, self._outbox, self._remove)
         with traced(context.headers):
             subscription = api.subscriptions.open(prepared, context, sink)
-        self._subscriptions[id] = subscription
+        self._subscriptions[id] = RunningSubscription.of(subscription, prepared)
         if self._paused:
             subscription.pause()
 
     def _complete(self, id: str) -> None:
-        if subscription := self._subscriptions.get(id):
-            subscription.close()
+        if running := self._subscriptions.get(id):
+            running.subscription.close()
         if operation := self._running.get(id):
             operation.close()
         if waiting := self._waiting.get(id):

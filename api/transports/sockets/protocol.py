@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, ClassVar, cast
@@ -14,10 +14,10 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, State
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
+from api.access.admissions import Admission
 from api.access.credentials import combine_headers
+from api.connections.open_connections import RunningOperation
 from api.encoding import encode
 from api.graphql.error_bodies import refused_result
 from api.transports.response_formats import JSON
@@ -29,7 +29,8 @@ from api.transports.sockets.close_codes import (
     TOO_MANY_REQUESTS,
     ProtocolViolation,
 )
-from api.transports.sockets.connection import SUBPROTOCOL, Connection
+from api.transports.sockets.connection import Connection
+from api.transports.sockets.frame_parser import SUBPROTOCOL, FrameParser
 from api.transports.sockets.frames import PING
 from api.transports.sockets.inflow import Inflow
 from api.transports.sockets.liveness import Liveness
@@ -43,17 +44,6 @@ _MAX_REASON = 123
 """Bytes that a close frame has room for."""
 
 
-class _Parser(ServerProtocol):
-    """Reads and makes frames."""
-
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Return the one that is served, if it is offered.
-
-        A handshake without it is accepted too: only an open socket can be closed with the code 4406.
-        """
-        return next((name for name in subprotocols if name == SUBPROTOCOL), None)
-
-
 class SocketProtocol(asyncio.Protocol):
     """The protocol that uvicorn creates for each connection that requests a WebSocket."""
 
@@ -62,9 +52,7 @@ class SocketProtocol(asyncio.Protocol):
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         # uvicorn shuts down all connections of this set, and waits until each has left it.
         self._served: set[Any] = server_state.connections
-        self._parser = _Parser(
-            subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=self.registry.limits.max_message
-        )
+        self._parser = FrameParser(self.registry.limits.max_message)
         self._connection: Connection | None = None
         self._fragments = bytearray()
         self._timer: asyncio.TimerHandle | None = None
@@ -76,6 +64,15 @@ class SocketProtocol(asyncio.Protocol):
     def operations(self) -> int:
         """The number of running operations."""
         return self._connection.operations if self._connection else 0
+
+    @property
+    def admission(self) -> Admission | None:
+        """The admission of the client, while it has one."""
+        return self._connection.admission if self._connection else None
+
+    def running(self) -> Iterator[RunningOperation]:
+        """Yield the running operations."""
+        return self._connection.running() if self._connection else iter(())
 
     @property
     def outstanding(self) -> int:
@@ -175,8 +172,7 @@ class SocketProtocol(asyncio.Protocol):
         headers = combine_headers(request.headers.raw_items())
         self._address = self._find_address(request)
         if request.path.partition("?")[0] not in registry.paths:
-            reason = f"WebSockets are served at {registry.paths[0]}.\n"
-            response = parser.reject(HTTPStatus.NOT_FOUND, reason)
+            response = parser.reject(HTTPStatus.NOT_FOUND, f"WebSockets are served at {registry.paths[0]}.\n")
         elif registry.full:
             response = parser.reject(
                 HTTPStatus.SERVICE_UNAVAILABLE, "This server accepts no more sockets; try another one.\n"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from api.access.client_addresses import client_network
 from api.access.origins import OriginPolicy
+from api.connections.open_connections import ConnectionKind, OpenConnection
 from api.limits.places import Places
 from api.transports.endpoint import Endpoint
 from api.transports.heartbeats import Heartbeats, MonitoredConnection
@@ -69,14 +70,8 @@ class SocketLimits:
         )
 
 
-class Socket(MonitoredConnection, Protocol):
+class Socket(OpenConnection, MonitoredConnection, Protocol):
     """A socket as the registry counts it."""
-
-    @property
-    def operations(self) -> int: ...
-
-    @property
-    def outstanding(self) -> int: ...
 
     @property
     def code(self) -> int: ...
@@ -88,6 +83,8 @@ class SocketRegistry:
     Handshakes are accepted at `paths`, of which error messages name the first, and from pages that `policy`
     accepts. `on_closed` is called with the close code of each socket that has closed.
     """
+
+    kind: ConnectionKind = "SOCKET"
 
     def __init__(
         self,
@@ -128,6 +125,10 @@ class SocketRegistry:
     def open(self) -> int:
         """The number of open sockets."""
         return len(self._open)
+
+    def connections(self) -> Iterable[OpenConnection]:
+        """Return the open sockets."""
+        return self._open
 
     @property
     def operations(self) -> int:

@@ -8,11 +8,13 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from api.connections.open_connections import RunningOperation
 from api.encoding import encode
 from api.graphql.error_bodies import error_body
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.request_context import RequestContext
 from api.transports.endpoint import traced
+from api.transports.running_operations import describe_operation
 from api.transports.sockets.frames import encoded_id, message_frame, next_frame, next_frames
 from api.transports.sockets.outbox import Outbox
 from subscriptions.live.sinks import Chunk
@@ -68,6 +70,10 @@ class SocketOperation:
     def start(self) -> None:
         with traced(self._context.headers):
             self._task = asyncio.create_task(self._run())
+
+    def describe(self) -> RunningOperation:
+        """Return the operation, for operators."""
+        return describe_operation(self._id, self._prepared.document, self._prepared.operation_name, None)
 
     def close(self) -> None:
         """Cancel the operation; no message follows."""

@@ -1,0 +1,173 @@
+"""The open connections of this process, and their reports, which API processes exchange as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from heapq import nlargest
+from itertools import islice
+from typing import Literal, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from api.access.admissions import Admission
+
+MAX_OPERATIONS = 10
+"""Operations of a connection that a report contains."""
+
+MAX_TEXT = 2_000
+"""Characters of a document that a report contains."""
+
+ConnectionKind = Literal["SOCKET", "STREAM"]
+
+
+class RunningOperation(NamedTuple):
+    """An operation that runs over a connection.
+
+    `position`: everything up to it was delivered; None for an operation that follows no log.
+    """
+
+    id: str
+    name: str | None
+    document: str
+    position: int | None
+
+
+class OpenConnection(Protocol):
+    """A connection, as its transport keeps it. `admission` is None until its client is admitted."""
+
+    @property
+    def admission(self) -> Admission | None: ...
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that wait in this process for the client to take them."""
+
+    @property
+    def operations(self) -> int:
+        """The number of running operations."""
+
+    def running(self) -> Iterator[RunningOperation]:
+        """Yield the running operations."""
+
+
+class ConnectionSource(Protocol):
+    """A transport with open connections of one kind."""
+
+    @property
+    def kind(self) -> ConnectionKind: ...
+
+    def connections(self) -> Iterable[OpenConnection]:
+        """Return the open connections."""
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class OperationReport(_Report):
+    """A running operation, with the first characters of its document."""
+
+    id: str
+    name: str | None
+    document: str
+    position: int | None
+
+
+class ConnectionReport(_Report):
+    """An open connection, with its first operations; its id begins with the name of its server."""
+
+    id: str
+    kind: ConnectionKind
+    tenant: str
+    subject: str | None
+    roles: Sequence[str]
+    opened_at: datetime
+    expires_at: datetime | None
+    waiting_bytes: int
+    operation_count: int
+    operations: Sequence[OperationReport]
+
+
+class ServerReport(_Report):
+    """The connections of one API process: their number, and those with the most bytes waiting."""
+
+    server: str
+    connections: int
+    operations: int
+    waiting_bytes: int
+    largest: Sequence[ConnectionReport]
+
+
+class _Entry(NamedTuple):
+    kind: ConnectionKind
+    admission: Admission
+    connection: OpenConnection
+
+
+class OpenConnections:
+    """The admitted connections of all transports of the process `server`."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self._sources: list[ConnectionSource] = []
+
+    def add(self, source: ConnectionSource) -> None:
+        """Include the connections of a transport from now on."""
+        self._sources.append(source)
+
+    def report(self, most: int, subject: str | None) -> ServerReport:
+        """Return a report of the connections, of one subject or of all, with at most `most` of them."""
+        entries = [entry for entry in self._entries() if subject in (None, entry.admission.caller.subject)]
+        largest = nlargest(
+            most, entries, key=lambda entry: (entry.connection.outstanding, entry.connection.operations)
+        )
+        return ServerReport(
+            server=self.server,
+            connections=len(entries),
+            operations=sum(entry.connection.operations for entry in entries),
+            waiting_bytes=sum(entry.connection.outstanding for entry in entries),
+            largest=[self._describe(entry) for entry in largest],
+        )
+
+    def find(self, id: str) -> Admission | None:
+        """Return the admission of the connection with this id; None if it is not open here."""
+        admissions = (entry.admission for entry in self._entries())
+        return next((admission for admission in admissions if self._id(admission) == id), None)
+
+    def has_issued(self, id: str) -> bool:
+        """Return whether the id is that of a connection of this process."""
+        return id.startswith(f"{self.server}/")
+
+    def _id(self, admission: Admission) -> str:
+        return f"{self.server}/{admission.number}"
+
+    def _entries(self) -> Iterator[_Entry]:
+        for source in self._sources:
+            for connection in source.connections():
+                if connection.admission is not None and connection.admission.is_connection:
+                    yield _Entry(source.kind, connection.admission, connection)
+
+    def _describe(self, entry: _Entry) -> ConnectionReport:
+        caller, connection = entry.admission.caller, entry.connection
+        assert entry.admission.opened_at is not None, "a connection was opened at some time"
+        return ConnectionReport(
+            id=self._id(entry.admission),
+            kind=entry.kind,
+            tenant=caller.scope.tenant,
+            subject=caller.subject,
+            roles=sorted(caller.roles),
+            opened_at=entry.admission.opened_at,
+            expires_at=caller.expires_at,
+            waiting_bytes=connection.outstanding,
+            operation_count=connection.operations,
+            operations=[
+                OperationReport(
+                    id=operation.id,
+                    name=operation.name,
+                    document=operation.document[:MAX_TEXT],
+                    position=operation.position,
+                )
+                for operation in islice(connection.running(), MAX_OPERATIONS)
+            ],
+        )
