@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,8 @@ def test_the_console_explains_and_follows_what_happens(served: Served, tmp_path:
 def test_the_types_of_the_operations_fit_the_schema() -> None:
     """They are generated and committed, so that a build of the console needs no schema."""
     command = [node_with_clients(), "console-types.mjs", "--check"]
-    subprocess.run(command, cwd=PACKAGE, check=True, timeout=DEADLINE)
+    environment = {**os.environ, "PYTHON": sys.executable}
+    subprocess.run(command, cwd=PACKAGE, check=True, timeout=DEADLINE, env=environment)
 
 
 def _walk(base: str, folder: Path) -> dict[str, Any]:

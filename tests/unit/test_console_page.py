@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 import api.console
 from api.app import OPEN_PATHS
 from tests.helpers.console_documents import console_documents
+from tests.helpers.console_schema import console_schema
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = console_documents()
@@ -27,7 +28,7 @@ def static(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def schema() -> GraphQLSchema:
-    return build_schema((ROOT / "api/schema.graphql").read_text())
+    return build_schema(console_schema())
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,21 @@
 // Writes the TypeScript types of the console's operations, or with --check fails if they are not those of the schema.
 // They are committed, so that a build needs neither this program nor the schema. Usage: node console-types.mjs [--check]
+// It needs the Python with nerve: that of the checkout's .venv, or the environment variable PYTHON.
+import { execFileSync } from "node:child_process";
 import { readFile, readdir, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
 import { codegen } from "@graphql-codegen/core";
 import * as typescript from "@graphql-codegen/typescript";
 import * as operations from "@graphql-codegen/typescript-operations";
 import { parse } from "graphql";
 
-const FOLDER = new URL("../../../api/console/web/src/console/api/", import.meta.url);
+const ROOT = new URL("../../../", import.meta.url);
+const FOLDER = new URL("api/console/web/src/console/api/", ROOT);
 const TYPES = new URL("types.ts", FOLDER);
-const SCHEMA = new URL("../../../api/schema.graphql", import.meta.url);
+const PYTHON = process.env.PYTHON ?? fileURLToPath(new URL(".venv/bin/python", ROOT));
+// Some pages show contexts that nerve does not load by default, so the schema is that of more than api/schema.graphql.
+const schema = execFileSync(PYTHON, ["-m", "tests.helpers.console_schema"], { cwd: ROOT, maxBuffer: 10_000_000 });
 
 const documents = [...(await filesIn("operations")), ...(await filesIn("fragments"))].map(async (name) => ({
   location: name,
@@ -17,7 +23,7 @@ const documents = [...(await filesIn("operations")), ...(await filesIn("fragment
 }));
 const text = await codegen({
   filename: "types.ts",
-  schema: parse(await readFile(SCHEMA, "utf8")),
+  schema: parse(schema.toString()),
   documents: await Promise.all(documents),
   config: {
     avoidOptionals: { field: true },
@@ -26,7 +32,14 @@ const text = await codegen({
     skipTypename: true,
     strictScalars: true,
     useTypeImports: true,
-    scalars: { DateTime: "string", Duration: "string", JSON: "unknown", Position: "string" },
+    scalars: {
+      DateTime: "string",
+      Decimal: "string",
+      Duration: "string",
+      Int64: "string",
+      JSON: "unknown",
+      Position: "string",
+    },
   },
   plugins: [{ typescript: {} }, { operations: {} }],
   pluginMap: { typescript, operations },

@@ -3,14 +3,29 @@ import { useMemo, useSyncExternalStore } from "react";
 /** The state of a page: everything that a link to it must carry. */
 export type PageState = Readonly<Record<string, string | undefined>>;
 
-/** A page of the console with its state. Both are in the fragment of the address: `#/entity?id=task-1&version=3`. */
+/**
+ * A page of the console with its state. Both are in the fragment of the address: `#/entity?id=task-1&version=3`. The id
+ * may also be written as a part of the path: `#/entity/task-1?version=3`.
+ */
 export type Address = { page: string; state: PageState };
 
 type Value = string | number | boolean | null | undefined;
 
 export function parseAddress(fragment: string): Address {
-  const [page = "", query = ""] = fragment.replace(/^#?\/?/, "").split(/\?(.*)/s);
-  return { page, state: Object.fromEntries(new URLSearchParams(query)) };
+  const [path = "", query = ""] = fragment.replace(/^#?\/?/, "").split(/\?(.*)/s);
+  const [page = "", id] = path.split(/\/(.*)/s);
+  const state = new URLSearchParams(query);
+  if (id) state.set("id", decoded(id));
+  return { page, state: Object.fromEntries(state) };
+}
+
+/** Returns the text that is written in an address; a text that is not well-formed stays as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Returns the link to a page. Values that are empty, false or missing are left out. */

@@ -4,6 +4,7 @@ import "./styles/frame.css";
 import "./styles/entity.css";
 import "./styles/trace.css";
 import "./styles/watch.css";
+import "./styles/runs.css";
 
 import { createRoot } from "react-dom/client";
 

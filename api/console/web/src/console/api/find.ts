@@ -79,6 +79,7 @@ async function findNode(id: string, { run }: Search): Promise<Match[]> {
   if (!data?.node) return [];
   const type = data.node.__typename;
   if (type === "DeadLetter") return [{ kind: "dead letter", title: id, link: linkTo("health") }];
+  if (type === "AgentRun") return [{ kind: "run of an agent", title: id, link: linkTo("runs", { id }) }];
   if (type !== "Event") return [{ kind: type.toLowerCase(), title: id, link: linkTo("entity", { id }) }];
   const detail = (await run(EventDetail, { id }))?.node;
   if (detail?.__typename !== "Event") return [];

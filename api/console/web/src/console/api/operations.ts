@@ -65,3 +65,13 @@ export const ResumeProcess = operation<types.ResumeProcessMutation, types.Resume
 export const CancelProcess = operation<types.CancelProcessMutation, types.CancelProcessMutationVariables>(
   "cancel-process",
 );
+
+export const Runs = operation<types.RunsQuery, types.RunsQueryVariables>("runs");
+export const RunTail = operation<types.RunTailSubscription, types.RunTailSubscriptionVariables>("run-tail");
+export const RunDays = operation<types.RunDaysQuery, types.RunDaysQueryVariables>("run-days");
+export const AgentRun = operation<types.AgentRunQuery, types.AgentRunQueryVariables>("agent-run");
+export const RunSpans = operation<types.RunSpansQuery, types.RunSpansQueryVariables>("run-spans");
+export const SpanTail = operation<types.SpanTailSubscription, types.SpanTailSubscriptionVariables>("span-tail");
+export const SpanContents = operation<types.SpanContentsQuery, types.SpanContentsQueryVariables>("span-contents");
+
+export const StreamEvents = operation<types.StreamEventsQuery, types.StreamEventsQueryVariables>("stream-events");

@@ -12,6 +12,8 @@ type Described = { fields: Field[] | null; interfaces: { name: string }[] | null
 type Description = { __type: Described | null };
 
 export type RowStates = { now: Row | null; before?: Row | null };
+/** A row with the names of its fields that may have personal data. */
+export type MarkedRow = Row & { _meta: { personalFields: string[] } };
 export type RowVariables = { id: string; now?: Point; before?: Point };
 
 const DescribeType: Operation<Description, { name: string }> = {
@@ -39,6 +41,17 @@ export class RowQueries {
     const before = isCompared ? `before: ${view.singular}(id: $id, asOf: $before) ${fields}` : "";
     const variables = isCompared ? "$id: ID!, $now: AsOf, $before: AsOf" : "$id: ID!, $now: AsOf";
     return { text: `query Row(${variables}) { now: ${view.singular}(id: $id, asOf: $now) ${fields} ${before} }` };
+  }
+
+  /** Returns the query of a row at one point, with the names of its fields that may have personal data. */
+  async withPersonalFields(view: ViewQuery): Promise<Operation<{ now: MarkedRow | null }, RowVariables>> {
+    const fields = (await this.selectionOf(view.typeName, DEPTH)).replace(/}$/, "_meta { personalFields } }");
+    return { text: `query Row($id: ID!, $now: AsOf) { now: ${view.singular}(id: $id, asOf: $now) ${fields} }` };
+  }
+
+  /** Whether a type has this field for the caller. */
+  async hasField(typeName: string, name: string): Promise<boolean> {
+    return (await this.describe(typeName))?.fields?.some((field) => field.name === name) ?? false;
   }
 
   /** Returns the field of a row that says best what it is, for lists of results; undefined if it has none. */

@@ -17,6 +17,10 @@ export type Scalars = {
   Position: { input: string; output: string; }
   /** Any JSON value. In a literal, the key of an object is omitted if its variable is missing; in a list, a missing variable is null. */
   JSON: { input: unknown; output: unknown; }
+  /** An integer of 64 bits, written as a string of digits, because many clients cannot represent it as a number. It is read from a string or an integer. */
+  Int64: { input: string; output: string; }
+  /** An exact decimal number with at most 34 digits, written as a string such as "12.50". An integer, or a number in a document, is read by its digits; a JSON number with a fraction is refused. */
+  Decimal: { input: string; output: string; }
   /** A duration as in ISO 8601, such as P1DT2H30M or PT0.5S, with microseconds. A day has 24 hours. Years and months are refused, because their length varies. */
   Duration: { input: string; output: string; }
 };
@@ -78,6 +82,28 @@ export type DateTimeFilter = {
   isNull?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
+export type Direction =
+  | 'ASC'
+  | 'DESC';
+
+export type RunState =
+  | 'RUNNING'
+  | 'COMPLETED'
+  | 'FAILED';
+
+export type SpanStatus =
+  | 'UNSET'
+  | 'OK'
+  | 'ERROR';
+
+export type SpanKind =
+  | 'UNSPECIFIED'
+  | 'INTERNAL'
+  | 'SERVER'
+  | 'CLIENT'
+  | 'PRODUCER'
+  | 'CONSUMER';
+
 export type ProcessStatus =
   | 'RUNNING'
   | 'COMPENSATING'
@@ -98,6 +124,58 @@ export type StringListFilter = {
   contains?: InputMaybe<Scalars['String']['input']>;
   /** Whether the field has no value. */
   isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type AgentRunFilter = {
+  id?: InputMaybe<IdFilter>;
+  state?: InputMaybe<RunStateFilter>;
+  agentName?: InputMaybe<StringFilter>;
+  agentId?: InputMaybe<IdFilter>;
+  taskId?: InputMaybe<IdFilter>;
+  workflowId?: InputMaybe<IdFilter>;
+  correlationId?: InputMaybe<IdFilter>;
+  models?: InputMaybe<StringListFilter>;
+  startedAt?: InputMaybe<DateTimeFilter>;
+  /** All of these must hold. */
+  and?: InputMaybe<Array<AgentRunFilter>>;
+  /** At least one of these must hold. */
+  or?: InputMaybe<Array<AgentRunFilter>>;
+  /** This must not hold. */
+  not?: InputMaybe<AgentRunFilter>;
+};
+
+export type RunStateFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<RunState>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<RunState>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<RunState>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type AgentRunOrder = {
+  field: AgentRunOrderField;
+  direction?: InputMaybe<Direction>;
+};
+
+export type AgentRunOrderField =
+  | 'STARTED_AT'
+  | 'DURATION_SECONDS'
+  | 'COST';
+
+export type RunDayFilter = {
+  id?: InputMaybe<IdFilter>;
+  day?: InputMaybe<StringFilter>;
+  agentName?: InputMaybe<StringFilter>;
+  model?: InputMaybe<StringFilter>;
+  /** All of these must hold. */
+  and?: InputMaybe<Array<RunDayFilter>>;
+  /** At least one of these must hold. */
+  or?: InputMaybe<Array<RunDayFilter>>;
+  /** This must not hold. */
+  not?: InputMaybe<RunDayFilter>;
 };
 
 export type ProcessFilter = {
@@ -218,6 +296,17 @@ export type CancelProcessInput = {
   compensate?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
+export type ChangeKind =
+  | 'ADDED'
+  | 'UPDATED'
+  | 'REMOVED';
+
+export type AgentRunQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+export type AgentRunQuery = { agentRun: { id: string, traceId: string, name: string | null, state: RunState, errorType: string | null, agentName: string | null, conversationId: string | null, correlationId: string, agentId: string | null, taskId: string | null, workflowId: string | null, services: Array<string>, providers: Array<string>, models: Array<string>, startedAt: string, endedAt: string, durationSeconds: number, spans: number, agentCalls: number, modelCalls: number, toolCalls: number, errors: number, inputTokens: string, outputTokens: string, cost: string, _meta: { position: string } } | null };
+
 export type AggregateStateQueryVariables = Exact<{
   id: Scalars['ID']['input'];
   version: Scalars['Int']['input'];
@@ -265,6 +354,9 @@ export type EventDetailQuery = { node:
     | { __typename: 'Meter', id: string }
     | { __typename: 'Teamtask', id: string }
     | { __typename: 'Approval', id: string }
+    | { __typename: 'AgentRun', id: string }
+    | { __typename: 'Span', id: string }
+    | { __typename: 'RunDay', id: string }
     | { __typename: 'Process', id: string }
     | { __typename: 'ApiKey', id: string }
     | { __typename: 'Revocation', id: string }
@@ -314,6 +406,9 @@ export type FindNodeQuery = { node:
     | { __typename: 'Meter', id: string }
     | { __typename: 'Teamtask', id: string }
     | { __typename: 'Approval', id: string }
+    | { __typename: 'AgentRun', id: string }
+    | { __typename: 'Span', id: string }
+    | { __typename: 'RunDay', id: string }
     | { __typename: 'Process', id: string }
     | { __typename: 'ApiKey', id: string }
     | { __typename: 'Revocation', id: string }
@@ -365,7 +460,7 @@ export type ProcessesQueryVariables = Exact<{
   after?: InputMaybe<Scalars['String']['input']>;
 }>;
 
-export type ProcessesQuery = { processes: { nodes: Array<{ id: string, kind: string, key: string, status: ProcessStatus, waitingFor: Array<string>, nextDeadline: string | null, stuckOn: string | null, error: string | null, errorCode: string | null, retries: number, endReason: string | null, correlationId: string, updatedAt: string, _meta: { key: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+export type ProcessesQuery = { processes: { nodes: Array<{ id: string, kind: string, key: string, status: ProcessStatus, waitingFor: Array<string>, nextDeadline: string | null, stuckOn: string | null, error: string | null, errorCode: string | null, retries: number, endReason: string | null, correlationId: string, updatedAt: string, _meta: { key: string, personalFields: Array<string> } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
 
 export type RebuildViewMutationVariables = Exact<{
   name: Scalars['String']['input'];
@@ -403,6 +498,69 @@ export type RetryProcessMutationVariables = Exact<{
 }>;
 
 export type RetryProcessMutation = { retryProcess: { receipt: { position: string } } | null };
+
+export type RunDaysQueryVariables = Exact<{
+  filter?: InputMaybe<RunDayFilter>;
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type RunDaysQuery = { runDays: { nodes: Array<{ id: string, day: string, agentName: string | null, model: string | null, agentCalls: string, modelCalls: string, toolCalls: string, errors: string, inputTokens: string, outputTokens: string, cost: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
+export type RunSpansQueryVariables = Exact<{
+  run: Scalars['ID']['input'];
+  atLeast: Scalars['Position']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type RunSpansQuery = { spans: { nodes: Array<{ id: string, spanId: string, parentId: string | null, name: string, kind: SpanKind, operation: string | null, status: SpanStatus, errorType: string | null, service: string | null, agentName: string | null, provider: string | null, requestModel: string | null, model: string | null, inputTokens: string | null, outputTokens: string | null, cost: string | null, finishReasons: Array<string>, toolName: string | null, toolCallId: string | null, startedAt: string, endedAt: string, durationSeconds: number, startNano: string, attributes: unknown, hasContent: boolean }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
+export type RunTailSubscriptionVariables = Exact<{
+  filter?: InputMaybe<AgentRunFilter>;
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type RunTailSubscription = { runs:
+    | { __typename: 'RunsSnapshot', position: string }
+    | { __typename: 'AgentRunChanged', position: string }
+    | { __typename: 'CaughtUp', position: string }
+    | { __typename: 'Lagged', resumeAfter: string, position: string }
+    | { __typename: 'CursorExpired', position: string }
+   };
+
+export type RunsQueryVariables = Exact<{
+  filter?: InputMaybe<AgentRunFilter>;
+  orderBy?: InputMaybe<Array<AgentRunOrder> | AgentRunOrder>;
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type RunsQuery = { runs: { nodes: Array<{ id: string, traceId: string, name: string | null, state: RunState, errorType: string | null, agentName: string | null, conversationId: string | null, correlationId: string, agentId: string | null, taskId: string | null, workflowId: string | null, services: Array<string>, providers: Array<string>, models: Array<string>, startedAt: string, endedAt: string, durationSeconds: number, spans: number, agentCalls: number, modelCalls: number, toolCalls: number, errors: number, inputTokens: string, outputTokens: string, cost: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
+export type SpanContentsQueryVariables = Exact<{
+  ids: Array<Scalars['ID']['input']> | Scalars['ID']['input'];
+}>;
+
+export type SpanContentsQuery = { spans: { nodes: Array<{ id: string, content: unknown | null }> } | null };
+
+export type SpanTailSubscriptionVariables = Exact<{
+  run: Scalars['ID']['input'];
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type SpanTailSubscription = { spans:
+    | { __typename: 'SpansSnapshot', position: string }
+    | { __typename: 'SpanChanged', kind: ChangeKind, position: string, span: { id: string, spanId: string, parentId: string | null, name: string, kind: SpanKind, operation: string | null, status: SpanStatus, errorType: string | null, service: string | null, agentName: string | null, provider: string | null, requestModel: string | null, model: string | null, inputTokens: string | null, outputTokens: string | null, cost: string | null, finishReasons: Array<string>, toolName: string | null, toolCallId: string | null, startedAt: string, endedAt: string, durationSeconds: number, startNano: string, attributes: unknown, hasContent: boolean } | null }
+    | { __typename: 'CaughtUp', position: string }
+    | { __typename: 'Lagged', resumeAfter: string, position: string }
+    | { __typename: 'CursorExpired', position: string }
+   };
+
+export type StreamEventsQueryVariables = Exact<{
+  stream: Scalars['ID']['input'];
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type StreamEventsQuery = { events: { nodes: Array<{ id: string, type: string, revision: number, version: number, time: string, recordedAt: string, command: string, commandId: string, correlationId: string, causationId: string | null, actor: string | null, severity: Severity | null, data: unknown, personalFields: Array<string> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
 
 export type SwitchViewMutationVariables = Exact<{
   name: Scalars['String']['input'];

@@ -9,6 +9,8 @@ import type { ApiSchema } from "../api/schema";
 import { EntityPage } from "../pages/entity/entity-page";
 import { HealthPage } from "../pages/health/health-page";
 import { ProcessesPage } from "../pages/processes/processes-page";
+import { RunPage } from "../pages/runs/run-page";
+import { RunsPage } from "../pages/runs/runs-page";
 import { StartPage } from "../pages/start-page";
 import { TracePage } from "../pages/trace/trace-page";
 import { WatchPage } from "../pages/watch/watch-page";
@@ -43,6 +45,12 @@ const PAGES: Record<string, Page> = {
     render: ({ state }) => <ProcessesPage state={state} />,
     isVisible: (schema) => schema.hasQuery("processes"),
   },
+  runs: {
+    title: "Runs",
+    render: ({ state: { id, ...state } }) =>
+      id ? <RunPage key={id} id={id} state={state} /> : <RunsPage state={state} />,
+    isVisible: (schema) => schema.hasQuery("agentRun"),
+  },
   health: {
     title: "Health",
     render: () => <HealthPage />,
@@ -73,7 +81,10 @@ export function Frame({ children, ...account }: Props) {
   const main = useRef<HTMLElement>(null);
   const page = pageNamed(address.page, PAGES);
   const { title, content } = page
-    ? { title: page.title, content: page.isVisible(schema) ? page.render(address) : <Refused title={page.title} /> }
+    ? {
+        title: address.state.id ?? page.title,
+        content: page.isVisible(schema) ? page.render(address) : <Refused title={page.title} />,
+      }
     : (pageNamed(address.page, DETAIL_PAGES)?.(address) ?? { title: "Not found", content: <NotFound /> });
 
   useEffect(() => {

@@ -14,6 +14,11 @@ export function Moment({ at, isClock = false }: { at: string; isClock?: boolean 
   );
 }
 
+/** Writes a time in the zone of the viewer. */
+export function localTime(at: string): string {
+  return LOCAL.format(new Date(at));
+}
+
 export function clock(milliseconds: number): string {
   return CLOCK.format(milliseconds);
 }

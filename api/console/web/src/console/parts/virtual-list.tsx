@@ -13,6 +13,9 @@ type Props = {
   onScroll?: UIEventHandler<HTMLDivElement>;
 };
 
+/** The pixels of the borders above and below the rows. */
+const BORDERS = 2;
+
 /** A list of which only the rows in view are in the page, however long it is. */
 export function VirtualList({ count, height, label, row, rowKey, isAtEnd = false, onScroll }: Props) {
   const frame = useRef<HTMLDivElement>(null);
@@ -29,7 +32,15 @@ export function VirtualList({ count, height, label, row, rowKey, isAtEnd = false
   });
 
   return (
-    <div ref={frame} className="virtual" role="list" aria-label={label} tabIndex={0} onScroll={onScroll}>
+    <div
+      ref={frame}
+      className="virtual"
+      role="list"
+      aria-label={label}
+      tabIndex={0}
+      style={{ maxHeight: count * height + BORDERS }}
+      onScroll={onScroll}
+    >
       <div style={{ height: virtualizer.getTotalSize() }}>
         {virtualizer.getVirtualItems().map((item) => (
           <div

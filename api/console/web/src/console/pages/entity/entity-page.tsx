@@ -3,11 +3,13 @@ import { useContext } from "react";
 import { linkTo, type PageState } from "../../address";
 import { useOperation } from "../../api/hooks";
 import { FindNode, Versions } from "../../api/operations";
+import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
 import { Session } from "../../session";
 import { AggregateState } from "./aggregate-state";
+import { entityReport } from "./entity-report";
 import { RowState } from "./row-state";
 import { useHistory, useLatestVersion } from "./use-history";
 import { VersionFacts } from "./version-facts";
@@ -19,7 +21,7 @@ type Props = { id: string; state: PageState };
 
 /** An entity, or a row of a view: what it is now, what it was at each version, and why. */
 export function EntityPage({ id, state }: Props) {
-  const { schema } = useContext(Session);
+  const { http, rows, schema } = useContext(Session);
   const { latest, problems } = useLatestVersion(id);
   const chosen = Number(state.version) || undefined;
   const number = chosen ?? latest;
@@ -45,6 +47,9 @@ export function EntityPage({ id, state }: Props) {
             <a href={linkTo("watch", { streams: id })}>Watch this stream</a> ·{" "}
             <GraphiqlLink operation={Versions} variables={{ id, after: 0, first: 50 }} />
           </p>
+        )}
+        {(isNow || asOf) && (
+          <ExportMenu build={() => entityReport({ http, rows, schema }, { id, version: number, asOf })} />
         )}
       </header>
       <Problems problems={[...problems, ...history.problems]} about={`the history of ${id}`} />

@@ -4,9 +4,11 @@ import { linkTo, open, type PageState } from "../../address";
 import { useOperation, useSubscription, useThrottled } from "../../api/hooks";
 import { Processes, ProcessTail } from "../../api/operations";
 import type { ProcessFilter, ProcessStatus } from "../../api/types";
+import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { Session } from "../../session";
+import { processReport } from "./process-report";
 import { ProcessRow } from "./process-row";
 
 const UNFINISHED: ProcessStatus[] = ["RUNNING", "COMPENSATING", "STUCK"];
@@ -43,7 +45,10 @@ export function ProcessesPage({ state }: { state: PageState }) {
           ))}
         </select>
       </label>{" "}
-      <GraphiqlLink operation={Processes} variables={{ filter }} />
+      <GraphiqlLink operation={Processes} variables={{ filter }} />{" "}
+      {processes && (
+        <ExportMenu build={async () => ({ report: processReport(chosen ?? "not ended", processes), problems: [] })} />
+      )}
       <Problems problems={[...problems, ...tailProblems]} about="the processes" />
       {processes?.length === 0 && <p className="empty">No process has this status.</p>}
       {processes && processes.length > 0 && (

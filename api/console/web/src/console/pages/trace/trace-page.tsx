@@ -1,9 +1,11 @@
 import { linkTo, type PageState } from "../../address";
 import { Trace } from "../../api/operations";
+import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
+import { traceReport } from "./trace-report";
 import { TraceTimeline } from "./trace-timeline";
 import { TraceTreeView } from "./trace-tree-view";
 import { useTrace } from "./use-trace";
@@ -33,6 +35,9 @@ export function TracePage({ correlationId, state }: Props) {
           <a href={linkTo("watch", { correlation: correlationId })}>Watch its events</a> ·{" "}
           <GraphiqlLink operation={Trace} variables={{ correlationId }} />
         </p>
+        {isComplete && nodes.length > 0 && (
+          <ExportMenu build={async () => ({ report: traceReport(correlationId, nodes), problems: [] })} />
+        )}
         <nav aria-label="How the trace is shown" className="tabs">
           <a href={link({ show: undefined })} aria-current={isTimeline ? undefined : "page"}>
             Tree

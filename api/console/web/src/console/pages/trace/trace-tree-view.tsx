@@ -1,10 +1,12 @@
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 
+import { type TreeRow, treeRows } from "../../api/tree";
+import { Fold, useFolds } from "../../parts/fold";
 import { EntityLink } from "../../parts/links";
 import { duration, offset } from "../../parts/moment";
 import { Line } from "../../parts/text";
 import { VirtualList } from "../../parts/virtual-list";
-import { type TraceNode, type TreeRow, treeRows } from "./trace-tree";
+import { CAUSES, type TraceNode } from "./trace-tree";
 
 const ROW_HEIGHT = 30;
 /** Levels that are indented; deeper ones stay below each other, so that their names are in view. */
@@ -14,15 +16,9 @@ const LONG_WAIT = 1;
 
 /** The trace as a tree of causes. */
 export function TraceTreeView({ nodes }: { nodes: TraceNode[] }) {
-  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const rows = useMemo(() => treeRows(nodes, closed), [nodes, closed]);
+  const [closed, toggle] = useFolds();
+  const rows = useMemo(() => treeRows(nodes, CAUSES, closed), [nodes, closed]);
   const start = Date.parse(nodes[0]?.at ?? "");
-
-  function toggle(id: string) {
-    const changed = new Set(closed);
-    if (!changed.delete(id)) changed.add(id);
-    setClosed(changed);
-  }
 
   return (
     <VirtualList
@@ -38,26 +34,19 @@ export function TraceTreeView({ nodes }: { nodes: TraceNode[] }) {
   );
 }
 
-type RowProps = { row: TreeRow; start: number; isClosed: boolean; toggle(id: string): void };
+type RowProps = { row: TreeRow<TraceNode>; start: number; isClosed: boolean; toggle(id: string): void };
 
 function NodeRow({ row: { node, depth, hasChildren }, start, isClosed, toggle }: RowProps) {
   const wait = node.secondsAfterParent ?? 0;
   return (
     <div className="node">
       <div className="cause" style={{ paddingInlineStart: Math.min(depth, INDENTED) * 18 }}>
-        {hasChildren ? (
-          <button
-            type="button"
-            className="fold"
-            aria-expanded={!isClosed}
-            aria-label={`What ${node.name} has caused`}
-            onClick={() => toggle(node.nodeId)}
-          >
-            {isClosed ? "▸" : "▾"}
-          </button>
-        ) : (
-          <span className="fold" />
-        )}
+        <Fold
+          hasChildren={hasChildren}
+          isClosed={isClosed}
+          label={`What ${node.name} has caused`}
+          toggle={() => toggle(node.nodeId)}
+        />
         <span className={`badge kind-${node.kind.toLowerCase()}`}>{node.kind.toLowerCase()}</span>
         <span className="name">
           <Line>{node.detail ? `${node.name} ${node.detail}` : node.name}</Line>

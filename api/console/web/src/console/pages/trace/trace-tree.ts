@@ -1,30 +1,10 @@
+import type { Edges } from "../../api/tree";
 import type { TraceQuery } from "../../api/types";
 
 export type TraceNode = NonNullable<TraceQuery["trace"]>["nodes"][number];
 
-/** A node of a trace at its place in the tree. */
-export type TreeRow = { node: TraceNode; depth: number; hasChildren: boolean };
-
-/** Returns the nodes in the order of the tree, each below its cause; what is inside a `closed` node is left out. */
-export function treeRows(nodes: TraceNode[], closed: ReadonlySet<string>): TreeRow[] {
-  const ids = new Set(nodes.map(({ nodeId }) => nodeId));
-  const children = new Map<string, TraceNode[]>();
-  const roots: TraceNode[] = [];
-  for (const node of nodes) {
-    // A cause outside the trace has another correlation id.
-    if (node.parentId === null || node.parentId === undefined || !ids.has(node.parentId)) roots.push(node);
-    else if (!children.get(node.parentId)?.push(node)) children.set(node.parentId, [node]);
-  }
-  const rows: TreeRow[] = [];
-  const waiting = roots.toReversed().map((node) => ({ node, depth: 0 }));
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    const { node, depth } = next;
-    const inside = children.get(node.nodeId) ?? [];
-    rows.push({ node, depth, hasChildren: inside.length > 0 });
-    if (!closed.has(node.nodeId)) waiting.push(...inside.toReversed().map((child) => ({ node: child, depth: depth + 1 })));
-  }
-  return rows;
-}
+/** The tree of causes. A cause outside the trace has another correlation id. */
+export const CAUSES: Edges<TraceNode> = { idOf: ({ nodeId }) => nodeId, parentOf: ({ parentId }) => parentId };
 
 /** The nodes of one stream, and the stretches in which effects of it wait for their outcome. */
 export type Lane = { stream: string; nodes: TraceNode[]; waits: { id: string; from: TraceNode; to: TraceNode }[] };

@@ -1,0 +1,48 @@
+import { duration } from "../../parts/moment";
+import { type Figure, figuresOf } from "./compare-runs";
+import { amount, count } from "./figures";
+import type { Run } from "./run";
+
+const WRITERS: Record<Figure["kind"], (value: number) => string> = {
+  count: (value) => count(value),
+  cost: amount,
+  seconds: duration,
+};
+
+/** What two runs came to, with the differences. */
+export function FigureTable({ first, second }: { first: Run; second: Run }) {
+  return (
+    <section aria-labelledby="figures-title">
+      <h2 id="figures-title">Totals</h2>
+      <div className="scroll">
+        <table className="comparison">
+          <thead>
+            <tr>
+              <th>figure</th>
+              <th className="number">first</th>
+              <th className="number">second</th>
+              <th className="number">difference</th>
+            </tr>
+          </thead>
+          <tbody>
+            {figuresOf(first, second).map((figure) => (
+              <tr key={figure.name} className={figure.first === figure.second ? undefined : "changed"}>
+                <th scope="row">{figure.name}</th>
+                <td className="number">{WRITERS[figure.kind](figure.first)}</td>
+                <td className="number">{WRITERS[figure.kind](figure.second)}</td>
+                <td className="number">{difference(figure)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function difference({ kind, first, second }: Figure): string {
+  if (first === second) return "none";
+  const sign = second < first ? "−" : "+";
+  const share = first === 0 ? "" : ` (${sign}${Math.round((Math.abs(second - first) / first) * 100)}\u00a0%)`;
+  return `${sign}${WRITERS[kind](Math.abs(second - first))}${share}`;
+}

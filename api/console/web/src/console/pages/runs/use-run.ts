@@ -1,0 +1,26 @@
+import { useEffect } from "react";
+
+import { useOperation, useThrottled } from "../../api/hooks";
+import { AgentRun } from "../../api/operations";
+import type { Problem } from "../../api/problems";
+import type { Run } from "./run";
+import { type SpansState, useSpans } from "./use-spans";
+
+/** A run with its spans. The run is null if it does not exist for the caller, undefined while it is not read. */
+export type RunReading = Omit<SpansState, "problems"> & { run: Run | null | undefined; problems: Problem[] };
+
+/** Reads a run with its spans, and follows both. */
+export function useRun(id: string): RunReading {
+  const { data, problems, reload } = useOperation(AgentRun, { id });
+  const run = data?.agentRun;
+  const { problems: spanProblems, ...spans } = useSpans(id, run?._meta.position);
+  const reloadSoon = useThrottled(reload);
+
+  // What the spans come to is read again until it has all of them.
+  const isBehind = run != null && spans.isComplete && spans.spans.length > run.spans;
+  useEffect(() => {
+    if (isBehind) reloadSoon();
+  }, [isBehind, run, spans.spans.length]);
+
+  return { ...spans, run, problems: [...problems, ...spanProblems] };
+}

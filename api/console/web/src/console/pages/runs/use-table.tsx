@@ -1,0 +1,52 @@
+import { duration } from "../../parts/moment";
+import { Text } from "../../parts/text";
+import { type Use, usesOf } from "./compare-runs";
+import { amount } from "./figures";
+import type { Span } from "./span";
+
+type Props = { title: string; role: "model" | "tool"; first: Span[]; second: Span[] };
+
+/** The models, or the tools, that two runs have called. */
+export function UseTable({ title, role, first, second }: Props) {
+  const [one, two] = [usesOf(first, role), usesOf(second, role)];
+  const names = [...new Set([...one.keys(), ...two.keys()])].sort();
+  if (!names.length) return null;
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <div className="scroll">
+        <table className="comparison">
+          <thead>
+            <tr>
+              <th>{role}</th>
+              <th>first</th>
+              <th>second</th>
+            </tr>
+          </thead>
+          <tbody>
+            {names.map((name) => (
+              <tr key={name} className={one.get(name)?.calls === two.get(name)?.calls ? undefined : "changed"}>
+                <th scope="row">
+                  <Text>{name}</Text>
+                </th>
+                <td>{describe(one.get(name), role)}</td>
+                <td>{describe(two.get(name), role)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function describe(use: Use | undefined, role: Props["role"]): string {
+  if (!use) return "not called";
+  const parts = [`${use.calls} ${use.calls === 1 ? "call" : "calls"}`, duration(use.seconds)];
+  if (role === "model") {
+    parts.push(`${use.input.toLocaleString("en")} in · ${use.output.toLocaleString("en")} out`);
+    parts.push(`cost ${amount(use.cost)}`);
+  }
+  if (use.errors) parts.push(`${use.errors} failed`);
+  return parts.join(", ");
+}
