@@ -41,6 +41,7 @@ from api.limits.caller_limits import CallerLimits, OpenedLimits, open_caller_lim
 from api.limits.operation_limits import OperationLimits
 from api.otlp.route import open_trace_receiver, trace_route
 from api.runtime import Runtime
+from api.sampling_runtime import sampling
 from api.settings import Settings
 from api.tracing.api_parts import executor_class, request_middleware
 from api.tracing.opening import Tracing, open_tracing
@@ -99,6 +100,7 @@ def create_app(
             endpoint.connections.own.add(sockets)
             _measure(runtime, sockets, endpoint, limits)
             _attach(app, endpoint, sockets, tracing)
+            await stack.enter_async_context(sampling(runtime))
             await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
             if runtime.read_audit is not None:
                 await stack.enter_async_context(runtime.read_audit.recording())

@@ -16,6 +16,7 @@ from api.instruments import NO_INSTRUMENTS, Instruments
 from api.ports.required_ports import check_ports
 from api.rights.checks import check_rights
 from api.runtime import Runtime
+from api.sampling_runtime import reporting
 from api.self_monitoring.monitor import monitoring_itself
 from api.settings import Settings, check_metrics_exposure
 from api.watchdog import CallWatchdog
@@ -154,6 +155,7 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCall
     gc.set_threshold(GARBAGE_THRESHOLD)
     views = _view_worker(runtime)
     runtime.metrics.count_partitions(lambda: views.partition_count)
+    await stack.enter_async_context(reporting(runtime))
     sealing = BlockSealing(runtime.log.block_sealer(), settings.poll_interval, runtime.log.measure_times)
     for part in (views, sealing):
         await part.start()

@@ -26,6 +26,9 @@ from pydantic import SecretStr
 from api.access.origins import OriginPolicy
 from api.encoding import encode
 from api.process_metrics import ProcessMetrics
+from api.recent_metrics.metrics_reports import ServerCounts
+from api.recent_metrics.recent_metrics import RecentMetrics
+from api.recent_metrics.registry_counts import read_counts
 from api.result_cache_metrics import ResultCacheMetrics
 from domain.dispatch.ports import CommandLog, NewCommit
 from domain.kernel import Commit, Receipt
@@ -92,9 +95,11 @@ class Metrics:
         self._refusals = self._counter(
             "nerve_rate_limited", "Operations refused by a limit of callers.", "limit"
         )
+        self._live_stats = live_stats
         registry.register(LiveStatsCollector(live_stats))
         self.processes = ProcessMetrics(registry)
         self.result_cache = ResultCacheMetrics(registry)
+        self.recent = RecentMetrics()
         self._partitions = Gauge(
             "nerve_partitions_held",
             "Number of partitions of views that this process projects.",
@@ -107,6 +112,10 @@ class Metrics:
         Looking up a child takes longer than counting.
         """
         return cache(Counter(name, text, labels, registry=self._registry).labels)
+
+    def counts(self) -> ServerCounts:
+        """Return what this process reports to the servers of the deployment."""
+        return read_counts(self._registry, self._live_stats.values())
 
     def command(self, name: str, outcome: str, seconds: float) -> None:
         """Count a handled command; see `domain.dispatch.middleware.CommandMeter`."""

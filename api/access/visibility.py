@@ -16,6 +16,7 @@ from api.access.policy import (
     event_permission,
     event_permissions,
     hidden_fields,
+    may_read_metrics,
     operation_permission,
     view_permission,
 )
@@ -32,7 +33,8 @@ class Visibility:
     """The part of the API that exists for a caller. Callers with equal visibility share one schema.
 
     `views` and `events` are names, `hidden_fields` pairs of a view and a field of its rows. `may_operate`:
-    dead letters and traces exist. `crosses_tenants`: what concerns all tenants at once exists.
+    dead letters and traces exist. `reads_metrics`: metrics, which count for all tenants, exist.
+    `crosses_tenants`: what concerns all tenants at once exists.
     """
 
     views: frozenset[str] = frozenset()
@@ -40,6 +42,7 @@ class Visibility:
     commands: frozenset[type[Command]] = frozenset()
     events: frozenset[str] = frozenset()
     may_operate: bool = False
+    reads_metrics: bool = False
     crosses_tenants: bool = False
 
     @property
@@ -96,5 +99,6 @@ class Visibilities:
                 event.type for event in self._events if not event_permission(event, caller).is_denied
             ),
             may_operate=not operation_permission(caller).is_denied,
+            reads_metrics=may_read_metrics(caller),
             crosses_tenants=not deployment_permission(caller).is_denied,
         )

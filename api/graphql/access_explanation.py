@@ -33,7 +33,7 @@ from api.graphql.fields.view_status import rebuild_fields
 from api.graphql.schema import build_schema
 from api.process_operator import OPERABLE
 from domain.kernel import Catalog
-from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT, OPERATOR, Permission, bind, role
+from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT, METRICS, OPERATOR, Permission, bind, role
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from projections.kernel.view import View
@@ -189,5 +189,11 @@ def _operation_guards(caller: Caller) -> Iterator[tuple[FieldName, _Guard]]:
     ):
         yield field, operation
     deployment = _Guard(rule_text(role(DEPLOYMENT)), deployment_permission(caller))
+    yield ("Query", "deploymentStatus"), deployment
+    for name, rule in (
+        ("contexts", role(OPERATOR, DEPLOYMENT)),
+        ("recentMetrics", role(METRICS, DEPLOYMENT)),
+    ):
+        yield ("Query", name), _Guard(rule_text(rule), bind(rule, caller))
     for root, rebuild in rebuild_fields():
         yield (root, client_name(rebuild.python_name)), deployment

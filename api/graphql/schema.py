@@ -14,7 +14,9 @@ from api.graphql.declare import declare, output_field
 from api.graphql.fields.command_subscription import command_field
 from api.graphql.fields.connection_fields import connection_fields
 from api.graphql.fields.consumer_status import consumers_field
+from api.graphql.fields.context_map import context_map_field
 from api.graphql.fields.dead_letter_queries import dead_letter_fields
+from api.graphql.fields.deployment_status import deployment_status_field
 from api.graphql.fields.entity_history import history_fields
 from api.graphql.fields.event_log import event_fields, event_type
 from api.graphql.fields.filter_inputs import filter_input, order_input
@@ -25,6 +27,7 @@ from api.graphql.fields.mutations import ContextViews, mutation
 from api.graphql.fields.node_query import node
 from api.graphql.fields.process_attempts import process_attempts_field
 from api.graphql.fields.process_mutations import bulk_mutations
+from api.graphql.fields.recent_metrics import recent_metrics_field
 from api.graphql.fields.row_history import past_fields
 from api.graphql.fields.row_metadata import meta_field
 from api.graphql.fields.tenant_queries import tenant_fields
@@ -95,6 +98,7 @@ class SchemaBuilder:
         if WEBHOOKS in shapes:
             for field in webhook_fields(self._types):
                 self._add("Query", field)
+        self._add_deployment_fields()
         self._add("Query", viewer_field())
         return self._schema(list(rows.values()))
 
@@ -186,6 +190,16 @@ class SchemaBuilder:
             fields.append(("Subscription", command))
         for root, field in fields:
             self._add(root, field)
+
+    def _add_deployment_fields(self) -> None:
+        """Add what shows the declarations and the state of the deployment."""
+        visibility = self._visibility
+        if visibility.may_operate or visibility.crosses_tenants:
+            self._add("Query", context_map_field(self._catalog, self._views, visibility, self._types))
+        if visibility.reads_metrics:
+            self._add("Query", recent_metrics_field(self._types))
+        if visibility.crosses_tenants:
+            self._add("Query", deployment_status_field())
 
     def _has_histories(self) -> bool:
         """Return whether all types of events of one context exist: a history shows every event."""

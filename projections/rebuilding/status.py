@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.kernel.obstacles import Obstacle
 from eventstore.fingerprint import same_fold
+from projections.querying.locator import obstacle
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.progress_rate import time_left
 from projections.rebuilding.rebuild_progress import RebuildPhase, RebuildProgress
@@ -37,17 +39,24 @@ class GenerationStatus:
     holders: Mapping[str | None, int]
     waiting_for: str | None = None
 
+    @property
+    def workers(self) -> Sequence[str]:
+        """The processes that work on its partitions."""
+        return sorted(holder for holder in self.holders if holder is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
     """The status of a view. `lag` is in positions; the generations are in the order of their numbers.
 
-    `failing` is what keeps the view from coming further, None if nothing does.
+    `obstacle` is what keeps the view from coming further, None if nothing does, and `failing` has its failed
+    attempts.
     """
 
     name: str
     position: int
     lag: int
+    obstacle: Obstacle | None
     failing: FailureHistory | None
     generations: Sequence[GenerationStatus]
 
@@ -64,7 +73,13 @@ def to_status(name: str, state: ConsumerState, head: int) -> ViewStatus:
         _generation_status(state.generations[number], total, state) for number in sorted(state.generations)
     ]
     failing = None if state.active is None else state.generations[state.active].failing
-    return ViewStatus(name, state.position, max(0, head - state.position), failing, generations)
+    lag = max(0, head - state.position)
+    return ViewStatus(name, state.position, lag, _obstacle(state, lag), failing, generations)
+
+
+def _obstacle(state: ConsumerState, lag: int) -> Obstacle | None:
+    reason = obstacle(state)
+    return None if reason is Obstacle.BEHIND and not lag else reason
 
 
 def _total_events(state: ConsumerState, head: int) -> int:

@@ -57,6 +57,7 @@ class Wakeups:
         self._positions: dict[str, int] = {}
         self._beats: dict[str, tuple[int, int]] = {}
         self._handlers: dict[str, Callable[[str], None]] = {}
+        self._beat_handlers: list[Callable[[str, int], None]] = []
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
         self._has_messages = asyncio.Event()
         self._unsent: list[str] = []
@@ -119,6 +120,10 @@ class Wakeups:
         """Call `handler` with each text that any process, this one too, publishes under `topic`."""
         self._handlers[topic] = handler
 
+    def on_beat(self, handler: Callable[[str, int], None]) -> None:
+        """Call `handler` with the topic and the position of each beat of any process, this one too."""
+        self._beat_handlers.append(handler)
+
     def publish(self, topic: str, text: str) -> None:
         """Send a text to every process that Redis reaches, as a hint; never blocks or fails."""
         self._texts.append(f"{TEXT} {topic} {text}")
@@ -146,6 +151,8 @@ class Wakeups:
     def _beat(self, topic: str, position: int, edition: int) -> None:
         for listener in self._listeners.get(topic, ()):
             listener.beat(position, edition)
+        for handler in self._beat_handlers:
+            handler(topic, position)
 
     async def _send(self, backoff: Backoff) -> None:
         # A beat from before an outage says nothing of now.

@@ -136,3 +136,15 @@ def test_curl_subscribes_over_http(served: Served, accepted: str, frame: str) ->
             lines.append(next(process.stdout))
         process.terminate()
     assert lines.count(f"{frame}\n") == 2
+
+
+def test_the_metrics_of_the_last_minutes_have_all_servers(served: Served) -> None:
+    """A server has the samples since its own start; a worker shows by its leases too."""
+    served.do("createTask", title="Read the log", priority="HIGH")
+    data = served.ask(operation("LastMinutes"))
+    recent, deployment = data["recentMetrics"], data["deploymentStatus"]
+    assert (recent["step"], len(recent["times"])) == (5, 60)
+    assert {len(recent[name]) for name in ("head", "commits", "accepted", "servers")} == {60}
+    assert "API" in {server["role"] for server in recent["runningServers"]}
+    assert int(deployment["head"]) >= 1
+    assert [worker["leases"] > 0 for worker in deployment["workers"]] == [True]

@@ -143,6 +143,8 @@ def test_an_event_of_another_tenant_does_not_exist(red: Tenant, blue: Tenant) ->
     "operation",
     [
         "{ viewStatus { name lag } }",
+        "{ recentMetrics { head } }",
+        "{ deploymentStatus { head } }",
         'mutation { rebuildView(name: "agents") { name } }',
         'mutation { cancelRebuild(name: "agents") { name } }',
         'mutation { resumeRebuild(name: "agents") { name } }',

@@ -156,6 +156,7 @@ def test_a_view_becomes_a_type_four_queries_and_two_subscriptions() -> None:
     queries = {"lamp", "lamps", "lampHistory", "lampWhy", "events", "node", "versions", "stateAt", "diff"}
     queries |= {"deadLetter", "deadLetters", "viewStatus", "trace", "viewer"}
     queries |= {"connections", "consumers", "tenants", "tenantCounts"}
+    queries |= {"contexts", "recentMetrics", "deploymentStatus"}
     assert queries == set(fields(schema, "Query"))
     assert {"lamp", "lamps", "events", "viewStatus", "command", "trace", "live"} == set(
         fields(schema, "Subscription")

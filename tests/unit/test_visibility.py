@@ -120,17 +120,24 @@ def test_what_concerns_all_tenants_exists_for_the_deployment_alone() -> None:
     missing = {
         root: names(full, root) - names(administrator, root) for root in ("Query", "Mutation", "Subscription")
     }
+    queries = {"viewStatus", "connections", "consumers", "tenants", "tenantCounts"}
     assert missing == {
-        "Query": {"viewStatus", "connections", "consumers", "tenants", "tenantCounts"},
+        "Query": queries | {"recentMetrics", "deploymentStatus"},
         "Mutation": rebuilds | {"endConnection"},
         "Subscription": {"viewStatus"},
     }
 
 
+def test_a_caller_that_may_read_metrics_sees_those_alone() -> None:
+    """Such as a program that watches the deployment."""
+    watcher = Caller(subject="watcher", roles=frozenset({"metrics"}))
+    assert names(schema_of(watcher), "Query") - names(schema_of(ADA), "Query") == {"recentMetrics"}
+
+
 @pytest.mark.parametrize("root", ["Query", "Subscription", "Mutation"])
 def test_operators_see_what_keeps_a_tenant_running_and_nothing_else(root: str) -> None:
     expected = {
-        "Query": {"trace", "deadLetter", "deadLetters"},
+        "Query": {"trace", "deadLetter", "deadLetters", "contexts"},
         "Subscription": {"trace"},
         "Mutation": {"retryDeadLetter", "dropDeadLetter"},
     }

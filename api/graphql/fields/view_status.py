@@ -22,10 +22,12 @@ from api.graphql.item_lookups import ItemLookUp
 from api.graphql.strawberry_internals import Field
 from api.limits.weights import STATUS
 from domain.kernel.names import client_name
+from domain.kernel.obstacles import Obstacle
 from projections.rebuilding.comparison import Comparison, RowVerdict
 from projections.rebuilding.rebuild_progress import RebuildPhase
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus, ViewStatus
+from subscriptions.consumers.failures import FailureHistory
 from subscriptions.consumers.state import GenerationState
 
 POLL_INTERVAL = 1.0
@@ -52,12 +54,26 @@ _GENERATION = {
         str | None,
         "What the generation waits for: a worker, the end of a call, or the decision of an operator.",
     ),
+    "workers": (list_of(str), "The workers that have the leases of its partitions."),
 }
 _VIEW = {
     "name": (str, "The name of the view."),
     "lag": (int, "The number of positions that the view is behind the log."),
 }
 _STATES = "the states of views"
+_FAILURE = {
+    "error": (str, "The name of the last error."),
+    "detail": (str, "Where it occurred, or why. It contains nothing of an event's data."),
+    "attempts": (int, "The failed attempts in a row."),
+    "first_at": (datetime, "When the first of them failed."),
+    "last_at": (datetime, "When the last of them failed."),
+}
+_OBSTACLES = (
+    "What keeps a view from coming further. NO_WORKER: no worker has its lease. REBUILDING: its rows stand "
+    "still until new code has rebuilt them. HELD: its rows stand still, and the rebuilt ones wait for a "
+    "decision. BLOCKED: a call that does not return blocks its worker. FAILING: its worker fails again and "
+    "again. BEHIND: its worker has not come so far yet."
+)
 _NAME = argument("name", str, "The view, by the name of its list, such as `taskDays`.")
 
 
@@ -140,7 +156,15 @@ def _declare_status() -> Any:
         list_of(generation),
         "The generations of the view's rows in their order. One of them is active.",
     )
-    return declare("ViewStatus", [*_fields(_VIEW), generations], "The progress of a view.")
+    obstacle = enumeration("ViewObstacle", {each.name: each.name for each in Obstacle}, _OBSTACLES)
+    failure = declare("ViewFailure", _fields(_FAILURE), "The failed attempts of a view in a row.")
+    fields = [
+        *_fields(_VIEW),
+        output_field("obstacle", obstacle | None, "What keeps it from coming further; null if nothing does."),
+        output_field("failure", failure | None, "Its failed attempts; null if the last one succeeded."),
+        generations,
+    ]
+    return declare("ViewStatus", fields, "The progress of a view.")
 
 
 def _enum(name: str, source: type[Enum]) -> Any:
@@ -189,14 +213,25 @@ def _rebuild_resolver(act: Callable[[Rebuilds, str], Any]) -> Resolver:
 
 def _view_source(status: ViewStatus, context: RequestContext) -> dict[str, Any]:
     generations = [_generation(generation, context) for generation in status.generations]
-    return {"name": client_name(status.name), "lag": status.lag, "generations": generations}
+    return {
+        "name": client_name(status.name),
+        "lag": status.lag,
+        "obstacle": status.obstacle and status.obstacle.name,
+        "failure": status.failing and _failure(status.failing),
+        "generations": generations,
+    }
+
+
+def _failure(history: FailureHistory) -> dict[str, Any]:
+    last = history.last.failure._asdict()
+    return {**last, "attempts": history.tries, "first_at": history.first.at, "last_at": history.last.at}
 
 
 def _generation(generation: GenerationStatus, context: RequestContext) -> dict[str, Any]:
-    own = {name: getattr(generation, name) for name in _GENERATION if name != "seconds_left"}
+    own = {name: getattr(generation, name) for name in _GENERATION}
     comparison = generation.comparison and _comparison(generation.comparison, context)
     state = {"state": generation.state.value, "phase": generation.phase and generation.phase.value}
-    return {**own, **state, "seconds_left": generation.seconds_left, "comparison": comparison}
+    return {**own, **state, "comparison": comparison}
 
 
 def _comparison(comparison: Comparison, context: RequestContext) -> dict[str, Any]:
