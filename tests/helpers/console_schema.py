@@ -9,7 +9,12 @@ from api.contexts import load_contexts
 from api.graphql.schema import print_api
 from api.settings import Settings
 
-WITH_PAGES = ("projections.views.runs", "projections.views.spans", "projections.views.run_days")
+WITH_PAGES = (
+    "projections.builtin.alerts",
+    "projections.views.runs",
+    "projections.views.spans",
+    "projections.views.run_days",
+)
 """Modules that nerve does not load by default, for which the console has pages."""
 
 

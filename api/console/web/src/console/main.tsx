@@ -5,6 +5,7 @@ import "./styles/entity.css";
 import "./styles/trace.css";
 import "./styles/watch.css";
 import "./styles/runs.css";
+import "./styles/operate.css";
 
 import { createRoot } from "react-dom/client";
 

@@ -78,6 +78,7 @@ async function findNode(id: string, { run }: Search): Promise<Match[]> {
   const data = await run(FindNode, { id });
   if (!data?.node) return [];
   const type = data.node.__typename;
+  if (type === "Process") return [{ kind: "process", title: id, link: linkTo("processes", { id }) }];
   if (type === "DeadLetter") return [{ kind: "dead letter", title: id, link: linkTo("health") }];
   if (type === "AgentRun") return [{ kind: "run of an agent", title: id, link: linkTo("runs", { id }) }];
   if (type !== "Event") return [{ kind: type.toLowerCase(), title: id, link: linkTo("entity", { id }) }];

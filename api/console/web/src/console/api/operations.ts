@@ -3,7 +3,7 @@ import type { Operation } from "./http";
 import type * as types from "./types";
 
 /** Returns the operation in the file with this name; its types are generated from it. */
-function operation<Data, Variables>(name: string): Operation<Data, Variables> {
+export function operation<Data, Variables>(name: string): Operation<Data, Variables> {
   return { text: documentOf(name) };
 }
 

@@ -86,6 +86,17 @@ export type Direction =
   | 'ASC'
   | 'DESC';
 
+export type AlertState =
+  | 'OPEN'
+  | 'ACKNOWLEDGED'
+  | 'RESOLVED';
+
+export type Severity =
+  | 'INFO'
+  | 'WARNING'
+  | 'ERROR'
+  | 'CRITICAL';
+
 export type RunState =
   | 'RUNNING'
   | 'COMPLETED'
@@ -113,15 +124,71 @@ export type ProcessStatus =
   | 'COMPENSATED'
   | 'CANCELLED';
 
-export type Severity =
-  | 'INFO'
-  | 'WARNING'
-  | 'ERROR'
-  | 'CRITICAL';
+export type EffectKind =
+  | 'COMMAND'
+  | 'CALL'
+  | 'CHILD';
+
+export type EffectState =
+  | 'PENDING'
+  | 'DONE'
+  | 'REFUSED'
+  | 'TIMED_OUT'
+  | 'FAILED'
+  | 'SKIPPED'
+  | 'UNDONE'
+  | 'DROPPED';
+
+export type WebhookMode =
+  | 'STRUCTURED'
+  | 'BINARY';
+
+export type WebhookState =
+  | 'ACTIVE'
+  | 'PAUSED';
 
 export type StringListFilter = {
   /** The list contains this element. */
   contains?: InputMaybe<Scalars['String']['input']>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type AlertFilter = {
+  id?: InputMaybe<IdFilter>;
+  state?: InputMaybe<AlertStateFilter>;
+  severity?: InputMaybe<SeverityFilter>;
+  category?: InputMaybe<StringFilter>;
+  key?: InputMaybe<StringFilter>;
+  firstSeen?: InputMaybe<DateTimeFilter>;
+  lastSeen?: InputMaybe<DateTimeFilter>;
+  acknowledgedBy?: InputMaybe<StringFilter>;
+  /** All of these must hold. */
+  and?: InputMaybe<Array<AlertFilter>>;
+  /** At least one of these must hold. */
+  or?: InputMaybe<Array<AlertFilter>>;
+  /** This must not hold. */
+  not?: InputMaybe<AlertFilter>;
+};
+
+export type AlertStateFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<AlertState>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<AlertState>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<AlertState>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type SeverityFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<Severity>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<Severity>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<Severity>>;
   /** Whether the field has no value. */
   isNull?: InputMaybe<Scalars['Boolean']['input']>;
 };
@@ -210,6 +277,46 @@ export type ProcessStatusFilter = {
   isNull?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
+export type ApiKeyFilter = {
+  id?: InputMaybe<IdFilter>;
+  name?: InputMaybe<StringFilter>;
+  subject?: InputMaybe<StringFilter>;
+  roles?: InputMaybe<StringListFilter>;
+  issuedAt?: InputMaybe<DateTimeFilter>;
+  expiresAt?: InputMaybe<DateTimeFilter>;
+  revokedAt?: InputMaybe<DateTimeFilter>;
+  /** All of these must hold. */
+  and?: InputMaybe<Array<ApiKeyFilter>>;
+  /** At least one of these must hold. */
+  or?: InputMaybe<Array<ApiKeyFilter>>;
+  /** This must not hold. */
+  not?: InputMaybe<ApiKeyFilter>;
+};
+
+export type WebhookFilter = {
+  id?: InputMaybe<IdFilter>;
+  name?: InputMaybe<StringFilter>;
+  state?: InputMaybe<WebhookStateFilter>;
+  createdAt?: InputMaybe<DateTimeFilter>;
+  /** All of these must hold. */
+  and?: InputMaybe<Array<WebhookFilter>>;
+  /** At least one of these must hold. */
+  or?: InputMaybe<Array<WebhookFilter>>;
+  /** This must not hold. */
+  not?: InputMaybe<WebhookFilter>;
+};
+
+export type WebhookStateFilter = {
+  /** Equals this value; null matches rows without a value. */
+  eq?: InputMaybe<WebhookState>;
+  /** Does not equal this value; null matches rows with a value. */
+  ne?: InputMaybe<WebhookState>;
+  /** Is one of these values. */
+  in?: InputMaybe<Array<WebhookState>>;
+  /** Whether the field has no value. */
+  isNull?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
 export type EventFilter = {
   /** Events of these streams, which are the ids of entities. */
   streams?: InputMaybe<Array<Scalars['ID']['input']>>;
@@ -252,6 +359,22 @@ export type RebuildPhase =
   | 'COMPARING'
   | 'SWITCHING';
 
+export type ConnectionKind =
+  | 'SOCKET'
+  | 'STREAM';
+
+export type AcknowledgeAlertInput = {
+  id: Scalars['ID']['input'];
+  /** What is done about it; it must not contain personal data. */
+  note?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type ResolveAlertInput = {
+  id: Scalars['ID']['input'];
+  /** Why it is over; it must not contain personal data. */
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
 export type RetryDeadLetterInput = {
   /** The view that could not apply the event. */
   view: Scalars['String']['input'];
@@ -274,6 +397,71 @@ export type DropDeadLetterInput = {
   version: Scalars['Int']['input'];
   /** Why, for the record; it is kept. */
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type IssueApiKeyInput = {
+  /** Made by the server when left out. */
+  id?: InputMaybe<Scalars['ID']['input']>;
+  /** What the key is for, such as the service that uses it. */
+  name: Scalars['String']['input'];
+  /** The roles of the key's holder. */
+  roles?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** The subject that the holder acts as, for rules of ownership; default: the key's id. */
+  subject?: InputMaybe<Scalars['String']['input']>;
+  /** The only commands that the holder may send; default: all that the roles allow. */
+  commands?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** When the key expires; default: never. */
+  expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+export type RotateApiKeyInput = {
+  id: Scalars['ID']['input'];
+  /** How long the old secret still works; PT0S ends it at once. */
+  grace?: InputMaybe<Scalars['Duration']['input']>;
+};
+
+export type RevokeApiKeyInput = {
+  id: Scalars['ID']['input'];
+  /** Why, for the record; it is kept. */
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type PauseWebhookInput = {
+  id: Scalars['ID']['input'];
+  /** Why, for the record; it is kept. */
+  reason: Scalars['String']['input'];
+};
+
+export type ResumeWebhookInput = {
+  id: Scalars['ID']['input'];
+};
+
+export type ReplayWebhookInput = {
+  id: Scalars['ID']['input'];
+  /** The id of the event to replay after. */
+  afterEvent?: InputMaybe<Scalars['String']['input']>;
+  /** The time of recording from which to replay. */
+  since?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+export type RetryWebhookInput = {
+  id: Scalars['ID']['input'];
+  /** Only the dead letter of this stream. */
+  stream?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type DropWebhookDeliveryInput = {
+  id: Scalars['ID']['input'];
+  /** The stream of the event. */
+  stream: Scalars['String']['input'];
+  /** The event's version in the stream. */
+  version: Scalars['Int']['input'];
+  /** Why, for the record; it is kept. */
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type DeleteWebhookInput = {
+  id: Scalars['ID']['input'];
 };
 
 export type RetryProcessInput = {
@@ -301,6 +489,12 @@ export type ChangeKind =
   | 'UPDATED'
   | 'REMOVED';
 
+export type AcknowledgeAlertMutationVariables = Exact<{
+  input: AcknowledgeAlertInput;
+}>;
+
+export type AcknowledgeAlertMutation = { acknowledgeAlert: { receipt: { position: string } } | null };
+
 export type AgentRunQueryVariables = Exact<{
   id: Scalars['ID']['input'];
 }>;
@@ -315,11 +509,63 @@ export type AggregateStateQueryVariables = Exact<{
 
 export type AggregateStateQuery = { stateAt: { state: unknown | null } | null, diff: Array<{ path: string, before: unknown | null, after: unknown | null }> | null };
 
+export type AlertTailSubscriptionVariables = Exact<{
+  filter?: InputMaybe<AlertFilter>;
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type AlertTailSubscription = { alerts:
+    | { __typename: 'AlertsSnapshot', position: string }
+    | { __typename: 'AlertChanged', position: string }
+    | { __typename: 'CaughtUp', position: string }
+    | { __typename: 'Lagged', resumeAfter: string, position: string }
+    | { __typename: 'CursorExpired', position: string }
+   };
+
+export type AlertsQueryVariables = Exact<{
+  filter?: InputMaybe<AlertFilter>;
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type AlertsQuery = { alerts: { nodes: Array<{ id: string, key: string, state: AlertState, severity: Severity, message: string, details: unknown | null, occurrences: number, firstSeen: string, lastSeen: string, acknowledgedBy: string | null, acknowledgedAt: string | null, note: string | null, resolvedAt: string | null, resolveReason: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
+export type ApiKeyTailSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type ApiKeyTailSubscription = { apiKeys:
+    | { __typename: 'ApiKeysSnapshot', position: string }
+    | { __typename: 'ApiKeyChanged', position: string }
+    | { __typename: 'CaughtUp', position: string }
+    | { __typename: 'Lagged', resumeAfter: string, position: string }
+    | { __typename: 'CursorExpired', position: string }
+   };
+
+export type ApiKeyUsesQueryVariables = Exact<{
+  ids: Array<Scalars['ID']['input']> | Scalars['ID']['input'];
+}>;
+
+export type ApiKeyUsesQuery = { apiKeyUses: Array<{ keyId: string, lastUsedAt: string }> | null };
+
+export type ApiKeysQueryVariables = Exact<{
+  filter?: InputMaybe<ApiKeyFilter>;
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type ApiKeysQuery = { apiKeys: { nodes: Array<{ id: string, name: string, subject: string, roles: Array<string>, commands: Array<string> | null, issuedAt: string, issuedBy: string | null, expiresAt: string | null, rotatedAt: string | null, oldValidUntil: string | null, revokedAt: string | null, revokeReason: string | null, _meta: { key: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
 export type CancelProcessMutationVariables = Exact<{
   input: CancelProcessInput;
 }>;
 
 export type CancelProcessMutation = { cancelProcess: { receipt: { position: string } } | null };
+
+export type CancelProcessesMutationVariables = Exact<{
+  filter: ProcessFilter;
+  reason: Scalars['String']['input'];
+}>;
+
+export type CancelProcessesMutation = { cancelProcesses: { changed: number, hasMore: boolean, refused: Array<{ processId: string, code: string, message: string }> } | null };
 
 export type CancelRebuildMutationVariables = Exact<{
   name: Scalars['String']['input'];
@@ -327,17 +573,46 @@ export type CancelRebuildMutationVariables = Exact<{
 
 export type CancelRebuildMutation = { cancelRebuild: { name: string } | null };
 
+export type ConnectionsQueryVariables = Exact<{
+  subject?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type ConnectionsQuery = { connections: { servers: Array<{ name: string, connections: number, operations: number, waitingBytes: number }>, nodes: Array<{ connectionId: string, server: string, kind: ConnectionKind, tenant: string, subject: string | null, roles: Array<string>, openedAt: string, expiresAt: string | null, waitingBytes: number, operationCount: number, operations: Array<{ operationId: string, name: string | null, document: string, position: string | null, lag: number | null }> }> } | null };
+
+export type ConsumersQueryVariables = Exact<{ [key: string]: never; }>;
+
+export type ConsumersQuery = { consumers: Array<{ name: string, position: string, lag: number, partitions: Array<{ number: number, lag: number, owner: string | null, leaseSeconds: number, failures: number, error: string | null, blockedBy: string | null }> }> | null };
+
 export type DeadLettersQueryVariables = Exact<{
   after?: InputMaybe<Scalars['String']['input']>;
 }>;
 
 export type DeadLettersQuery = { deadLetters: { nodes: Array<{ id: string, view: string, row: string | null, stream: string, version: number, type: string, position: string, error: string, detail: string, failures: number, firstAt: string, lastAt: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
 
+export type DeleteWebhookMutationVariables = Exact<{
+  input: DeleteWebhookInput;
+}>;
+
+export type DeleteWebhookMutation = { deleteWebhook: { receipt: { position: string } } | null };
+
 export type DropDeadLetterMutationVariables = Exact<{
   input: DropDeadLetterInput;
 }>;
 
 export type DropDeadLetterMutation = { dropDeadLetter: { receipt: { position: string } } | null };
+
+export type DropWebhookDeliveryMutationVariables = Exact<{
+  input: DropWebhookDeliveryInput;
+}>;
+
+export type DropWebhookDeliveryMutation = { dropWebhookDelivery: { receipt: { position: string } } | null };
+
+export type EndConnectionMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  reason: Scalars['String']['input'];
+}>;
+
+export type EndConnectionMutation = { endConnection: string | null };
 
 export type EventDetailQueryVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -354,6 +629,7 @@ export type EventDetailQuery = { node:
     | { __typename: 'Meter', id: string }
     | { __typename: 'Teamtask', id: string }
     | { __typename: 'Approval', id: string }
+    | { __typename: 'Alert', id: string }
     | { __typename: 'AgentRun', id: string }
     | { __typename: 'Span', id: string }
     | { __typename: 'RunDay', id: string }
@@ -406,6 +682,7 @@ export type FindNodeQuery = { node:
     | { __typename: 'Meter', id: string }
     | { __typename: 'Teamtask', id: string }
     | { __typename: 'Approval', id: string }
+    | { __typename: 'Alert', id: string }
     | { __typename: 'AgentRun', id: string }
     | { __typename: 'Span', id: string }
     | { __typename: 'RunDay', id: string }
@@ -435,12 +712,36 @@ export type ForgetGenerationsMutationVariables = Exact<{
 
 export type ForgetGenerationsMutation = { forgetGenerations: { name: string } | null };
 
+export type IssueApiKeyMutationVariables = Exact<{
+  input: IssueApiKeyInput;
+}>;
+
+export type IssueApiKeyMutation = { issueApiKey: { key: string | null } | null };
+
 export type LatestEventQueryVariables = Exact<{
   stream: Scalars['ID']['input'];
   before?: InputMaybe<Scalars['Position']['input']>;
 }>;
 
 export type LatestEventQuery = { events: { nodes: Array<{ version: number, position: string }> } | null };
+
+export type MatchingProcessesQueryVariables = Exact<{
+  filter?: InputMaybe<ProcessFilter>;
+}>;
+
+export type MatchingProcessesQuery = { processes: { totalCount: number | null } | null };
+
+export type PauseWebhookMutationVariables = Exact<{
+  input: PauseWebhookInput;
+}>;
+
+export type PauseWebhookMutation = { pauseWebhook: { receipt: { position: string } } | null };
+
+export type ProcessStepsQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+export type ProcessStepsQuery = { process: { id: string, kind: string, key: string, status: ProcessStatus, stuckOn: string | null, error: string | null, errorCode: string | null, compensationReason: string | null, omittedEffects: number, deadlines: Array<{ name: string, due: string }>, effects: Array<{ effectId: string, name: string, kind: EffectKind, operation: string, port: string | null, state: EffectState, compensates: string | null, attempts: number | null, code: string | null, message: string | null, requestedAt: string, settledAt: string | null }> } | null, processAttempts: Array<{ effectId: string, attempts: number, error: string | null, nextAttemptAt: string | null }> | null };
 
 export type ProcessTailSubscriptionVariables = Exact<{
   filter?: InputMaybe<ProcessFilter>;
@@ -475,17 +776,42 @@ export type RecentEventsQueryVariables = Exact<{
 
 export type RecentEventsQuery = { events: { nodes: Array<{ id: string, type: string, stream: string, version: number, time: string, recordedAt: string, command: string, actor: string | null, correlationId: string, severity: Severity | null, position: string }> } | null };
 
+export type ReplayWebhookMutationVariables = Exact<{
+  input: ReplayWebhookInput;
+}>;
+
+export type ReplayWebhookMutation = { replayWebhook: { receipt: { position: string } } | null };
+
+export type ResolveAlertMutationVariables = Exact<{
+  input: ResolveAlertInput;
+}>;
+
+export type ResolveAlertMutation = { resolveAlert: { receipt: { position: string } } | null };
+
 export type ResumeProcessMutationVariables = Exact<{
   input: ResumeProcessInput;
 }>;
 
 export type ResumeProcessMutation = { resumeProcess: { receipt: { position: string } } | null };
 
+export type ResumeProcessesMutationVariables = Exact<{
+  filter: ProcessFilter;
+  reason: Scalars['String']['input'];
+}>;
+
+export type ResumeProcessesMutation = { resumeProcesses: { changed: number, hasMore: boolean, refused: Array<{ processId: string, code: string, message: string }> } | null };
+
 export type ResumeRebuildMutationVariables = Exact<{
   name: Scalars['String']['input'];
 }>;
 
 export type ResumeRebuildMutation = { resumeRebuild: { name: string } | null };
+
+export type ResumeWebhookMutationVariables = Exact<{
+  input: ResumeWebhookInput;
+}>;
+
+export type ResumeWebhookMutation = { resumeWebhook: { receipt: { position: string } } | null };
 
 export type RetryDeadLetterMutationVariables = Exact<{
   input: RetryDeadLetterInput;
@@ -498,6 +824,31 @@ export type RetryProcessMutationVariables = Exact<{
 }>;
 
 export type RetryProcessMutation = { retryProcess: { receipt: { position: string } } | null };
+
+export type RetryProcessesMutationVariables = Exact<{
+  filter: ProcessFilter;
+  reason: Scalars['String']['input'];
+}>;
+
+export type RetryProcessesMutation = { retryProcesses: { changed: number, hasMore: boolean, refused: Array<{ processId: string, code: string, message: string }> } | null };
+
+export type RetryWebhookMutationVariables = Exact<{
+  input: RetryWebhookInput;
+}>;
+
+export type RetryWebhookMutation = { retryWebhook: { receipt: { position: string } } | null };
+
+export type RevokeApiKeyMutationVariables = Exact<{
+  input: RevokeApiKeyInput;
+}>;
+
+export type RevokeApiKeyMutation = { revokeApiKey: { receipt: { position: string } } | null };
+
+export type RotateApiKeyMutationVariables = Exact<{
+  input: RotateApiKeyInput;
+}>;
+
+export type RotateApiKeyMutation = { rotateApiKey: { key: string | null } | null };
 
 export type RunDaysQueryVariables = Exact<{
   filter?: InputMaybe<RunDayFilter>;
@@ -568,6 +919,18 @@ export type SwitchViewMutationVariables = Exact<{
 
 export type SwitchViewMutation = { switchView: { name: string } | null };
 
+export type TenantCountsQueryVariables = Exact<{
+  name: Scalars['String']['input'];
+}>;
+
+export type TenantCountsQuery = { tenantCounts: { streams: number, commits: number, events: number, bytes: number } | null };
+
+export type TenantsQueryVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type TenantsQuery = { tenants: Array<{ name: string, firstAt: string, lastAt: string }> | null };
+
 export type TraceTailSubscriptionVariables = Exact<{
   correlationId: Scalars['ID']['input'];
   after?: InputMaybe<Scalars['Position']['input']>;
@@ -614,3 +977,35 @@ export type ViewStatusesQuery = { viewStatus: Array<{ name: string, lag: number,
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ViewerQuery = { viewer: { subject: string | null, tenant: string, roles: Array<string>, expiresAt: string | null } | null };
+
+export type WebhookDeadLettersQueryVariables = Exact<{
+  webhook: Scalars['ID']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type WebhookDeadLettersQuery = { webhookDeadLetters: { nodes: Array<{ stream: string, version: number, event: string, type: string, attempts: number, firstFailedAt: string, failedAt: string, status: number | null, error: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+
+export type WebhookDeliveriesQueryVariables = Exact<{
+  ids: Array<Scalars['ID']['input']> | Scalars['ID']['input'];
+}>;
+
+export type WebhookDeliveriesQuery = { webhookDeliveries: Array<{ webhookId: string, position: string | null, lag: number, pending: number, deadLetters: number, delivered: number, failed: number, attempts: Array<{ at: string, events: number, event: string, status: number | null, error: string | null, seconds: number }> }> | null };
+
+export type WebhookTailSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['Position']['input']>;
+}>;
+
+export type WebhookTailSubscription = { webhooks:
+    | { __typename: 'WebhooksSnapshot', position: string }
+    | { __typename: 'WebhookChanged', position: string }
+    | { __typename: 'CaughtUp', position: string }
+    | { __typename: 'Lagged', resumeAfter: string, position: string }
+    | { __typename: 'CursorExpired', position: string }
+   };
+
+export type WebhooksQueryVariables = Exact<{
+  filter?: InputMaybe<WebhookFilter>;
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+export type WebhooksQuery = { webhooks: { nodes: Array<{ id: string, name: string, url: string, types: Array<string>, categories: Array<string>, streams: Array<string>, mode: WebhookMode, batchSize: number, personal: boolean, state: WebhookState, pauseReason: string | null, pausedAt: string | null, createdAt: string, createdBy: string | null, replayedAt: string | null, _meta: { key: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };

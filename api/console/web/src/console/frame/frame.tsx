@@ -8,6 +8,7 @@ import { Viewer } from "../api/operations";
 import type { ApiSchema } from "../api/schema";
 import { EntityPage } from "../pages/entity/entity-page";
 import { HealthPage } from "../pages/health/health-page";
+import { isOperateVisible, OperatePage } from "../pages/operate/operate-page";
 import { ProcessesPage } from "../pages/processes/processes-page";
 import { RunPage } from "../pages/runs/run-page";
 import { RunsPage } from "../pages/runs/runs-page";
@@ -55,6 +56,11 @@ const PAGES: Record<string, Page> = {
     title: "Health",
     render: () => <HealthPage />,
     isVisible: (schema) => schema.hasQuery("viewStatus") || schema.hasQuery("deadLetters"),
+  },
+  operate: {
+    title: "Operate",
+    render: ({ state }) => <OperatePage state={state} />,
+    isVisible: isOperateVisible,
   },
 };
 

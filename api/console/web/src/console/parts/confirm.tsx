@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 
 import type { Problem } from "../api/problems";
 import { ActionProblems } from "./problems";
@@ -10,12 +10,15 @@ type Props = {
   action: string;
   /** Whether the action records a reason in the log. */
   asksReason: boolean;
-  run(reason: string): Promise<Problem[]>;
+  /** Does it, with the reason and all that was entered; returns what refused it. */
+  run(reason: string, form: FormData): Promise<Problem[]>;
   close(): void;
+  /** What else is said or entered. */
+  children?: ReactNode;
 };
 
 /** Asks once before an action, and shows why it was refused. */
-export function Confirm({ title, effect, action, asksReason, run, close }: Props) {
+export function Confirm({ title, effect, action, asksReason, run, close, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [problems, setProblems] = useState<Problem[]>([]);
   const [isRunning, setIsRunning] = useState(false);
@@ -25,7 +28,8 @@ export function Confirm({ title, effect, action, asksReason, run, close }: Props
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     setIsRunning(true);
-    const refused = await run(String(new FormData(event.currentTarget).get("reason") ?? ""));
+    const form = new FormData(event.currentTarget);
+    const refused = await run(String(form.get("reason") ?? ""), form);
     setIsRunning(false);
     setProblems(refused);
     if (!refused.length) dialog.current?.close();
@@ -36,6 +40,7 @@ export function Confirm({ title, effect, action, asksReason, run, close }: Props
       <form onSubmit={submit}>
         <h2 id="confirm-title">{title}</h2>
         <p>{effect}</p>
+        {children}
         {asksReason && (
           <label>
             Reason, which the log keeps

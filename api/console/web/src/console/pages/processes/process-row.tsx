@@ -1,63 +1,40 @@
-import { useContext, useState } from "react";
+import { useState } from "react";
 
-import type { Operation } from "../../api/http";
-import { CancelProcess, ResumeProcess, RetryProcess } from "../../api/operations";
-import type { Problem } from "../../api/problems";
-import type { ProcessesQuery, ProcessStatus } from "../../api/types";
+import { linkTo, type PageState } from "../../address";
 import { Confirm } from "../../parts/confirm";
 import { EntityLink, TraceLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
+import { Choose, type Selection } from "../../parts/selection";
 import { Text } from "../../parts/text";
-import { Session } from "../../session";
+import { type Process, type ProcessAction, processName } from "./process-actions";
 
-type Process = NonNullable<ProcessesQuery["processes"]>["nodes"][number];
-
-type Action = {
-  mutation: string;
-  name: string;
-  effect: string;
-  statuses: ProcessStatus[];
-  operation: Operation<unknown, { input: { id: string; reason: string } }>;
+type Props = {
+  process: Process;
+  state: PageState;
+  actions: ProcessAction[];
+  selection: Selection<Process>;
+  reload(): void;
 };
 
-const ACTIONS: Action[] = [
-  {
-    mutation: "retryProcess",
-    name: "Retry",
-    effect: "The process tries again what has failed, under the same ids.",
-    statuses: ["STUCK"],
-    operation: RetryProcess,
-  },
-  {
-    mutation: "resumeProcess",
-    name: "Resume",
-    effect: "The process goes on without what has failed, such as after it was done by hand.",
-    statuses: ["STUCK"],
-    operation: ResumeProcess,
-  },
-  {
-    mutation: "cancelProcess",
-    name: "Cancel",
-    effect: "The process ends now. What it has done is not undone.",
-    statuses: ["RUNNING", "COMPENSATING", "STUCK"],
-    operation: CancelProcess,
-  },
-];
-
 /** One instance of a process, with what an operator can do about it. */
-export function ProcessRow({ process, reload }: { process: Process; reload(): void }) {
-  const { http, schema } = useContext(Session);
-  const [asked, setAsked] = useState<Action>();
-  const name = `${process.kind} ${process.key}`;
+export function ProcessRow({ process, state, actions, selection, reload }: Props) {
+  const [asked, setAsked] = useState<ProcessAction>();
+  const name = processName(process);
+  const isSelected = state.id === process._meta.key;
 
-  async function run(action: Action, reason: string): Promise<Problem[]> {
-    const { problems } = await http.run(action.operation, { input: { id: process.id, reason } });
+  async function run(action: ProcessAction, reason: string) {
+    const problems = await action.run(process, reason);
     if (!problems.length) reload();
     return problems;
   }
 
   return (
-    <tr>
+    <tr className={isSelected ? "selected" : undefined}>
+      {actions.length > 0 && (
+        <td>
+          <Choose item={process} name={name} selection={selection} />
+        </td>
+      )}
       <th scope="row">
         <EntityLink id={process._meta.key} />
       </th>
@@ -83,14 +60,20 @@ export function ProcessRow({ process, reload }: { process: Process; reload(): vo
         <TraceLink id={process.correlationId} />
       </td>
       <td className="actions">
-        {ACTIONS.filter((action) => action.statuses.includes(process.status) && schema.hasMutation(action.mutation)).map(
-          (action) => (
+        <a
+          href={linkTo("processes", { ...state, id: process._meta.key })}
+          aria-current={isSelected ? "true" : undefined}
+        >
+          Steps<span className="hidden"> of {name}</span>
+        </a>
+        {actions
+          .filter((action) => action.isOffered(process))
+          .map((action) => (
             <button key={action.name} type="button" onClick={() => setAsked(action)}>
               {action.name}
               <span className="hidden"> {name}</span>
             </button>
-          ),
-        )}
+          ))}
         {asked && (
           <Confirm
             title={`${asked.name}: ${name}`}

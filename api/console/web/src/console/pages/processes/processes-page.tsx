@@ -3,22 +3,25 @@ import { useContext } from "react";
 import { linkTo, open, type PageState } from "../../address";
 import { useOperation, useSubscription, useThrottled } from "../../api/hooks";
 import { Processes, ProcessTail } from "../../api/operations";
-import type { ProcessFilter, ProcessStatus } from "../../api/types";
+import { BulkActions } from "../../parts/bulk-actions";
 import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
+import { ChooseAll, useSelection } from "../../parts/selection";
 import { Session } from "../../session";
+import { MatchingActions } from "./matching-actions";
+import { type Process, processName, useProcessActions } from "./process-actions";
+import { ProcessFilterForm, toFilter } from "./process-filter";
 import { processReport } from "./process-report";
 import { ProcessRow } from "./process-row";
+import { ProcessStepsPanel } from "./process-steps";
 
-const UNFINISHED: ProcessStatus[] = ["RUNNING", "COMPENSATING", "STUCK"];
-const STATUSES: ProcessStatus[] = [...UNFINISHED, "COMPLETED", "FAILED", "COMPENSATED", "CANCELLED"];
+const idOf = ({ id }: Process) => id;
 
 /** The instances of processes, those that changed last first; without a choice, those that have not ended. */
 export function ProcessesPage({ state }: { state: PageState }) {
   const { schema } = useContext(Session);
-  const chosen = STATUSES.find((status) => status === state.status);
-  const filter: ProcessFilter = { status: { in: chosen ? [chosen] : UNFINISHED } };
+  const filter = toFilter(state);
   const { data, problems, reload } = useOperation(Processes, { filter, after: state.after });
   const reloadSoon = useThrottled(reload);
   const tailProblems = useSubscription(
@@ -28,34 +31,53 @@ export function ProcessesPage({ state }: { state: PageState }) {
   );
   const processes = data?.processes?.nodes;
   const page = data?.processes?.pageInfo;
+  const actions = useProcessActions();
+  const selection = useSelection(processes ?? [], idOf);
+  const shown = processes?.find(({ _meta }) => _meta.key === state.id);
   return (
     <>
       <h1>Processes</h1>
-      <label>
-        Status{" "}
-        <select
-          value={chosen ?? ""}
-          onChange={({ target }) => open(linkTo("processes", { status: target.value }), { replace: true })}
-        >
-          <option value="">not ended</option>
-          {STATUSES.map((status) => (
-            <option key={status} value={status}>
-              {status.toLowerCase()}
-            </option>
-          ))}
-        </select>
-      </label>{" "}
+      <ProcessFilterForm key={JSON.stringify(filter)} state={state} />
       <GraphiqlLink operation={Processes} variables={{ filter }} />{" "}
       {processes && (
-        <ExportMenu build={async () => ({ report: processReport(chosen ?? "not ended", processes), problems: [] })} />
+        <ExportMenu
+          build={async () => ({ report: processReport(state.status ?? "not ended", processes), problems: [] })}
+        />
       )}
       <Problems problems={[...problems, ...tailProblems]} about="the processes" />
-      {processes?.length === 0 && <p className="empty">No process has this status.</p>}
+      {state.id && (
+        <ProcessStepsPanel
+          key={state.id}
+          id={state.id}
+          changedAt={shown?.updatedAt}
+          close={() => open(linkTo("processes", { ...state, id: undefined }), { replace: true })}
+        />
+      )}
+      {processes?.length === 0 && <p className="empty">No process matches.</p>}
+      {processes && actions.length > 0 && (
+        <>
+          <BulkActions
+            noun="processes"
+            listed={processes.length}
+            selection={selection}
+            idOf={idOf}
+            nameOf={processName}
+            actions={actions}
+            reload={reload}
+          />
+          {page?.hasNextPage && <MatchingActions filter={filter} actions={actions} reload={reload} />}
+        </>
+      )}
       {processes && processes.length > 0 && (
         <div className="scroll">
           <table>
             <thead>
               <tr>
+                {actions.length > 0 && (
+                  <th>
+                    <ChooseAll items={processes} selection={selection} />
+                  </th>
+                )}
                 <th>process</th>
                 <th>status</th>
                 <th>waits for</th>
@@ -67,7 +89,14 @@ export function ProcessesPage({ state }: { state: PageState }) {
             </thead>
             <tbody>
               {processes.map((process) => (
-                <ProcessRow key={process.id} process={process} reload={reload} />
+                <ProcessRow
+                  key={process.id}
+                  process={process}
+                  state={state}
+                  actions={actions}
+                  selection={selection}
+                  reload={reload}
+                />
               ))}
             </tbody>
           </table>

@@ -1,0 +1,22 @@
+import { useEffect } from "react";
+
+import { type Answer, useConnection } from "./hooks";
+import { isDisconnected } from "./live";
+
+/** Milliseconds from an answer to the next reading of what the API has no subscription for. */
+const PAUSE = 2_000;
+
+/** Reads an answer again and again while the page is seen and connected. */
+export function usePolling({ data, problems, reload }: Answer<unknown>): void {
+  const isLive = !isDisconnected(useConnection());
+  useEffect(() => {
+    if (!isLive) return;
+    const timer = setInterval(() => {
+      if (document.hidden) return;
+      // Reading again would end a reading that takes long.
+      clearInterval(timer);
+      reload();
+    }, PAUSE);
+    return () => clearInterval(timer);
+  }, [isLive, data, problems, reload]);
+}
