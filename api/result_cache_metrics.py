@@ -12,8 +12,8 @@ class Miss(StrEnum):
     """Why the result of a query did not come from the cache.
 
     OTHER: it reads more than rows of views as they are now. FIRST: it was not executed before, or not lately.
-    ABSENT: no result of it is cached, such as after an error or while a view lags. CHANGED: rows may have
-    changed since. UNCHECKED: MongoDB did not answer whether they have.
+    ABSENT: no result of it is cached, such as after an error. CHANGED: rows that it reads may have changed
+    since. UNCHECKED: MongoDB did not answer whether they have.
     """
 
     OTHER = "other"

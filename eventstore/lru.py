@@ -20,6 +20,11 @@ class LruCache(Generic[K, V]):
         self._values: OrderedDict[K, V] = OrderedDict()
 
     @property
+    def entries(self) -> int:
+        """The number of values."""
+        return len(self._values)
+
+    @property
     def weight(self) -> int:
         """The weight of all values together."""
         return self._weight

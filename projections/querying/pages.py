@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.querying.fields import Fields
+from projections.querying.filters import Filter
 from projections.querying.ordering import OrderBy, RowOrder
+from projections.querying.row_reads import ListRead
 from projections.storage.rows import Row
 
 Side = bool | Callable[[], Awaitable[bool]]
@@ -42,15 +44,33 @@ class ListQuery(PageQuery):
 
     search: str | None = None
 
+    def describe_read(self, rows: Sequence[Row], filter: Filter, order: RowOrder) -> ListRead | None:
+        """Return what was read: rows in the direction of the page, with one row beyond it if there is one.
+
+        Returns None for a search, whose matches are not found without MongoDB.
+        """
+        if self.search is not None:
+            return None
+        window = order.window(self.after, self.before)
+        low, high = window.low, window.high
+        if len(rows) > self.size:
+            edge = order.key(rows[-1])
+            low, high = (edge, high) if self.backward else (low, edge)
+        return ListRead([row["id"] for row in rows], filter, order, low, high)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of rows in order, and whether there are more on either side."""
+    """A page of rows in order, and whether there are more on either side.
+
+    `read` is the part of the list that was read for it, if that is known.
+    """
 
     rows: Sequence[Row]
     has_next: Side
     has_previous: Side
     order: RowOrder
+    read: ListRead | None = None
 
     def cursor(self, row: Row) -> str:
         """Return the cursor of one of the rows."""

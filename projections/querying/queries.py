@@ -147,7 +147,8 @@ class ViewReader:
         searched = self.view.search if query.search is not None else ()
         collection = await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed, (*by.names, *searched))
-        conditions = [to_mongo(self._locator.restricted(collection, scope, parsed))]
+        restricted = self._locator.restricted(collection, scope, parsed)
+        conditions = [to_mongo(restricted)]
         sides: list[Side] = [False, False]
         for side, cursor in enumerate((query.after, query.before)):
             if cursor is not None:
@@ -163,7 +164,8 @@ class ViewReader:
             rows = await results.sort(by.sort(backward=query.backward)).limit(query.size + 1).to_list(None)
         sides[not query.backward] = len(rows) > query.size
         page = self._locator.filled(collection, rows[: query.size])
-        return Page(page[::-1] if query.backward else page, sides[1], sides[0], by)
+        read = query.describe_read(rows, restricted, by)
+        return Page(page[::-1] if query.backward else page, sides[1], sides[0], by, read)
 
     async def _exists(self, query: Mapping[str, Any]) -> bool:
         collection = await self._locator.rows()

@@ -13,6 +13,7 @@ from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
 from projections.querying.ordering import RowOrder, parse_order
 from projections.querying.pages import ListQuery, Page, PageQuery
+from projections.querying.row_reads import ListRead, record_all, record_list, record_rows
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, row_key
 
@@ -42,6 +43,8 @@ class RelatedRows:
 
     async def get(self, scope: RowScope, ids: Iterable[str], fields: Fields | None = None) -> dict[str, Row]:
         """Return those of the scope's rows that exist, by id, reduced to `fields` if given."""
+        ids = list(ids)
+        record_rows(self._view.name, ids)
         keys = [row_key(scope.tenant, row_id) for row_id in ids]
         collection = await self._locator.rows()
         rule = to_mongo(self._locator.restricted(collection, scope))
@@ -71,7 +74,9 @@ class RelatedRows:
             pipeline.append({"$project": shown})
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
         pipeline = [*_matching(scope.tenant, conditions), *pipeline]
-        for owner, row in await self._of_each(collection, owners, query.by, pipeline, limit + len(owners)):
+        results = await self._of_each(collection, owners, query.by, pipeline, limit + len(owners))
+        record_rows(self._view.name, (row["id"] for _, row in results))
+        for owner, row in results:
             pages[owner] += self._locator.filled(collection, [row])
         return {owner: _page(rows, query, by) for owner, rows in pages.items()}
 
@@ -80,6 +85,7 @@ class RelatedRows:
         collection, by, conditions = await self._listed(scope, owners, query)
         if query.beginning is None:
             return set()
+        record_all(self._view.name)
         path = ("before" if query.backward else "after",)
         conditions.append(by.beyond(query.beginning, path, backward=not query.backward, at=True))
         pipeline = [*_matching(scope.tenant, conditions), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
@@ -92,6 +98,7 @@ class RelatedRows:
         Raises as `pages`.
         """
         collection, _, conditions = await self._listed(scope, owners, query)
+        record_all(self._view.name)
         pipeline = [*_matching(scope.tenant, conditions), {"$count": "rows"}]
         counts = await self._of_each(collection, owners, query.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
@@ -107,6 +114,7 @@ class RelatedRows:
         of_owners = AllOf((FieldCondition(query.by, "in", list(owners)), parsed))
         await self._guard.check(collection, scope, of_owners, order)
         order = replace(order, view=f"{self._view.name} by {query.by}")
+        record_list(self._view.name, ListRead((), self._locator.restricted(collection, scope, of_owners)))
         return collection, order, [to_mongo(self._locator.restricted(collection, scope, parsed))]
 
     async def _of_each(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from eventstore.mongo.group_reads import GroupReads
 from projections.querying.fields import Fields
-from projections.querying.pages import ListQuery, Page
+from projections.querying.pages import ListQuery, Page, Side
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
+from projections.querying.row_reads import record_all, record_list, record_rows
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
 
@@ -18,16 +21,18 @@ class SharedReads:
     """Reads rows by id for several requests at once, and equal pages once; all with the same rights.
 
     Nothing that was written before a request is missing in what it gets, as if it had read alone. The rows
-    are shared: they must not be changed.
+    are shared: they must not be changed. What is read is recorded: see `QueryReads`.
     """
 
     def __init__(self, reader: ViewReader, related: RelatedRows, seconds: float) -> None:
         self._reader = reader
         self._related = related
         self._groups = GroupReads(seconds)
+        self._view = reader.view.name
 
     async def get(self, scope: RowScope, id: str, *, fields: Fields | None = None) -> Row | None:
         """Return what `ViewReader.get` does."""
+        record_rows(self._view, (id,))
         row: Row | None = await self._groups.read(
             ("rows", scope.key, fields), id, partial(self._rows, scope, fields)
         )
@@ -48,4 +53,29 @@ class SharedReads:
 
         # A filter cannot be hashed; different queries have different texts.
         page: Page = await self._groups.read(("page", scope.key, repr(query)), None, read)
+        record_list(self._view, page.read)
+        if callable(page.has_next) or callable(page.has_previous):
+            return replace(
+                page,
+                has_next=self._recorded(page.has_next),
+                has_previous=self._recorded(page.has_previous),
+            )
         return page
+
+    async def count(
+        self, scope: RowScope, filter: Mapping[str, Any] | None = None, search: str | None = None
+    ) -> int:
+        """Return what `ViewReader.count` does."""
+        record_all(self._view)
+        return await self._reader.count(scope, filter, search)
+
+    def _recorded(self, side: Side) -> Side:
+        """Return the side of a page; a look-up of whether it has rows is recorded."""
+        if not callable(side):
+            return side
+
+        async def look_up() -> bool:
+            record_all(self._view)
+            return await side()
+
+        return look_up

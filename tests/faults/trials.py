@@ -28,6 +28,9 @@ from tests.faults.hostile.socket_attacks import SOCKET_ATTACKS
 from tests.faults.live import hostile, idle, resumes
 from tests.faults.mutated_imports import import_mutations
 from tests.faults.order_kills import OrderKills, Size
+from tests.faults.query_histories import StaleReads
+from tests.faults.query_memory import QueryMemory
+from tests.faults.query_memory import Size as QuerySize
 from tests.faults.tenants.trial import TenantTrial
 from tests.faults.view_kills import ViewKills
 from tests.faults.view_pairs import ViewPairs
@@ -212,6 +215,23 @@ def _import_memory(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _stale(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """writes and reads at three API processes with all caches, with and without Redis: no read is stale"""
+    outcome = StaleReads(folder, times).run(step)
+    return Found(outcome.table(), outcome.wrongs)
+
+
+def _query_memory(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """100,000 different texts and variables of queries: the caches and the memory stay within their bounds"""
+    deployment = Deployment(folder)
+    try:
+        size = QuerySize(queries=10_000 * times, every=10_000)
+        outcome = asyncio.run(QueryMemory(deployment.settings(), size).run(step))
+    finally:
+        deployment.end()
+    return Found(outcome.table(), outcome.wrongs)
+
+
 def _webhooks(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """a receiver of webhooks fails, is silent and restarted, and workers are killed: all events, in order"""
     size = WebhookSize(events=1_000 * times, streams=500, restarts=times, kills=3, dead_letters=200)
@@ -253,6 +273,8 @@ TRIALS = (
     Trial("processes.saga", 50, _saga),
     Trial("processes.choreography", 50, _choreography),
     Trial("processes.deadlines", 100, _deadlines),
+    Trial("queries.stale", 10_000, _stale),
+    Trial("queries.memory", 10, _query_memory),
     Trial("webhooks", 10, _webhooks),
     Trial("views.killed", 100, _kills),
     Trial("views.readyourwrite", 10_000, _pairs),

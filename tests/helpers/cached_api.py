@@ -11,8 +11,9 @@ import orjson
 from api.access.callers import UNRESTRICTED, Caller
 from api.access.visibility import Visibility
 from api.encoding import encode
-from api.graphql.execution.executor import Executor
+from api.graphql.execution.executor import Executor, PreparedOperation
 from api.graphql.execution.operation_request import OperationRequest
+from api.graphql.execution.parsed_documents import document_cache
 from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.result_cache import CachedResult
@@ -28,18 +29,26 @@ class CachedApi:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.results = QueryResults.of(runtime)
+        self.documents = document_cache()
         self._executors: dict[Visibility, Executor] = {}
 
     async def ask(self, query: str, caller: Caller = UNRESTRICTED, /, **variables: Any) -> Any:
-        """Return the data of a query that has no errors."""
+        """Return the data of an operation that has no errors."""
+        executor, prepared, context = self._prepare(query, caller, variables)
+        result = await self.results.execute(executor, prepared, context)
+        return _data(result.body if isinstance(result, CachedResult) else encode(result))
+
+    async def execute(self, query: str, caller: Caller = UNRESTRICTED, /, **variables: Any) -> Any:
+        """Return what `ask` does, from an execution."""
+        executor, prepared, context = self._prepare(query, caller, variables)
+        return _data(encode(await executor.execute(prepared, context)))
+
+    def _prepare(
+        self, query: str, caller: Caller, variables: dict[str, Any]
+    ) -> tuple[Executor, PreparedOperation, RequestContext]:
         executor = self._executor(caller)
         prepared = executor.prepare(OperationRequest(query, variables=variables), caller.scope.tenant)
-        context = RequestContext(self.runtime, caller, {})
-        result = await self.results.execute(executor, prepared, context)
-        body = result.body if isinstance(result, CachedResult) else encode(result)
-        answer: dict[str, Any] = orjson.loads(body)
-        assert "errors" not in answer, answer
-        return answer["data"]
+        return executor, prepared, RequestContext(self.runtime, caller, {})
 
     @property
     def hits(self) -> int:
@@ -52,8 +61,14 @@ class CachedApi:
         visibility = self.runtime.visibilities.of(caller)
         if visibility not in self._executors:
             schema = build_schema(self.runtime.catalog, self.runtime.views, visibility)
-            self._executors[visibility] = Executor(schema)
+            self._executors[visibility] = Executor(schema, cache=self.documents)
         return self._executors[visibility]
+
+
+def _data(body: bytes) -> Any:
+    answer: dict[str, Any] = orjson.loads(body)
+    assert "errors" not in answer, answer
+    return answer["data"]
 
 
 @asynccontextmanager

@@ -16,6 +16,9 @@ from domain.kernel.access import ADMINISTRATOR, ClaimValue
 from tests.helpers.served_api import Client, Served, serve
 from tests.helpers.token_access import Tokens
 
+REPEATS = 3
+"""Times that each query is sent. The last result is from the cache of results, if it can be cached."""
+
 CONTEXTS = [f"tests.helpers.papers.{module}" for module in ("papers", "folders", "paper_counts")]
 
 
@@ -33,9 +36,14 @@ class Reader:
         return response
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """Return the data of an operation that has no errors and one root field."""
-        response = self.run(query, **variables)
+        """Return the data of an operation that has no errors and one root field.
+
+        A query is sent several times, so that the rules of access also hold for cached results.
+        """
+        times = 1 if query.startswith("mutation") else REPEATS
+        response, *others = (self.run(query, **variables) for _ in range(times))
         assert "errors" not in response, response
+        assert all(other == response for other in others)
         [data] = response["data"].values()
         return data
 

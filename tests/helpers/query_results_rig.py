@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -21,12 +21,17 @@ from api.runtime import Runtime
 from domain.kernel import Catalog
 from domain.kernel.errors import Unavailable
 from projections.kernel import View
+from projections.querying.row_changes import ChangedRows
+from projections.querying.row_reads import QueryReads, RowMark, record_rows
 from projections.querying.view_states import ViewState, ViewStates
 from tests.helpers import memo_books, memos
 
 CATALOG = Catalog([memos.context, memo_books.context])
 VIEWS: Sequence[View[Any]] = [memos.view, memo_books.view]
 SCHEMA = build_schema(CATALOG, VIEWS)
+READ_ROW = "memo-1"
+"""The row that each execution reads."""
+
 QUERY = "query ($first: Int) { memos(first: $first) { totalCount } }"
 
 
@@ -43,6 +48,7 @@ class CountingExecutor(Executor):
         self.executions += 1
         number = self.executions
         self.during()
+        record_rows("memos", (READ_ROW,))
         if self.let is not None:
             await self.let.wait()
         result: Result = {"data": number}
@@ -78,6 +84,25 @@ class ScriptedStates:
             raise Unavailable("MongoDB did not answer in time")
 
 
+class ScriptedChanges:
+    """Changes of rows that a test sets. While `are_followed` is false, they cannot be followed."""
+
+    def __init__(self) -> None:
+        self.changed: list[str] = []
+        self.are_followed = False
+        self.reads = 0
+
+    async def marks(self, _tenant: str, views: Collection[str]) -> Mapping[str, RowMark] | None:
+        self.reads += 1
+        if not self.are_followed:
+            return None
+        return {view: RowMark(1, len(self.changed), 0, 1, 0) for view in views}
+
+    def concern(self, _tenant: str, reads: QueryReads, _marks: Mapping[str, RowMark]) -> bool:
+        changes = self.changed[reads.marks["memos"].number :]
+        return any(reads.may_change("memos", {"id": row_id}) for row_id in changes)
+
+
 class RecordedMetrics(ResultCacheMetrics):
     """Keeps what is counted."""
 
@@ -98,10 +123,14 @@ class QueryResultsRig:
 
     def __init__(self, *, max_bytes: int = 1_000_000, max_age: float = 0) -> None:
         self.executor, self.states, self.now = CountingExecutor(SCHEMA), ScriptedStates(), 100.0
-        self.metrics = RecordedMetrics()
-        states = cast(ViewStates, self.states)
+        self.changes, self.metrics = ScriptedChanges(), RecordedMetrics()
         self.results = QueryResults(
-            ResultCache(max_bytes), states, self.metrics, max_age, clock=lambda: self.now
+            ResultCache(max_bytes),
+            cast(ViewStates, self.states),
+            cast(ChangedRows, self.changes),
+            self.metrics,
+            max_age,
+            clock=lambda: self.now,
         )
 
     async def answer(

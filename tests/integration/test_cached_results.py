@@ -1,191 +1,124 @@
-"""A cached result is never older than what a read of MongoDB would have shown, and equals alone share it."""
+"""A cached result is what an execution would return, and equals alone share it."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
 from pydantic import SecretStr
 
 from api.access.callers import Caller
 from api.settings import Settings
-from domain.kernel import Envelope, Scope
-from projections.querying.row_scope import RowScope
-from projections.querying.view_states import ViewState, ViewStates
+from domain.kernel import Command, Envelope, Scope
 from tests.helpers.cached_api import CachedApi, cached_api
 from tests.helpers.drivers import chosen_driver
-from tests.helpers.memos import PinMemo
+from tests.helpers.memo_books import OpenBook
+from tests.helpers.memos import PinMemo, WriteMemo
 
-NOWHERE = "redis://127.0.0.1:1/0"
-MEMOS = 3
-WRITES = 8
-READERS = 2
 PATIENCE = 20.0
-POLL = 0.05
+BOOKS = ("book-1", "book-2", "book-3")
+AUTHORS = ("ada", "ben")
 
 ONE = "query ($id: ID!) { memo(id: $id) { text } }"
 ALL = "{ memos(first: 50) { nodes { id text } totalCount } }"
+LISTS = (
+    ALL,
+    '{ memo(id: "memo-1") { text author _meta { version } } }',
+    "{ memos(first: 2, orderBy: {field: SCORE, direction: DESC}) "
+    "{ nodes { id score } pageInfo { hasNextPage } } }",
+    "{ memos(last: 2, orderBy: {field: TEXT}) { nodes { text } pageInfo { hasNextPage hasPreviousPage } } }",
+    "{ memos(first: 3, filter: {score: {gte: 3}, author: {ne: null}}) { edges { cursor node { text } } } }",
+    '{ memos(first: 0, filter: {author: {eq: "ben"}}) { pageInfo { hasNextPage } } }',
+    '{ memos(search: "five") { nodes { id } } }',
+    "{ books { nodes { title memos(first: 2, orderBy: {field: SCORE}) { nodes { text } "
+    "pageInfo { hasNextPage } } } } }",
+    '{ book(id: "book-1") { memos(filter: {author: {eq: "ada"}}) { totalCount } } '
+    'memo(id: "memo-2") { book { title } } }',
+)
+"""Queries of one row, windows, filters, a search, links and counts."""
+
+ROUNDS = 12
+NUMBERS = ("one", "two", "three", "four", "five", "six")
 
 
-@asynccontextmanager
-async def two_apis(
-    mongo_url: str, redis_url: str, database: str
-) -> AsyncIterator[tuple[CachedApi, CachedApi]]:
-    """Two API processes on one database; the first has a worker in it."""
+@pytest.fixture
+async def api(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[CachedApi]:
     settings = Settings(
         mongo_url=SecretStr(mongo_url),
         redis_url=SecretStr(redis_url),
         mongo_driver=chosen_driver(),
         database=database,
         contexts=("tests.helpers.memos", "tests.helpers.memo_books"),
-        poll_interval=POLL,
+        poll_interval=0.05,
     )
-    async with cached_api(settings, worker=True) as first, cached_api(settings) as second:
-        yield first, second
+    async with cached_api(settings, worker=True) as api:
+        yield api
 
 
-async def pin(api: CachedApi, name: str, text: str, author: str = "ada", tenant: str = "default") -> int:
-    """Write a memo, and return the position of its commit."""
-    command = PinMemo(name=name, author=author, text=text)
-    return (await api.runtime.bus.dispatch(Envelope(command, Scope(tenant)))).position
+async def store(api: CachedApi, *commands: Command, tenant: str = "default") -> None:
+    """Send the commands, and wait until queries show what they have stored."""
+    for command in commands:
+        position = (await api.runtime.bus.dispatch(Envelope(command, Scope(tenant, "ada")))).position
+        view = "books" if isinstance(command, OpenBook) else "memos"
+        await api.runtime.readers[view].wait_for(position, PATIENCE)
 
 
-class History:
-    """Writes growing numbers into memos, and reads them through the caches of two APIs.
+def pin(name: str, text: str, author: str = "ada") -> PinMemo:
+    return PinMemo(name=name, author=author, text=text)
 
-    A read is stale if it shows less than what a write that was projected, or another read, had shown before
-    it began: then the reads are not linearizable. `stale` has the reads that were.
-    """
 
-    def __init__(self, apis: Sequence[CachedApi], seed: int) -> None:
-        self._apis = apis
-        self._dice = random.Random(seed)
-        self._shown = dict.fromkeys((f"memo-{number}" for number in range(MEMOS)), -1)
-        self._is_written = asyncio.Event()
-        self.stale: list[str] = []
+async def test_a_cached_result_is_that_of_an_execution_after_each_change(api: CachedApi) -> None:
+    """Rows enter windows and filters, leave them, and move inside them."""
+    dice = Random(3)
+    await store(api, *(OpenBook(id=book, title=book) for book in BOOKS))
+    for number in range(ROUNDS):
+        text = f"{dice.choice(NUMBERS)} {number}"
+        if number % 3 and number > 6:
+            await store(api, pin(str(dice.randint(1, 4)), text, dice.choice(AUTHORS)))
+        else:
+            memo = WriteMemo(text=text, score=dice.randint(0, 6), book_id=dice.choice((None, *BOOKS)))
+            await store(api, memo)
+        for query in LISTS:
+            assert await api.ask(query) == await api.execute(query), query
+    assert api.hits > ROUNDS
 
-    async def run(self) -> None:
-        """Write and read at random, and then read what was written last from each cache."""
-        await asyncio.gather(*(self._write(memo, 0) for memo in self._shown))
-        readers = [asyncio.create_task(self._read_on()) for _ in range(READERS)]
-        await asyncio.gather(*(self._write_on(memo) for memo in self._shown))
-        self._is_written.set()
-        await asyncio.gather(*readers)
-        for api in self._apis:
-            for _ in range(3):
-                await self._read_all(api)
 
-    async def _write_on(self, memo: str) -> None:
-        for number in range(1, WRITES):
-            await self._write(memo, number)
-            if self._dice.random() < 0.7:
-                await self._read()
-
-    async def _write(self, memo: str, number: int) -> None:
-        position = await pin(self._api(), memo.removeprefix("memo-"), str(number))
-        if number in (0, WRITES - 1) or self._dice.random() < 0.7:
-            await self._api().runtime.readers["memos"].wait_for(position, PATIENCE)
-            self._show(memo, number)
-
-    async def _read_on(self) -> None:
-        while not self._is_written.is_set():
-            await self._read()
-
-    async def _read(self) -> None:
-        """Read from MongoDB, or a few times through a cache."""
-        api, memo = self._api(), self._dice.choice(sorted(self._shown))
-        way = self._dice.random()
+async def test_commits_that_change_other_rows_leave_a_result_in_the_cache(api: CachedApi) -> None:
+    """However many of them there are; a result is served until a row that it has read changes."""
+    await store(api, pin("1", "first"), pin("2", "second"), pin("3", "third"))
+    window = "{ memos(first: 1) { nodes { id text } } }"
+    for query in (ONE, window):
         for _ in range(3):
-            if way < 0.2:
-                await self._read_row(api, memo)
-            elif way < 0.6:
-                await self._read_one(api, memo)
-            else:
-                await self._read_all(api)
-
-    async def _read_row(self, api: CachedApi, memo: str) -> None:
-        shown = dict(self._shown)
-        row = await api.runtime.readers["memos"].get(RowScope("default"), memo)
-        assert row is not None
-        self._check(shown, {memo: row["text"]})
-
-    async def _read_one(self, api: CachedApi, memo: str) -> None:
-        shown = dict(self._shown)
-        data = await api.ask(ONE, id=memo)
-        self._check(shown, {memo: data["memo"]["text"]})
-
-    async def _read_all(self, api: CachedApi) -> None:
-        shown = dict(self._shown)
-        data = await api.ask(ALL)
-        self._check(shown, {node["id"]: node["text"] for node in data["memos"]["nodes"]})
-
-    def _check(self, shown: dict[str, int], texts: dict[str, str]) -> None:
-        for memo, text in texts.items():
-            if int(text) < shown[memo]:
-                self.stale.append(f"{memo} has {text}, and {shown[memo]} was shown before")
-            self._show(memo, int(text))
-
-    def _show(self, memo: str, number: int) -> None:
-        self._shown[memo] = max(number, self._shown[memo])
-
-    def _api(self) -> CachedApi:
-        return self._dice.choice(self._apis)
+            await api.ask(query, id="memo-1")
+        await store(api, pin("3", f"before {len(query)}"))
+        await api.ask(query, id="memo-1")
+        hits = api.hits
+        for number in range(5):
+            await store(api, pin("3", f"{number} of {len(query)}"))
+            await api.ask(query, id="memo-1")
+        assert api.hits == hits + 5
+        text = f"changed {len(query)}"
+        await store(api, pin("1", text))
+        assert text in str(await api.ask(query, id="memo-1"))
+        assert api.hits == hits + 5
 
 
-@pytest.mark.parametrize("wakes", [True, False], ids=["redis", "polling"])
-async def test_no_cached_result_is_stale(mongo_url: str, redis_url: str, database: str, wakes: bool) -> None:
-    """Over two APIs, whether Redis wakes their readers or they poll."""
-    async with two_apis(mongo_url, redis_url if wakes else NOWHERE, database) as apis:
-        history = History(apis, seed=7)
-        await history.run()
-        assert history.stale == []
-        for api in apis:
-            assert api.hits > 0
-
-
-async def test_a_history_finds_results_that_are_served_without_a_check(
-    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The fault: each API reads the states of views once, and takes them for the present ones then."""
-    read, first = ViewStates.read, dict[tuple[Any, ...], Sequence[ViewState]]()
-
-    async def read_once(states: ViewStates, tenant: str, views: Sequence[str]) -> Sequence[ViewState]:
-        key = (states, tenant, *views)
-        if key not in first:
-            first[key] = await read(states, tenant, views)
-        return first[key]
-
-    monkeypatch.setattr(ViewStates, "read", read_once)
-    async with two_apis(mongo_url, redis_url, database) as apis:
-        history = History(apis, seed=7)
-        await history.run()
-        assert history.stale
-
-
-async def test_callers_with_other_tenants_or_rights_share_no_result(
-    mongo_url: str, redis_url: str, database: str
-) -> None:
+async def test_callers_with_other_tenants_or_rights_share_no_result(api: CachedApi) -> None:
     """The ids and the queries are the same, and each caller asks until it is served from the cache."""
-    ada, ben = (Caller(subject=name) for name in ("ada", "ben"))
+    ada, ben = (Caller(subject=name) for name in AUTHORS)
     auditor = Caller(subject="ada", roles=frozenset({"auditor"}))
     elsewhere = Caller(Scope("other"), "ada")
     texts = {ada: {"ada's"}, ben: {"ben's"}, auditor: {"ada's", "ben's"}, elsewhere: {"of the other"}}
-    async with two_apis(mongo_url, redis_url, database) as (api, _):
-        await pin(api, "1", "ada's", "ada")
-        await pin(api, "1", "of the other", "ada", "other")
-        position = await pin(api, "2", "ben's", "ben")
-        await api.runtime.readers["memos"].wait_for(position, PATIENCE)
-        for _ in range(4):
-            for caller, visible in texts.items():
-                data = await api.ask(ALL, caller)
-                assert {node["text"] for node in data["memos"]["nodes"]} == visible
-                assert data["memos"]["totalCount"] == len(visible)
-        assert api.hits == 2 * len(texts)
-        # A commit of another tenant changes nothing here.
-        await pin(api, "2", "more", "ada", "other")
-        await api.ask(ALL, ada)
-        assert api.hits == 2 * len(texts) + 1
+    await store(api, pin("1", "of the other"), tenant="other")
+    await store(api, pin("1", "ada's"), pin("2", "ben's", "ben"))
+    for _ in range(4):
+        for caller, visible in texts.items():
+            data = await api.ask(ALL, caller)
+            assert {node["text"] for node in data["memos"]["nodes"]} == visible
+            assert data["memos"]["totalCount"] == len(visible)
+    assert api.hits == 2 * len(texts)
+    # A commit of another tenant changes nothing here.
+    await store(api, pin("2", "more"), tenant="other")
+    await api.ask(ALL, ada)
+    assert api.hits == 2 * len(texts) + 1

@@ -15,6 +15,7 @@ from domain.kernel import Scope
 from tests.helpers.query_results_rig import (
     CATALOG,
     QUERY,
+    READ_ROW,
     VIEWS,
     CountingExecutor,
     QueryResultsRig,
@@ -46,6 +47,29 @@ async def test_no_result_is_cached_while_the_view_lacks_a_commit(rig: QueryResul
     assert await rig.answers(3) == [1, 2, 3]
     rig.states.reached = 6
     assert await rig.answers(2) == [4, 4]
+
+
+async def test_a_result_is_served_while_no_changed_row_concerns_it(rig: QueryResultsRig) -> None:
+    """Even if commits come so often that the view always lacks one."""
+    rig.changes.are_followed = True
+    rig.states.last_commit = 6
+    assert await rig.answers(3) == [1, 2, 2]
+    rig.states.last_commit = 7
+    rig.changes.changed.append("memo-2")
+    assert await rig.answers(2) == [2, 2]
+    rig.changes.changed.append(READ_ROW)
+    assert await rig.answers(3) == [3, 3, 3]
+    assert rig.metrics.misses == [Miss.FIRST, Miss.ABSENT, Miss.CHANGED]
+
+
+async def test_changed_rows_are_read_only_where_the_states_say_too_little(rig: QueryResultsRig) -> None:
+    """A query of rows that seldom change costs one read."""
+    rig.changes.are_followed = True
+    await rig.answers(5)
+    assert rig.changes.reads == 0
+    rig.states.last_commit = rig.states.reached = 6
+    assert await rig.answers(3) == [3, 3, 3]
+    assert rig.changes.reads == 1
 
 
 async def test_no_result_is_cached_where_the_generation_changes_during_the_execution(
@@ -209,4 +233,4 @@ async def test_different_texts_and_variables_stay_within_the_bound() -> None:
     for number in range(2_000):
         for query in (QUERY, f"query Q{number % 50} {{ memos {{ totalCount }} }}"):
             await rig.answer(query, first=number)
-    assert vars(rig.results)["_cache"].bytes <= 20_000
+    assert rig.results.cache.bytes <= 20_000

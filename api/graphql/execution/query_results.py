@@ -2,8 +2,9 @@
 
 Before a result is served, the states of its views are read, by one read that begins after the request has
 arrived and serves all requests that wait for it. If the states are those from which the result was read,
-nothing that the query reads has changed. `projections.querying.view_states` has why. Otherwise the query is
-executed, once for all requests with its key that arrive until the execution begins.
+nothing that the query reads has changed. `projections.querying.view_states` has why. Otherwise the rows that
+have changed are read in the same way, and compared with those that the result was read from. If one of them
+concerns it, the query is executed, once for all requests with its key that arrive until the execution begins.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.group_reads import GroupReads
 from eventstore.reading.last_commits import LastCommits
+from projections.querying.row_changes import ChangedRows
+from projections.querying.row_reads import QueryReads, RowMark
 from projections.querying.view_states import ViewState, ViewStates
 
 DIGEST_BYTES = 32
@@ -49,6 +52,19 @@ class _CacheableQuery(NamedTuple):
         return await asyncio.create_task(self.execute(), context=variables)
 
 
+class _Basis(NamedTuple):
+    """What was known of the views before a query is executed.
+
+    `marks` are None if the changes of rows are not followed. `is_complete`: the views have the commits of
+    their states.
+    """
+
+    states: Sequence[ViewState]
+    marks: Mapping[str, RowMark] | None
+    is_complete: bool
+    read_at: float
+
+
 class QueryResults:
     """Returns the results of queries.
 
@@ -59,13 +75,15 @@ class QueryResults:
         self,
         cache: ResultCache,
         states: ViewStates,
+        changes: ChangedRows,
         metrics: ResultCacheMetrics,
         max_age: float = 0,
         timeout: float = 30,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._cache = cache
+        self.cache = cache
         self._states = states
+        self._changes = changes
         self._metrics = metrics
         self._max_age = max_age
         self._clock = clock
@@ -77,22 +95,23 @@ class QueryResults:
         """Return the results of a process, as its settings say."""
         settings = runtime.settings
         locators = {name: parts.locator for name, parts in runtime.view_parts.items()}
-        states = ViewStates(locators, LastCommits(runtime.database), settings.operation_timeout)
+        commits, timeout = LastCommits(runtime.database), settings.operation_timeout
+        states, changes = ViewStates(locators, commits, timeout), ChangedRows(locators, commits, timeout)
         own, metrics = settings.result_cache, runtime.metrics.result_cache
-        return cls(ResultCache(own.max_bytes), states, metrics, own.max_age, settings.operation_timeout)
+        return cls(ResultCache(own.max_bytes), states, changes, metrics, own.max_age, timeout)
 
     async def execute(
         self, executor: Executor, prepared: PreparedOperation, context: RequestContext
     ) -> Result | CachedResult:
         """Return the result of a query: from the cache, or as `Executor.execute` does."""
-        if not self._cache.max_bytes:
+        if not self.cache.max_bytes:
             return await executor.execute(prepared, context)
         query = _cacheable(executor, prepared, context)
         if query is None:
             self._metrics.miss(Miss.OTHER)
             return await executor.execute(prepared, context)
-        cached = self._cache.find(query.key)
-        if cached is None and not self._cache.is_repeated(query.key):
+        cached = self.cache.find(query.key)
+        if cached is None and not self.cache.is_repeated(query.key):
             self._metrics.miss(Miss.FIRST)
             return await query.execute()
         if cached is not None and self._clock() - cached.confirmed_at < self._max_age:
@@ -101,40 +120,77 @@ class QueryResults:
 
     async def _check(self, query: _CacheableQuery, cached: CachedResult | None) -> Result | CachedResult:
         """Return the cached result if its rows have not changed, or else execute the query."""
-        began = self._clock()
         try:
-            states = await self._states.read(query.key.tenant, query.views)
+            basis = await self._look(query, cached)
         except Unavailable:
             self._metrics.miss(Miss.UNCHECKED)
             return await query.execute()
-        if cached is not None and cached.states == states:
-            cached.confirm(began)
+        if basis is None:
+            assert cached is not None
             return self._hit(query, cached)
         self._metrics.miss(Miss.ABSENT if cached is None else Miss.CHANGED)
-        load = partial(self._execute_and_keep, query, states, began, copy_context())
+        load = partial(self._execute_and_keep, query, basis, copy_context())
         executed: _CacheableQuery
         executed, result = await self._executions.read(query.key, None, load)
         if executed is not query:
             query.executor.record_without_execution(query.prepared)
         return result  # type: ignore[no-any-return]
 
-    async def _execute_and_keep(
+    async def _look(self, query: _CacheableQuery, cached: CachedResult | None) -> _Basis | None:
+        """Return what an execution is based on; None if the cached result is still the present one.
+
+        The changes of rows are followed only where commits come too often for the states alone. Raises
+        Unavailable.
+        """
+        began, tenant = self._clock(), query.key.tenant
+        states = await self._states.read(tenant, query.views)
+        marks = None
+        if cached is not None:
+            is_unchanged = cached.states == states
+            if not is_unchanged:
+                marks = await self._changes.marks(tenant, query.views)
+                is_unchanged = marks is not None and self._is_unchanged(query, cached, states, marks)
+            if is_unchanged:
+                cached.confirm(began)
+                return None
+        is_complete = await self._states.are_complete(query.views, states)
+        if marks is None and not is_complete:
+            marks = await self._changes.marks(tenant, query.views)
+        return _Basis(states, marks, is_complete, began)
+
+    def _is_unchanged(
         self,
         query: _CacheableQuery,
+        cached: CachedResult,
         states: Sequence[ViewState],
-        began: float,
-        variables: Context,
-        _items: Collection[None],
+        marks: Mapping[str, RowMark],
+    ) -> bool:
+        """Return whether no row that changed up to the marks concerns the result."""
+        reads = cached.reads
+        if reads is None or self._changes.concern(query.key.tenant, reads, marks):
+            return False
+        reads.advance(marks)
+        views = zip(query.views, states, strict=True)
+        if all(marks[view].complete >= state.last_commit for view, state in views):
+            cached.states = states
+        return True
+
+    async def _execute_and_keep(
+        self, query: _CacheableQuery, basis: _Basis, variables: Context, _items: Collection[None]
     ) -> Mapping[None, tuple[_CacheableQuery, Result | CachedResult]]:
-        """Execute the query, and cache its result if it contains all commits of these states."""
-        is_complete = await _is_certain(self._states.are_complete(query.views, states))
+        """Execute the query, and cache its result if later changes of it will be noticed."""
+        reads = None
+        if basis.marks is not None:
+            reads = QueryReads(basis.marks)
+            reads.record_in(variables)
         result = await query.execute_in(variables)
-        if not is_complete or "data" not in result or "errors" in result:
+        if not (basis.is_complete or reads is not None) or "data" not in result or "errors" in result:
             return {None: (query, result)}
-        if not await _is_certain(self._states.are_current(query.views, states)):
+        if not await _is_certain(self._states.are_current(query.views, basis.states)):
             return {None: (query, result)}
-        cached = CachedResult(encode_to_keep(result), states, began)
-        self._cache.keep(query.key, cached)
+        states = basis.states if basis.is_complete else None
+        cached = CachedResult(encode_to_keep(result), states, basis.read_at, reads)
+        self.cache.keep(query.key, cached)
         return {None: (query, cached)}
 
     def _hit(self, query: _CacheableQuery, cached: CachedResult) -> CachedResult:

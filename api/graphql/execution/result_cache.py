@@ -8,6 +8,7 @@ from typing import NamedTuple
 from graphql import GraphQLSchema
 
 from eventstore.lru import LruCache
+from projections.querying.row_reads import QueryReads
 from projections.querying.view_states import ViewState
 
 REMEMBERED_QUERIES = 10_000
@@ -33,26 +34,35 @@ class ResultKey(NamedTuple):
 
 
 class CachedResult:
-    """An encoded result, and the states of the views from which it was read.
+    """An encoded result, and what shows that it is still the result.
 
-    It was the result as of `confirmed_at`, a time on the monotonic clock.
+    That is the case in these `states` of its views, which are None if a view lacked a commit, and while no
+    changed row concerns what it `reads`, which are None if they were not recorded. It was the result as of
+    `confirmed_at`, a time on the monotonic clock.
     """
 
-    __slots__ = ("body", "confirmed_at", "states")
+    __slots__ = ("body", "confirmed_at", "reads", "states")
 
-    def __init__(self, body: bytes, states: Sequence[ViewState], confirmed_at: float) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        states: Sequence[ViewState] | None,
+        confirmed_at: float,
+        reads: QueryReads | None = None,
+    ) -> None:
         self.body = body
         self.states = states
         self.confirmed_at = confirmed_at
+        self.reads = reads
 
     def confirm(self, at: float) -> None:
-        """Record that the views were still in these states at that time."""
+        """Record that it was still the result at that time."""
         self.confirmed_at = max(self.confirmed_at, at)
 
     @property
     def weight(self) -> int:
         """Its bytes in memory, approximately."""
-        return len(self.body) + ENTRY_BYTES
+        return len(self.body) + ENTRY_BYTES + (0 if self.reads is None else self.reads.weight)
 
 
 class ResultCache:
@@ -68,6 +78,11 @@ class ResultCache:
     def bytes(self) -> int:
         """The bytes that all results take, approximately."""
         return self._results.weight
+
+    @property
+    def entries(self) -> int:
+        """The number of results."""
+        return self._results.entries
 
     def find(self, key: ResultKey) -> CachedResult | None:
         """Return the cached result of the query; its rows may have changed since."""

@@ -152,7 +152,7 @@ def _list(view: View[Any]) -> Resolver:
         parts = context.runtime.view_parts[view.name]
         page = await parts.shared.page(scope, query)
         await context.return_rows(len(page.rows))
-        return connection_value(page, partial(parts.reader.count, scope, plain_filter, search))
+        return connection_value(page, partial(parts.shared.count, scope, plain_filter, search))
 
     return resolve
 

@@ -86,6 +86,8 @@ SUBSCRIPTIONS = {
     "... on TaskChanged { rowId position task { title result agent { name } } } } }",
     "agents": "subscription { agents { __typename ... on AgentChanged { rowId agent { name } } } }",
     "documents": "subscription { documents { __typename ... on DocumentChanged { document { content } } } }",
+    "live": "subscription { live { query { agents(first: 20) { totalCount nodes { name capabilities } } "
+    "tasks(first: 20) { nodes { title result } } } } }",
     "processes": "subscription { processes { __typename ... on ProcessChanged { rowId process { key } } } }",
 }
 COMMAND = (
