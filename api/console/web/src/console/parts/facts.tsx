@@ -2,10 +2,10 @@ import { Fragment, type ReactNode } from "react";
 
 /** Names with their values. What has no value is left out. */
 export function Facts({ facts }: { facts: Record<string, ReactNode> }) {
-  const known = Object.entries(facts).filter(([, value]) => value || value === 0);
+  const entries = Object.entries(facts).filter(([, value]) => value || value === 0);
   return (
     <dl className="facts">
-      {known.map(([name, value]) => (
+      {entries.map(([name, value]) => (
         <Fragment key={name}>
           <dt>{name}</dt>
           <dd>{value}</dd>

@@ -62,15 +62,15 @@ export function align(first: Span[], second: Span[]): StepPair[] {
   const pairs: StepPair[] = [];
   let [i, j] = [0, 0];
   while (i < first.length || j < second.length) {
-    const [one, other] = [first[i], second[j]];
-    if (one && other && labelOf(one) === labelOf(other)) {
-      pairs.push({ first: one, second: other });
+    const [left, right] = [first[i], second[j]];
+    if (left && right && labelOf(left) === labelOf(right)) {
+      pairs.push({ first: left, second: right });
       [i, j] = [i + 1, j + 1];
-    } else if (one && (!other || lengths(i + 1, j) >= lengths(i, j + 1))) {
-      pairs.push({ first: one });
+    } else if (left && (!right || lengths(i + 1, j) >= lengths(i, j + 1))) {
+      pairs.push({ first: left });
       i += 1;
-    } else if (other) {
-      pairs.push({ second: other });
+    } else if (right) {
+      pairs.push({ second: right });
       j += 1;
     }
   }

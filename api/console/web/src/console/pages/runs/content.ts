@@ -78,12 +78,12 @@ function partOf(part: unknown, role: string): ContentPart {
 
 /** Reads messages whose members are attributes of their own, as in `gen_ai.prompt.0.content`. */
 function numberedMessages(content: SpanContent, prefix: string): ContentPart[] {
-  const found = new Map<string, Message>();
+  const byNumber = new Map<string, Message>();
   for (const [name, value] of Object.entries(content)) {
     const [, number, member] = new RegExp(`^${prefix.replaceAll(".", "\\.")}\\.(\\d+)\\.(.+)$`).exec(name) ?? [];
-    if (number && member) found.set(number, { ...found.get(number), [member]: value });
+    if (number && member) byNumber.set(number, { ...byNumber.get(number), [member]: value });
   }
-  return [...found.values()].flatMap((message) => messageParts(message, "message"));
+  return [...byNumber.values()].flatMap((message) => messageParts(message, "message"));
 }
 
 function isNumbered(name: string): boolean {

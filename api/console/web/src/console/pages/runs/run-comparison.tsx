@@ -10,9 +10,9 @@ import { UseTable } from "./use-table";
 /** Two runs side by side: what they came to, which models and tools they called, and at which steps they differ. */
 export function RunComparison({ first, other }: { first: RunReading; other: string }) {
   const second = useRun(other);
-  const [one, two] = [first.run, second.run];
-  if (two === null) return <p>No run that you may see has the id <Line>{other}</Line>.</p>;
-  if (!one || !two)
+  const [left, right] = [first.run, second.run];
+  if (right === null) return <p>No run that you may see has the id <Line>{other}</Line>.</p>;
+  if (!left || !right)
     return second.problems.length ? (
       <Problems problems={second.problems} about={`the run ${other}`} />
     ) : (
@@ -22,7 +22,7 @@ export function RunComparison({ first, other }: { first: RunReading; other: stri
     <>
       <Problems problems={second.problems} about={`the run ${other}`} />
       <div className="versus">
-        {[one, two].map((run, index) => (
+        {[left, right].map((run, index) => (
           <p key={run.id}>
             <span className="badge">{index === 0 ? "first" : "second"}</span> <RunStateBadge state={run.state} />{" "}
             <a href={runLink(run.id)} className="id">
@@ -31,7 +31,7 @@ export function RunComparison({ first, other }: { first: RunReading; other: stri
           </p>
         ))}
       </div>
-      <FigureTable first={one} second={two} />
+      <FigureTable first={left} second={right} />
       {first.isComplete && second.isComplete ? (
         <>
           <UseTable title="Models" role="model" first={first.spans} second={second.spans} />

@@ -33,8 +33,9 @@ export function isFailed({ status, errorType }: Span): boolean {
 
 /** Compares spans by when they began, exactly. */
 export function byStart(first: Span, second: Span): number {
-  const [one, other] = [BigInt(first.startNano), BigInt(second.startNano)];
-  return one < other ? -1 : one > other ? 1 : first.spanId.localeCompare(second.spanId);
+  const later = BigInt(first.startNano) - BigInt(second.startNano);
+  if (later === 0n) return first.spanId.localeCompare(second.spanId);
+  return later < 0n ? -1 : 1;
 }
 
 /** Returns the seconds from one time to another; both are in nanoseconds since 1970. */

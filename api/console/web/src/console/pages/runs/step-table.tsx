@@ -9,8 +9,10 @@ import { isFailed, roleOf, type Span } from "./span";
 /** The steps of two runs in their order, those that are alike beside each other. */
 export function StepTable({ first, second }: { first: Span[]; second: Span[] }) {
   const [hidesAlike, setHidesAlike] = useState(false);
-  const [one, two] = [useMemo(() => stepsOf(first), [first]), useMemo(() => stepsOf(second), [second])];
-  const pairs = useMemo(() => align(one, two), [one, two]);
+  const firstSteps = useMemo(() => stepsOf(first), [first]);
+  const secondSteps = useMemo(() => stepsOf(second), [second]);
+  const pairs = useMemo(() => align(firstSteps, secondSteps), [firstSteps, secondSteps]);
+  const isCut = Math.max(firstSteps.length, secondSteps.length) === ALIGNED;
   const different = pairs.filter(differs);
   return (
     <section aria-labelledby="steps-title">
@@ -19,7 +21,7 @@ export function StepTable({ first, second }: { first: Span[]; second: Span[] }) 
         {different.length
           ? `${different.length} of ${pairs.length} steps are in one of the runs only, or failed in one of them only.`
           : "Both runs have called the same agents, models and tools in the same order."}
-        {Math.max(one.length, two.length) === ALIGNED && ` The first ${ALIGNED} of each are compared.`}{" "}
+        {isCut && ` The first ${ALIGNED} of each are compared.`}{" "}
         <label>
           <input type="checkbox" checked={hidesAlike} onChange={({ target }) => setHidesAlike(target.checked)} /> Show
           these alone

@@ -8,8 +8,8 @@ type Props = { title: string; role: "model" | "tool"; first: Span[]; second: Spa
 
 /** The models, or the tools, that two runs have called. */
 export function UseTable({ title, role, first, second }: Props) {
-  const [one, two] = [usesOf(first, role), usesOf(second, role)];
-  const names = [...new Set([...one.keys(), ...two.keys()])].sort();
+  const [firstUses, secondUses] = [usesOf(first, role), usesOf(second, role)];
+  const names = [...new Set([...firstUses.keys(), ...secondUses.keys()])].sort();
   if (!names.length) return null;
   return (
     <section aria-label={title}>
@@ -25,18 +25,26 @@ export function UseTable({ title, role, first, second }: Props) {
           </thead>
           <tbody>
             {names.map((name) => (
-              <tr key={name} className={one.get(name)?.calls === two.get(name)?.calls ? undefined : "changed"}>
-                <th scope="row">
-                  <Text>{name}</Text>
-                </th>
-                <td>{describe(one.get(name), role)}</td>
-                <td>{describe(two.get(name), role)}</td>
-              </tr>
+              <UseRow key={name} name={name} role={role} first={firstUses.get(name)} second={secondUses.get(name)} />
             ))}
           </tbody>
         </table>
       </div>
     </section>
+  );
+}
+
+type RowProps = { name: string; role: Props["role"]; first: Use | undefined; second: Use | undefined };
+
+function UseRow({ name, role, first, second }: RowProps) {
+  return (
+    <tr className={first?.calls === second?.calls ? undefined : "changed"}>
+      <th scope="row">
+        <Text>{name}</Text>
+      </th>
+      <td>{describe(first, role)}</td>
+      <td>{describe(second, role)}</td>
+    </tr>
   );
 }
 

@@ -79,8 +79,8 @@ type RowProps = {
 function SpanRow({ row: { node: span, depth, hasChildren }, extent, isSelected, isClosed, link, toggle }: RowProps) {
   const begin = secondsBetween(extent.start, span.startNano);
   const failed = isFailed(span);
-  const taken = duration(span.durationSeconds);
-  const words = `${visible(span.name)}, ${taken} from ${offset(begin)}${failed ? ", failed" : ""}`;
+  const length = duration(span.durationSeconds);
+  const words = `${visible(span.name)}, ${length} from ${offset(begin)}${failed ? ", failed" : ""}`;
   return (
     <div className={isSelected ? "span-row selected" : "span-row"}>
       <div className="cause" style={{ paddingInlineStart: Math.min(depth, INDENTED) * 14 }}>
@@ -104,7 +104,7 @@ function SpanRow({ row: { node: span, depth, hasChildren }, extent, isSelected, 
           }}
         />
       </div>
-      <span className="taken">{taken}</span>
+      <span className="length">{length}</span>
     </div>
   );
 }
