@@ -17,6 +17,7 @@ import httpx
 from rich.table import Table
 
 from tests.faults.deployment import PATIENCE, Deployment
+from tests.faults.view_pairs import LIMITS
 from tests.helpers.linearizability import Operation, is_linearizable
 
 APIS = 3
@@ -180,7 +181,7 @@ class StaleReads:
     async def _run(self, urls: Collection[str], done: Callable[[], None]) -> Outcome:
         outcome = Outcome()
         async with AsyncExitStack() as stack:
-            clients = [httpx.AsyncClient(base_url=url, timeout=PATIENCE) for url in urls]
+            clients = [httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=LIMITS) for url in urls]
             apis = [HttpApi(await stack.enter_async_context(client)) for client in clients]
             histories = QueryHistories(apis, outcome)
             await histories.run(self._pairs // 2, "with Redis", done)
