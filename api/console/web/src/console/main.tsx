@@ -6,6 +6,8 @@ import "./styles/trace.css";
 import "./styles/watch.css";
 import "./styles/runs.css";
 import "./styles/operate.css";
+import "./styles/plots.css";
+import "./styles/contexts.css";
 
 import { createRoot } from "react-dom/client";
 

@@ -54,6 +54,13 @@ export const DropDeadLetter = operation<types.DropDeadLetterMutation, types.Drop
   "drop-dead-letter",
 );
 
+export const RecentMetrics = operation<types.RecentMetricsQuery, types.RecentMetricsQueryVariables>("recent-metrics");
+export const DeploymentStatus = operation<types.DeploymentStatusQuery, types.DeploymentStatusQueryVariables>(
+  "deployment-status",
+);
+export const Contexts = operation<types.ContextsQuery, types.ContextsQueryVariables>("contexts");
+export const Activity = operation<types.ActivityQuery, types.ActivityQueryVariables>("activity");
+
 export const Processes = operation<types.ProcessesQuery, types.ProcessesQueryVariables>("processes");
 export const ProcessTail = operation<types.ProcessTailSubscription, types.ProcessTailSubscriptionVariables>(
   "process-tail",

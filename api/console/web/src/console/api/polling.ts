@@ -6,8 +6,8 @@ import { isDisconnected } from "./live";
 /** Milliseconds from an answer to the next reading of what the API has no subscription for. */
 const PAUSE = 2_000;
 
-/** Reads an answer again and again while the page is seen and connected. */
-export function usePolling({ data, problems, reload }: Answer<unknown>): void {
+/** Reads an answer again and again while the page is seen and connected, `pause` milliseconds after each. */
+export function usePolling({ data, problems, reload }: Answer<unknown>, pause = PAUSE): void {
   const isLive = !isDisconnected(useConnection());
   useEffect(() => {
     if (!isLive) return;
@@ -16,7 +16,7 @@ export function usePolling({ data, problems, reload }: Answer<unknown>): void {
       // Reading again would end a reading that takes long.
       clearInterval(timer);
       reload();
-    }, PAUSE);
+    }, pause);
     return () => clearInterval(timer);
-  }, [isLive, data, problems, reload]);
+  }, [isLive, pause, data, problems, reload]);
 }

@@ -48,6 +48,10 @@ export class ApiSchema {
     return !this.isKnown || this.mutations.has(name);
   }
 
+  mutationNames(): string[] {
+    return [...this.mutations];
+  }
+
   hasSubscription(name: string): boolean {
     return !this.isKnown || this.subscriptions.has(name);
   }

@@ -345,6 +345,14 @@ export type TraceKind =
   | 'EFFECT'
   | 'OUTCOME';
 
+export type ViewObstacle =
+  | 'NO_WORKER'
+  | 'REBUILDING'
+  | 'HELD'
+  | 'BLOCKED'
+  | 'FAILING'
+  | 'BEHIND';
+
 export type GenerationState =
   | 'ACTIVE'
   | 'BUILDING'
@@ -362,6 +370,21 @@ export type RebuildPhase =
 export type ConnectionKind =
   | 'SOCKET'
   | 'STREAM';
+
+export type ContextKind =
+  | 'AGGREGATE'
+  | 'PROCESS';
+
+export type ConsumerKind =
+  | 'VIEW'
+  | 'PROCESS'
+  | 'POLICY'
+  | 'STREAM'
+  | 'WEBHOOK';
+
+export type ServerRole =
+  | 'API'
+  | 'WORKER';
 
 export type AcknowledgeAlertInput = {
   id: Scalars['ID']['input'];
@@ -495,6 +518,10 @@ export type AcknowledgeAlertMutationVariables = Exact<{
 
 export type AcknowledgeAlertMutation = { acknowledgeAlert: { receipt: { position: string } } | null };
 
+export type ActivityQueryVariables = Exact<{ [key: string]: never; }>;
+
+export type ActivityQuery = { recentMetrics: { commandCounts: Array<{ name: string, accepted: number, refused: number, failed: number, perSecond: number }>, eventCounts: Array<{ type: string, stored: number, perSecond: number }> } | null };
+
 export type AgentRunQueryVariables = Exact<{
   id: Scalars['ID']['input'];
 }>;
@@ -583,7 +610,12 @@ export type ConsumersQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ConsumersQuery = { consumers: Array<{ name: string, position: string, lag: number, partitions: Array<{ number: number, lag: number, owner: string | null, leaseSeconds: number, failures: number, error: string | null, blockedBy: string | null }> }> | null };
 
+export type ContextsQueryVariables = Exact<{ [key: string]: never; }>;
+
+export type ContextsQuery = { contexts: Array<{ name: string, category: string, kind: ContextKind, alsoReadBy: Array<string>, reactsTo: Array<string>, policies: Array<string>, commands: Array<{ name: string, mutation: string, description: string }>, events: Array<{ type: string, revision: number, description: string, severity: Severity | null }>, views: Array<{ name: string, singular: string, isEntity: boolean, description: string }> }> | null };
+
 export type DeadLettersQueryVariables = Exact<{
+  view?: InputMaybe<Scalars['String']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
 }>;
 
@@ -594,6 +626,10 @@ export type DeleteWebhookMutationVariables = Exact<{
 }>;
 
 export type DeleteWebhookMutation = { deleteWebhook: { receipt: { position: string } } | null };
+
+export type DeploymentStatusQueryVariables = Exact<{ [key: string]: never; }>;
+
+export type DeploymentStatusQuery = { deploymentStatus: { head: string, lastSeal: { position: string, at: string | null } | null, lastArchive: { position: string, at: string | null } | null, workers: Array<{ name: string, leases: number }> } | null };
 
 export type DropDeadLetterMutationVariables = Exact<{
   input: DropDeadLetterInput;
@@ -775,6 +811,12 @@ export type RecentEventsQueryVariables = Exact<{
 }>;
 
 export type RecentEventsQuery = { events: { nodes: Array<{ id: string, type: string, stream: string, version: number, time: string, recordedAt: string, command: string, actor: string | null, correlationId: string, severity: Severity | null, position: string }> } | null };
+
+export type RecentMetricsQueryVariables = Exact<{
+  span: Scalars['Int']['input'];
+}>;
+
+export type RecentMetricsQuery = { recentMetrics: { server: string, since: string | null, connected: boolean, step: number, times: Array<string>, head: Array<number | null>, commits: Array<number | null>, accepted: Array<number | null>, refused: Array<number | null>, failed: Array<number | null>, events: Array<number | null>, deliveries: Array<number | null>, subscriptions: Array<number | null>, sockets: Array<number | null>, servers: Array<number | null>, lags: Array<{ kind: ConsumerKind, name: string, values: Array<number | null> }>, runningServers: Array<{ name: string, role: ServerRole, startedAt: string, reportedAt: string, commandsPerSecond: number, eventsPerSecond: number, deliveriesPerSecond: number, subscriptions: number, sockets: number, partitions: number }> } | null };
 
 export type ReplayWebhookMutationVariables = Exact<{
   input: ReplayWebhookInput;
@@ -968,11 +1010,11 @@ export type VersionsQuery = { versions: Array<{ version: number, types: Array<st
 
 export type ViewStatusTailSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
-export type ViewStatusTailSubscription = { viewStatus: { name: string, lag: number, generations: Array<{ number: number, state: GenerationState, phase: RebuildPhase | null, begunAt: string, events: number, total: number, rate: number, secondsLeft: number | null, waitingFor: string | null, comparison: { same: number, different: number, missing: number, extra: number, moving: number } | null }> } };
+export type ViewStatusTailSubscription = { viewStatus: { name: string, lag: number, obstacle: ViewObstacle | null, failure: { error: string, detail: string, attempts: number, firstAt: string, lastAt: string } | null, generations: Array<{ number: number, state: GenerationState, phase: RebuildPhase | null, begunAt: string, events: number, total: number, rate: number, secondsLeft: number | null, waitingFor: string | null, workers: Array<string>, comparison: { same: number, different: number, missing: number, extra: number, moving: number } | null }> } };
 
 export type ViewStatusesQueryVariables = Exact<{ [key: string]: never; }>;
 
-export type ViewStatusesQuery = { viewStatus: Array<{ name: string, lag: number, generations: Array<{ number: number, state: GenerationState, phase: RebuildPhase | null, begunAt: string, events: number, total: number, rate: number, secondsLeft: number | null, waitingFor: string | null, comparison: { same: number, different: number, missing: number, extra: number, moving: number } | null }> }> | null };
+export type ViewStatusesQuery = { viewStatus: Array<{ name: string, lag: number, obstacle: ViewObstacle | null, failure: { error: string, detail: string, attempts: number, firstAt: string, lastAt: string } | null, generations: Array<{ number: number, state: GenerationState, phase: RebuildPhase | null, begunAt: string, events: number, total: number, rate: number, secondsLeft: number | null, waitingFor: string | null, workers: Array<string>, comparison: { same: number, different: number, missing: number, extra: number, moving: number } | null }> }> | null };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 

@@ -6,6 +6,7 @@ import { type Address, linkTo, useAddress } from "../address";
 import { useOperation } from "../api/hooks";
 import { Viewer } from "../api/operations";
 import type { ApiSchema } from "../api/schema";
+import { ContextsPage } from "../pages/contexts/contexts-page";
 import { EntityPage } from "../pages/entity/entity-page";
 import { HealthPage } from "../pages/health/health-page";
 import { isOperateVisible, OperatePage } from "../pages/operate/operate-page";
@@ -54,8 +55,13 @@ const PAGES: Record<string, Page> = {
   },
   health: {
     title: "Health",
-    render: () => <HealthPage />,
-    isVisible: (schema) => schema.hasQuery("viewStatus") || schema.hasQuery("deadLetters"),
+    render: ({ state }) => <HealthPage state={state} />,
+    isVisible: (schema) => ["recentMetrics", "viewStatus", "deadLetters"].some((name) => schema.hasQuery(name)),
+  },
+  contexts: {
+    title: "Contexts",
+    render: ({ state }) => <ContextsPage state={state} />,
+    isVisible: (schema) => schema.hasQuery("contexts"),
   },
   operate: {
     title: "Operate",

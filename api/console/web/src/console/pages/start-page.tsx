@@ -3,11 +3,12 @@ import { useContext } from "react";
 import { linkTo } from "../address";
 import { useOperation, useSubscription, useThrottled } from "../api/hooks";
 import { EventTail, RecentEvents } from "../api/operations";
-import { EntityLink, Severity, TraceLink } from "../parts/links";
+import { EntityLink, GraphiqlLink, Severity, TraceLink } from "../parts/links";
 import { Moment } from "../parts/moment";
 import { Problems } from "../parts/problems";
 import { Text } from "../parts/text";
 import { Session } from "../session";
+import { EmptyLog } from "./empty-log";
 
 const SHOWN = 20;
 
@@ -65,37 +66,9 @@ export function StartPage() {
         </div>
       )}
       <p>
-        <a href={linkTo("watch")}>Watch events as they happen</a>
+        <a href={linkTo("watch")}>Watch events as they happen</a> ·{" "}
+        <GraphiqlLink operation={RecentEvents} variables={{ last: SHOWN }} />
       </p>
-    </>
-  );
-}
-
-function EmptyLog() {
-  const { http } = useContext(Session);
-  return (
-    <>
-      <h1>The log is empty</h1>
-      <p>Nothing has happened yet, or nothing that you may see. Three ways to begin:</p>
-      <ol className="ways">
-        <li>
-          <h2>Create the first entity</h2>
-          <p>
-            <a href={new URL("graphiql", http.url).href}>GraphiQL</a> has a mutation ready that creates a task, and a
-            subscription that shows it.
-          </p>
-        </li>
-        <li>
-          <h2>Import a log</h2>
-          <p>A process log as CSV or XES, CloudEvents, or an export of another nerve:</p>
-          <pre>nerve import process-log.csv</pre>
-        </li>
-        <li>
-          <h2>Run the demo</h2>
-          <p>Simulated agents that work on tasks for a minute:</p>
-          <pre>nerve demo --duration 60</pre>
-        </li>
-      </ol>
     </>
   );
 }

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useOperation } from "../../api/hooks";
 import { DeadLetters } from "../../api/operations";
 import { BulkActions } from "../../parts/bulk-actions";
+import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { ChooseAll, useSelection } from "../../parts/selection";
 import { DeadLetterRow } from "./dead-letter-row";
@@ -10,19 +11,24 @@ import { type DeadLetter, letterName, useLetterActions } from "./letter-actions"
 
 const idOf = ({ id }: DeadLetter) => id;
 
-/** The events that views could not apply, page by page. */
-export function DeadLetterTable() {
+/** The events that views could not apply, or that one of them could not, page by page. */
+export function DeadLetterTable({ view }: { view?: string }) {
   const [after, setAfter] = useState<string>();
-  const { data, problems, reload } = useOperation(DeadLetters, { after });
+  const { data, problems, reload } = useOperation(DeadLetters, { view, after });
   const letters = data?.deadLetters?.nodes;
   const page = data?.deadLetters?.pageInfo;
   const actions = useLetterActions();
   const selection = useSelection(letters ?? [], idOf);
   return (
     <section aria-labelledby="letters-title">
-      <h2 id="letters-title">Dead letters</h2>
+      <h2 id="letters-title">{view ? `Dead letters of ${view}` : "Dead letters"}</h2>
+      <p>
+        <GraphiqlLink operation={DeadLetters} variables={{ view }} />
+      </p>
       <Problems problems={problems} about="the dead letters" />
-      {letters?.length === 0 && <p className="quiet">There are none: every view has applied every event.</p>}
+      {letters?.length === 0 && (
+        <p className="quiet">There are none: {view ? "it" : "every view"} has applied every event that it has read.</p>
+      )}
       {letters && actions.length > 0 && (
         <BulkActions
           noun="dead letters"

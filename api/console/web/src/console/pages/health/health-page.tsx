@@ -1,17 +1,50 @@
 import { useContext } from "react";
 
+import type { PageState } from "../../address";
+import { useOperation } from "../../api/hooks";
+import { DeploymentStatus } from "../../api/operations";
+import { usePolling } from "../../api/polling";
+import { GraphiqlLink } from "../../parts/links";
+import { Problems } from "../../parts/problems";
 import { Session } from "../../session";
 import { DeadLetterTable } from "./dead-letter-table";
+import { DeploymentFacts } from "./deployment-facts";
+import { MetricPlots, useMetrics } from "./metric-plots";
+import { ServerTable } from "./server-table";
+import { useViews } from "./use-views";
+import { ViewPanel } from "./view-panel";
 import { ViewTable } from "./view-table";
 
-/** What keeps the deployment running: the views with their lag, and the events that they could not apply. */
-export function HealthPage() {
+/** Milliseconds between two readings of the state of the deployment. */
+const INTERVAL = 5_000;
+
+/** What keeps the deployment running: rates and lags, servers, views, and the events that views could not apply. */
+export function HealthPage({ state }: { state: PageState }) {
   const { schema } = useContext(Session);
+  const hasStatus = schema.hasQuery("deploymentStatus");
+  const hasMetrics = schema.hasQuery("recentMetrics");
+  const answer = useOperation(DeploymentStatus, hasStatus ? {} : null);
+  usePolling(answer, INTERVAL);
+  const recent = useMetrics(state, hasMetrics);
+  const { views, problems: viewProblems } = useViews();
+  const deployment = answer.data?.deploymentStatus ?? undefined;
+  const chosen = views.find(({ name }) => name === state.view);
   return (
     <>
       <h1>Health</h1>
-      {schema.hasQuery("viewStatus") && <ViewTable />}
-      {schema.hasQuery("deadLetters") && <DeadLetterTable />}
+      {hasStatus && (
+        <p>
+          <GraphiqlLink operation={DeploymentStatus} variables={{}} />
+        </p>
+      )}
+      <Problems problems={answer.problems} about="the state of the deployment" />
+      <DeploymentFacts deployment={deployment} metrics={recent.metrics} views={views} state={state} />
+      {chosen && <ViewPanel key={chosen.name} view={chosen} state={state} />}
+      {chosen && schema.hasQuery("deadLetters") && <DeadLetterTable key={chosen.name} view={chosen.name} />}
+      {hasMetrics && <MetricPlots {...recent} state={state} />}
+      {(hasMetrics || hasStatus) && <ServerTable metrics={recent.metrics} deployment={deployment} />}
+      {schema.hasQuery("viewStatus") && <ViewTable views={views} problems={viewProblems} state={state} />}
+      {!chosen && schema.hasQuery("deadLetters") && <DeadLetterTable />}
     </>
   );
 }

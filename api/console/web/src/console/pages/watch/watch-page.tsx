@@ -12,6 +12,7 @@ import { readConditions, toFilter } from "./conditions";
 import { EventPanel } from "./event-panel";
 import { EventRow } from "./event-row";
 import { FilterForm } from "./filter-form";
+import { SavedFilterList } from "./saved-filter-list";
 import { EventTailReader, KEPT, type TailState } from "./tail";
 
 const ROW_HEIGHT = 30;
@@ -46,6 +47,7 @@ export function WatchPage({ state }: { state: PageState }) {
     <>
       <h1>Watch</h1>
       <FilterForm key={conditions} state={state} />
+      <SavedFilterList state={state} />
       <Problems problems={problems} about="the events of the log" />
       <div className="tail-bar">
         <button type="button" className="primary" onClick={() => (isRunning ? tail.pause() : resume())}>

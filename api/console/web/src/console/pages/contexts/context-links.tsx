@@ -1,0 +1,15 @@
+import { Fragment } from "react";
+
+import { linkTo } from "../../address";
+
+type Props = { page: string; parameter: string; names: string[] };
+
+/** Names, each a link to a page about it. */
+export function ContextLinks({ page, parameter, names }: Props) {
+  return names.map((name, index) => (
+    <Fragment key={name}>
+      {index > 0 && ", "}
+      <a href={linkTo(page, { [parameter]: name })}>{name}</a>
+    </Fragment>
+  ));
+}

@@ -1,0 +1,61 @@
+"""Health in a browser: from a lag to its reason and its end; the map of contexts, and saved filters."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.helpers.served_api import serve
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.browser
+def test_a_view_that_lags_is_found_explained_and_mended(
+    mongo_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """An API without a worker has an empty log; a worker starts once the page has shown why a view lags."""
+    require("npm")
+    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    database = f"test_{uuid4().hex}"
+    servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(worker=False, **servers) as api, _walking(api.port, tmp_path) as lines:
+        before = next(lines)
+        with serve(worker=True, **servers):
+            seen = next(lines)
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
+    assert seen["problems"] == []
+    assert {page: texts for page, texts in seen["violations"].items() if texts} == {}
+    assert seen["created"]["createTask"]["receipt"]["version"] == 1
+    assert "no worker" in before["lag"]
+    assert seen["link"] == "#/health?view=tasks"
+    assert "nerve worker" in seen["remedy"]
+    assert seen["earlier"] == "58"
+    assert re.search(r": tasks [01]\b", seen["plot"])
+    assert seen["table"] == 61
+    assert seen["command"].split("\t")[2:5] == ["1", "0", "0"]
+    assert seen["filter"] == "#/watch?types=task.created"
+
+
+@contextmanager
+def _walking(port: int, folder: Path) -> Iterator[Iterator[dict[str, Any]]]:
+    """Run the walk; yield what it prints, line by line."""
+    chromium = require("chromium", "chromium-browser", "google-chrome")
+    command = [node_with_clients(), "console-health.mjs", chromium, f"http://127.0.0.1:{port}", str(folder)]
+    with subprocess.Popen(command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield map(json.loads, process.stdout)
+        finally:
+            process.kill()
