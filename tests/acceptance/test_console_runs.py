@@ -40,6 +40,8 @@ RUN = """query ($id: ID!) { agentRun(id: $id) {
     nodes { id name cost inputTokens attributes } } } }"""
 
 
+PROCESS = """query ($id: ID!) { process(id: $id) {
+  kind key status waitingFor correlationId effects { effectId name state } } }"""
 COUNTS = """{ spans(first: 1) { totalCount }
   runs(filter: { state: { in: [COMPLETED, FAILED] } }, first: 1) { totalCount } }"""
 
@@ -73,6 +75,7 @@ def test_a_run_is_explained_compared_and_exported(nerve: Served, tmp_path: Path)
     }
     run = nerve.ask(RUN, id=plan["run"])["agentRun"]
     task = nerve.ask("query ($id: ID!) { task(id: $id) { title status } }", id=plan["task"])["task"]
+    process = nerve.ask(PROCESS, id=plan["process"])["process"]
     seen = _walk(plan)
     assert (seen["problems"], seen["violations"]) == ([], [])
     check_pages(seen, plan["task"])
@@ -80,6 +83,7 @@ def test_a_run_is_explained_compared_and_exported(nerve: Served, tmp_path: Path)
     check_run_export(seen["run"], run)
     check_task_export(seen["task"], task)
     check_document_export(seen["document"])
+    check_process_export(seen["process"], process)
     assert json.loads(seen["trace"]["JSON"])["nodes"][0]["stream"] == plan["run"]
     assert sum("Its content was erased" in step for step in seen["erased"]) == 5
     assert "I refund it now" not in str(seen["erased"])
@@ -96,7 +100,7 @@ def _walk(plan: dict[str, str]) -> dict[str, Any]:
 
 
 def recorded(nerve: Served) -> dict[str, str]:
-    """Record two runs for one task, and a document about a person; return their ids."""
+    """Record two runs for one task, a document about a person, and a process; return their ids."""
     task = nerve.do("createTask", title=TITLE)["stream"]
     about = nerve.do(
         "createDocument", title="Jane's complaint", content={"text": "It broke"}, subjectId="person-1"
@@ -128,7 +132,22 @@ def recorded(nerve: Served) -> dict[str, str]:
     )
     runs = [f"agentrun-{trace}" for trace in (FIRST, SECOND)]
     eventually(lambda: nerve.ask(COUNTS) == {"spans": {"totalCount": 8}, "runs": {"totalCount": 2}})
-    return {"run": runs[0], "other": runs[1], "task": task, "document": about["stream"]}
+    ids = {"run": runs[0], "other": runs[1], "task": task, "document": about["stream"]}
+    return {**ids, "process": start_process(nerve)}
+
+
+def start_process(nerve: Served) -> str:
+    """Have a process give a task to an agent; return its stream when it waits for the agent."""
+    agent = nerve.do("registerAgent", name="reader")["stream"]
+    nerve.do("requestTeamTask", title="together", agentIds=[agent])
+
+    def processes() -> list[Any]:
+        nodes = nerve.ask("{ processes { nodes { _meta { key } effects { state } } } }")["processes"]["nodes"]
+        return [node for node in nodes if [effect["state"] for effect in node["effects"]] == ["DONE"]]
+
+    eventually(lambda: len(processes()) == 1)
+    key: str = processes()[0]["_meta"]["key"]
+    return key
 
 
 def check_pages(seen: dict[str, Any], task: str) -> None:
@@ -187,6 +206,20 @@ def check_task_export(files: dict[str, str], task: dict[str, Any]) -> None:
     kinds = {token.type for token in tokens(files["Markdown"])}
     assert not kinds & {"html_block", "html_inline", "link_open", "image"}
     assert "\u202e" not in files["Markdown"]
+
+
+def check_process_export(files: dict[str, str], process: dict[str, Any]) -> None:
+    """A process has its steps, and the events that they are made of."""
+    exported = json.loads(files["JSON"])
+    effects = exported["facts"].pop("effects")
+    assert (exported["page"], exported["leftOut"]) == ("process", [])
+    assert [{name: effect[name] for name in process["effects"][0]} for effect in effects] == process[
+        "effects"
+    ]
+    assert {name: exported["facts"][name] for name in process if name != "effects"} == {
+        name: value for name, value in process.items() if name != "effects"
+    }
+    assert exported["events"][0]["type"] == "process.started"
 
 
 def check_document_export(files: dict[str, str]) -> None:

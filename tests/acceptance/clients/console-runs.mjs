@@ -1,14 +1,14 @@
 // Explains a run of an agent by the console: by mouse from the list to what it did and cost, by keyboard to the span
 // that failed, then compared with another run, exported, and after the erasure of the person it was about. Prints what
-// it saw as JSON. Usage: node console-runs.mjs CHROMIUM PLAN, which has as JSON `base`, the ids `run`, `other`, `task`
-// and `document`, the `subject` to erase, and a `folder` for screenshots.
+// it saw as JSON. Usage: node console-runs.mjs CHROMIUM PLAN, which has as JSON `base`, the ids `run`, `other`, `task`,
+// `document` and `process`, the `subject` to erase, and a `folder` for screenshots.
 import { readFile } from "node:fs/promises";
 
 import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 const [executablePath, plan] = process.argv.slice(2);
-const { base, run, other, task, document, subject, folder } = JSON.parse(plan);
+const { base, run, other, task, document, process: instance, subject, folder } = JSON.parse(plan);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "UTC" });
 context.setDefaultTimeout(15_000);
@@ -27,6 +27,7 @@ try {
   seen.run = await exports(linkTo("runs", { id: run }));
   seen.task = await exports(linkTo("entity", { id: task }));
   seen.document = await exports(linkTo("entity", { id: document }));
+  seen.process = await exports(linkTo("entity", { id: instance }));
   seen.trace = await exports(linkTo("trace", { id: run.replace("agentrun-", "") }));
   await erase();
 } catch (cause) {

@@ -30,7 +30,7 @@ export function code(text: string): string {
 }
 
 function factBlocks(facts: Row): string[] {
-  const entries = Object.entries(facts);
+  const entries = Object.entries(facts).filter(([, value]) => !isBlank(value));
   const flat = entries.filter(([, value]) => !isNested(value));
   const nested = entries.filter(([, value]) => isNested(value));
   const rows = flat.map(([name, value]) => `| ${cell(name)} | ${cell(written(value))} |`);
