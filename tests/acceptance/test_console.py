@@ -15,10 +15,9 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 from tests.helpers.served_api import Served, serve
 
-ROOT = Path(__file__).parents[2]
 DEADLINE = 120.0
 
 
@@ -35,8 +34,7 @@ def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
 @pytest.mark.browser
 def test_the_console_explains_and_follows_what_happens(served: Served, tmp_path: Path) -> None:
     """By mouse and keyboard: from an id to a version, to why, to its trace; the tail misses nothing."""
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
     seen = _walk(f"http://127.0.0.1:{served.port}", tmp_path)
     assert seen["problems"] == []
     assert seen["violations"] == []

@@ -13,11 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 from tests.helpers.tokens import bearer, make_token
 
 NERVE = Path(sys.executable).with_name("nerve")
-ROOT = Path(__file__).parents[2]
 DEADLINE = 120.0
 PATH = "/graphiql/development-token"
 CREATE = 'mutation { createTask(input: {title: "x"}) { receipt { version } } }'
@@ -124,8 +123,7 @@ def test_the_command_line_prints_the_same_tokens(nerve_url: str, nerve_folder: P
 
 @pytest.mark.browser
 def test_a_developer_acts_as_a_caller_in_graphiql(nerve_url: str, tmp_path: Path) -> None:
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
     chromium = require("chromium", "chromium-browser", "google-chrome")
     command = [node_with_clients(), "callers.mjs", chromium, nerve_url, str(tmp_path)]
     done = subprocess.run(

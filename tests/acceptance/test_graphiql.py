@@ -11,17 +11,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 
-ROOT = Path(__file__).parents[2]
 DEADLINE = 120.0
 
 
 @pytest.fixture(scope="module")
 def console() -> None:
     """GraphiQL, built from its sources as they are."""
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
 
 
 @pytest.mark.browser

@@ -18,11 +18,10 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from api.devserver.embedded import free_port
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 from tests.helpers.served_api import serve
 from tests.helpers.servers import eventually
 
-ROOT = Path(__file__).parents[2]
 CADDY = Path(sys.executable).parent / "caddy"
 DEADLINE = 120.0
 QUERY = {"query": "{ __typename }"}
@@ -109,8 +108,7 @@ def test_c14_graphiql_works_behind_a_prefix_in_a_browser(
     behind: str, pages: list[str], tmp_path: Path
 ) -> None:
     """One window subscribes at the page with or without a slash at its end, a second writes at the other."""
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
     seen = _browse(f"http://{behind}", pages, tmp_path)
     assert seen["sockets"] == [f"ws://{behind}/graphql"]
     assert all(url.startswith((f"http://{behind}/", "data:")) for url in seen["requests"][:-1])

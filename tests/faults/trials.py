@@ -17,6 +17,7 @@ from tests.faults import import_kills, import_memory, races
 from tests.faults.access.trial import AccessTrial
 from tests.faults.cdc_kills import CdcKills
 from tests.faults.cdc_kills import Size as CdcSize
+from tests.faults.console_tail import ConsoleTail
 from tests.faults.deadlines import DeadlineTrial
 from tests.faults.deadlines import Size as DeadlineSize
 from tests.faults.deployment import Deployment
@@ -250,6 +251,16 @@ def _webhooks(folder: Path, times: int, step: Callable[[], None]) -> Found:
     return Found(outcome.table(), outcome.wrongs)
 
 
+def _console_tail(folder: Path, times: int, step: Callable[[], None]) -> Found:
+    """1,000 events a second in a browser: its tail loses none, keeps little, and answers clicks in 100 ms"""
+    deployment = Deployment(folder)
+    try:
+        outcome = ConsoleTail(deployment.api(), deployment.settings(), times).run(step)
+    finally:
+        deployment.end()
+    return Found(outcome.table(), [*outcome.wrongs, *outcome.late])
+
+
 def _import_mutations(folder: Path, times: int, step: Callable[[], None]) -> Found:
     """1,000 mutated versions of each file: an import never fails, miscounts or stores more than is there"""
     outcome = import_mutations(folder, times, step)
@@ -260,6 +271,7 @@ TRIALS = (
     Trial("append.races", 10, _races),
     Trial("access", 50, _access),
     Trial("cdc", 22, _cdc),
+    Trial("console.tail", 60, _console_tail),
     Trial("import.killed", 20, _import_killed),
     Trial("import.memory", 10, _import_memory),
     Trial("tenants", 100, _tenants),

@@ -1,3 +1,4 @@
+import { parseJson } from "./json";
 import { type Problem, problemsOf, UNREACHABLE } from "./problems";
 
 /** A GraphQL document with one operation, and the types of its result and variables. */
@@ -34,7 +35,7 @@ export class HttpApi {
 
 function readResult<Data>(text: string, status: number): Result<Data> {
   try {
-    const { data, errors } = JSON.parse(text);
+    const { data, errors } = parseJson(text) as { data?: Data | null; errors?: unknown };
     if (data || errors) return { data: data ?? undefined, problems: errors ? problemsOf(errors) : [] };
   } catch {
     // A proxy has answered instead of nerve.

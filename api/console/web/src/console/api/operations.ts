@@ -20,6 +20,8 @@ export const AggregateState = operation<types.AggregateStateQuery, types.Aggrega
   "aggregate-state",
 );
 
+export const Erasure = operation<types.ErasureQuery, types.ErasureQueryVariables>("erasure");
+
 export const Trace = operation<types.TraceQuery, types.TraceQueryVariables>("trace");
 export const TraceTail = operation<types.TraceTailSubscription, types.TraceTailSubscriptionVariables>("trace-tail");
 

@@ -650,6 +650,12 @@ export type EndConnectionMutationVariables = Exact<{
 
 export type EndConnectionMutation = { endConnection: string | null };
 
+export type ErasureQueryVariables = Exact<{
+  subject: Scalars['String']['input'];
+}>;
+
+export type ErasureQuery = { subjects: { nodes: Array<{ id: string, reason: string | null, erasedAt: string }> } | null };
+
 export type EventDetailQueryVariables = Exact<{
   id: Scalars['ID']['input'];
 }>;

@@ -17,7 +17,7 @@ import { StartPage } from "../pages/start-page";
 import { TracePage } from "../pages/trace/trace-page";
 import { WatchPage } from "../pages/watch/watch-page";
 import { Boundary } from "../parts/boundary";
-import { Line } from "../parts/text";
+import { Line, visible } from "../parts/text";
 import { Session } from "../session";
 import { ConnectionState, LostConnection } from "./connection";
 import { FindBox } from "./find-box";
@@ -99,8 +99,18 @@ export function Frame({ children, ...account }: Props) {
       }
     : (pageNamed(address.page, DETAIL_PAGES)?.(address) ?? { title: "Not found", content: <NotFound /> });
 
+  // Whoever opens a page by its link goes on in this page, and not in the navigation.
+  const opened = `${address.page} ${address.state.id ?? ""}`;
+  const last = useRef(opened);
   useEffect(() => {
-    document.title = `${title.slice(0, 80)} · nerve`;
+    if (last.current === opened) return;
+    last.current = opened;
+    main.current?.focus();
+    scrollTo(0, 0);
+  }, [opened]);
+
+  useEffect(() => {
+    document.title = `${visible(title.slice(0, 80))} · nerve`;
   }, [title]);
 
   function skip() {
@@ -117,7 +127,7 @@ export function Frame({ children, ...account }: Props) {
       <main ref={main} tabIndex={-1}>
         <LostConnection />
         {children}
-        <Boundary key={`${address.page} ${address.state.id}`}>{content}</Boundary>
+        <Boundary key={opened}>{content}</Boundary>
       </main>
     </>
   );
@@ -156,7 +166,7 @@ function Account({ tokenUrl, caller, onPick, isSignedIn, onSignIn }: Omit<Props,
   return (
     <>
       {viewer?.subject && (
-        <span className="viewer" title={`tenant ${viewer.tenant}, roles ${viewer.roles.join(", ") || "none"}`}>
+        <span className="viewer" title={visible(`tenant ${viewer.tenant}, roles ${viewer.roles.join(", ") || "none"}`)}>
           <Line>{viewer.subject}</Line>
         </span>
       )}

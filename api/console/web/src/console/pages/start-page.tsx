@@ -54,7 +54,9 @@ export function StartPage() {
                   <td>
                     <EntityLink id={event.stream} version={event.version} />
                   </td>
-                  <td>{event.command}</td>
+                  <td>
+                    <Text>{event.command}</Text>
+                  </td>
                   <td>{event.actor && <Text>{event.actor}</Text>}</td>
                   <td>
                     <TraceLink id={event.correlationId} />

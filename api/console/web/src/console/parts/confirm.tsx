@@ -2,6 +2,7 @@ import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "rea
 
 import type { Problem } from "../api/problems";
 import { ActionProblems } from "./problems";
+import { visible } from "./text";
 
 type Props = {
   title: string;
@@ -38,7 +39,7 @@ export function Confirm({ title, effect, action, asksReason, run, close, childre
   return (
     <dialog ref={dialog} onClose={close} aria-labelledby="confirm-title" className="dialog">
       <form onSubmit={submit}>
-        <h2 id="confirm-title">{title}</h2>
+        <h2 id="confirm-title">{visible(title)}</h2>
         <p>{effect}</p>
         {children}
         {asksReason && (

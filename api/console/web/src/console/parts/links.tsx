@@ -3,7 +3,7 @@ import { useContext } from "react";
 import { linkTo } from "../address";
 import type { Operation } from "../api/http";
 import { Session } from "../session";
-import { Line } from "./text";
+import { Line, visible } from "./text";
 
 export function EntityLink({ id, version }: { id: string; version?: number | undefined }) {
   return (
@@ -28,7 +28,7 @@ export function Id({ children }: { children: string }) {
     <span className="id">
       <Line>{children}</Line>
       <button type="button" className="copy" onClick={() => void navigator.clipboard?.writeText(children)}>
-        copy<span className="hidden"> {children}</span>
+        copy<span className="hidden"> {visible(children)}</span>
       </button>
     </span>
   );

@@ -1,5 +1,5 @@
 import { isRefusal, type Problem, UNREACHABLE } from "../api/problems";
-import { Text } from "./text";
+import { Text, visible } from "./text";
 
 /** What the problems that are common mean for what the person at the screen has done. */
 type Explanations = { refused: string; signedOut: string; missing: string; unreachable: string };
@@ -19,7 +19,8 @@ const SEARCH: Explanations = {
 };
 
 /** What went wrong with reading. A page shows it in the place of what is missing. */
-export function Problems({ problems, about }: { problems: Problem[]; about: string }) {
+export function Problems({ problems, about: what }: { problems: Problem[]; about: string }) {
+  const about = visible(what);
   const reading = {
     refused: `You may not see ${about}, or it does not exist in this deployment.`,
     signedOut: `You are not signed in. Use “Sign in” above to see ${about}.`,

@@ -4,6 +4,8 @@ import { useState } from "react";
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 
 const SHORT = 300;
+/** How much of a text shows when the pointer rests on it. */
+const LONG = 2_000;
 
 /** Writes characters that are not seen as their code points, so that no text can look like another. */
 export function visible(text: string): string {
@@ -26,10 +28,11 @@ export function Text({ children, short = SHORT }: { children: string; short?: nu
 
 /** Text of one line: what does not fit is cut, and shown when the pointer rests on it. */
 export function Line({ children }: { children: string }) {
-  const text = visible(children.slice(0, SHORT));
+  const isCut = children.length > SHORT;
   return (
-    <bdi dir="auto" className="line" title={text}>
-      {text}
+    <bdi dir="auto" className="line" title={visible(children.slice(0, LONG))}>
+      {visible(children.slice(0, SHORT))}
+      {isCut && "…"}
     </bdi>
   );
 }

@@ -19,10 +19,15 @@ type Props = {
 export function AggregateState({ id, version, from, isOpen }: Props) {
   const { schema } = useContext(Session);
   const [isShown, setIsShown] = useState(isOpen);
-  const { data, problems } = useOperation(AggregateStateQuery, isShown ? { id, version, from } : null);
+  const { data, problems, isLoading } = useOperation(AggregateStateQuery, isShown ? { id, version, from } : null);
   if (!schema.hasQuery("stateAt")) return null;
   return (
-    <details className="aggregate" open={isShown} onToggle={(event) => setIsShown(event.currentTarget.open)}>
+    <details
+      className="aggregate"
+      aria-busy={isLoading}
+      open={isShown}
+      onToggle={(event) => setIsShown(event.currentTarget.open)}
+    >
       <summary>
         <h2>State of the aggregate</h2>
       </summary>

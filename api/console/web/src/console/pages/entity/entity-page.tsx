@@ -6,10 +6,11 @@ import { FindNode, Versions } from "../../api/operations";
 import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
-import { Line } from "../../parts/text";
+import { Line, visible } from "../../parts/text";
 import { Session } from "../../session";
 import { AggregateState } from "./aggregate-state";
 import { entityReport } from "./entity-report";
+import { ErasureNotice } from "./erasure-notice";
 import { RowState } from "./row-state";
 import { useHistory, useLatestVersion } from "./use-history";
 import { VersionFacts } from "./version-facts";
@@ -23,7 +24,8 @@ type Props = { id: string; state: PageState };
 export function EntityPage({ id, state }: Props) {
   const { http, rows, schema } = useContext(Session);
   const { latest, problems } = useLatestVersion(id);
-  const chosen = Number(state.version) || undefined;
+  const wanted = readVersion(state.version);
+  const chosen = latest ? wanted && Math.min(wanted, latest) : wanted;
   const number = chosen ?? latest;
   const history = useHistory(id, number);
   const view = schema.viewOf(id);
@@ -31,7 +33,7 @@ export function EntityPage({ id, state }: Props) {
   const node = useOperation(FindNode, latest ? null : { id });
 
   if (!latest && node.data?.node === null) return <Unknown id={id} />;
-  if (!latest && !node.data && !node.problems.length) return <p className="loading">Reading {id.slice(0, 80)}…</p>;
+  if (!latest && !node.data && !node.problems.length) return <p className="loading">Reading {visible(id.slice(0, 80))}…</p>;
   const field = state.why && /^\w+$/.test(state.why) ? state.why : undefined;
   const isNow = chosen === undefined || chosen === latest;
   const asOf = isNow || !history.selected ? undefined : { position: history.selected.position };
@@ -53,6 +55,8 @@ export function EntityPage({ id, state }: Props) {
         )}
       </header>
       <Problems problems={[...problems, ...history.problems]} about={`the history of ${id}`} />
+      <ErasureNotice id={id} />
+      {wanted !== chosen && <p className="notice">There is no version {wanted}. The latest one is shown.</p>}
       {!!latest && <VersionSlider id={id} state={state} number={number ?? latest} latest={latest} />}
       <div className="columns">
         <div>
@@ -80,13 +84,18 @@ export function EntityPage({ id, state }: Props) {
   );
 }
 
+/** Returns the version in an address, into which anything can be written; undefined for the latest. */
+function readVersion(text: string | undefined): number | undefined {
+  return text && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
+}
+
 function Unknown({ id }: { id: string }) {
   return (
     <>
       <h1>There is nothing here that you may see</h1>
       <p>
-        No stream and no row has the id <Line>{id}</Line>, or you may not see it. Ids are exact, such as{" "}
-        <code>task-01J…</code>; find others with Ctrl-K.
+        No stream and no row has the id <Line>{id}</Line>, or it was erased, or you may not see it: nerve gives one
+        answer to all three. Ids are exact, such as <code>task-01J…</code>; find others with Ctrl-K.
       </p>
     </>
   );

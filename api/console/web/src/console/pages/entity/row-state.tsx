@@ -11,6 +11,7 @@ import { EntityLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { Session } from "../../session";
 import { DifferenceList } from "./difference-list";
+import { whyLinkId } from "./why-panel";
 
 type Props = {
   id: string;
@@ -21,24 +22,32 @@ type Props = {
   state: PageState;
 };
 
-const NOTHING: Operation<RowStates, RowVariables> = { text: "" };
+/** The query of a row, which is made from the schema, and whether it has the row at two points. */
+type RowQuery = { operation: Operation<RowStates, RowVariables>; isCompared: boolean };
+
+const NOT_READY: RowQuery["operation"] = { text: "" };
 
 /** The row of a view at one point: its fields, what has changed since the version before, and links to why. */
 export function RowState({ id, view, now, before, state }: Props) {
   const { rows, schema } = useContext(Session);
-  const [operation, setOperation] = useState(NOTHING);
+  const [query, setQuery] = useState<RowQuery>();
   const epoch = useEpoch();
   const isCompared = before !== undefined;
-  useEffect(() => void rows.compare(view, isCompared).then(setOperation), [rows, view.singular, isCompared, epoch]);
+  useEffect(() => {
+    void rows.compare(view, isCompared).then((operation) => setQuery({ operation, isCompared }));
+  }, [rows, view.singular, isCompared, epoch]);
 
+  const isReady = query?.isCompared === isCompared;
   const variables: RowVariables = { id, now, before: before === undefined ? undefined : { position: before } };
-  const { data, problems, isLoading } = useOperation(operation, operation.text ? variables : null);
-  const changes = useMemo(() => (isCompared && data ? differences(data.before ?? {}, data.now ?? {}) : []), [data]);
+  const { data, problems, isLoading } = useOperation(query?.operation ?? NOT_READY, isReady ? variables : null);
+  // While the next version is read, what is shown may be a row that is not compared.
+  const hasBefore = data !== undefined && "before" in data;
+  const changes = useMemo(() => (hasBefore ? differences(data.before ?? {}, data.now ?? {}) : []), [data]);
   const changed = new Set(changes.filter(({ path }) => path !== "/id").map(({ path }) => fieldOf(path)));
   const hasWhy = schema.hasQuery(`${view.singular}Why`);
 
   return (
-    <section aria-busy={isLoading} aria-labelledby="row-title">
+    <section aria-busy={isLoading || !isReady} aria-labelledby="row-title">
       <h2 id="row-title">{now ? "State then" : "State now"}</h2>
       <Problems problems={problems} about={`the row ${id}`} />
       {data?.now === null && <p>There is no row: it does not exist at this point, or you may not see it.</p>}
@@ -54,6 +63,7 @@ export function RowState({ id, view, now, before, state }: Props) {
                   <td>
                     {hasWhy && (
                       <a
+                        id={whyLinkId(name)}
                         href={linkTo("entity", { ...state, id, why: name })}
                         aria-current={state.why === name ? "true" : undefined}
                       >
@@ -66,7 +76,7 @@ export function RowState({ id, view, now, before, state }: Props) {
           </tbody>
         </table>
       )}
-      {isCompared && data && <DifferenceList changes={changes.filter(({ path }) => path !== "/id")} />}
+      {hasBefore && <DifferenceList changes={changes.filter(({ path }) => path !== "/id")} />}
     </section>
   );
 }

@@ -28,11 +28,13 @@ export function VersionFacts({ id, version, previous }: Props) {
   const { data, problems, isLoading } = useOperation(VersionEvents, isReadable ? variables : null);
   const events = isLoading ? undefined : data?.events?.nodes;
   return (
-    <section aria-labelledby="version-title" aria-busy={isLoading}>
+    <section aria-labelledby="version-title" aria-busy={isLoading || previous === undefined}>
       <h2 id="version-title">Version {version.version}</h2>
       <dl className="facts">
         <dt>command</dt>
-        <dd>{version.command}</dd>
+        <dd>
+          <Text>{version.command}</Text>
+        </dd>
         <dt>actor</dt>
         <dd>{version.actor ? <Text>{version.actor}</Text> : <span className="quiet">nobody signed in</span>}</dd>
         <dt>happened</dt>

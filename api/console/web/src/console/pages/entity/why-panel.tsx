@@ -5,13 +5,19 @@ import { useOperation } from "../../api/hooks";
 import type { Point } from "../../api/rows";
 import type { ViewQuery } from "../../api/schema";
 import { type CausingEvent, whyOperation } from "../../api/why";
+import { useFocusedPart } from "../../parts/focus";
 import { Json } from "../../parts/json";
 import { EntityLink, Id, TraceLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
-import { Text } from "../../parts/text";
+import { Text, visible } from "../../parts/text";
 
 type Props = { id: string; view: ViewQuery; field: string; asOf: Point; state: PageState };
+
+/** Returns the id of the link that opens the panel of a field. */
+export function whyLinkId(field: string): string {
+  return `why-link-${field}`;
+}
 
 /** Why a field has its value: the event that set it, its command, and what led to that, back to the request. */
 export function WhyPanel({ id, view, field, asOf, state }: Props) {
@@ -19,8 +25,9 @@ export function WhyPanel({ id, view, field, asOf, state }: Props) {
   const { data, problems, isLoading } = useOperation(operation, { id, asOf });
   const why = isLoading ? undefined : data?.why;
   const first = why && (why.causes.at(-1) ?? why.event);
+  const panel = useFocusedPart<HTMLElement>(whyLinkId(field));
   return (
-    <section className="why" aria-labelledby="why-title" aria-busy={isLoading}>
+    <section ref={panel} tabIndex={-1} className="why" aria-labelledby="why-title" aria-busy={isLoading}>
       <h2 id="why-title">
         Why has <code>{field}</code> this value?
       </h2>
@@ -45,14 +52,14 @@ export function WhyPanel({ id, view, field, asOf, state }: Props) {
               </>
             ) : (
               <>
-                which began with a request{first.source && ` through ${first.source}`}
+                which began with a request{first.source && ` through ${visible(first.source)}`}
                 {first.actor && (
                   <>
                     {" "}
                     of <Text>{first.actor}</Text>
                   </>
                 )}
-                {first.authentication && <span className="quiet"> ({first.authentication})</span>}
+                {first.authentication && <span className="quiet"> ({visible(first.authentication)})</span>}
               </>
             )}
             : trace <TraceLink id={first.correlationId} />
@@ -66,9 +73,13 @@ export function WhyPanel({ id, view, field, asOf, state }: Props) {
 function Cause({ event, verb }: { event: CausingEvent; verb: string }) {
   return (
     <li>
-      {verb} <strong>{event.type}</strong> of <EntityLink id={event.stream} version={event.version} />
+      {verb}{" "}
+      <strong>
+        <Text>{event.type}</Text>
+      </strong>{" "}
+      of <EntityLink id={event.stream} version={event.version} />
       <p className="quiet">
-        command {event.command} · <Moment at={event.time} />
+        command <Text>{event.command}</Text> · <Moment at={event.time} />
         {event.actor && (
           <>
             {" "}

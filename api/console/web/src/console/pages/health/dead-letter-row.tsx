@@ -34,7 +34,9 @@ export function DeadLetterRow({ letter, actions, selection, reload }: Props) {
           <Choose item={letter} name={name} selection={selection} />
         </td>
       )}
-      <th scope="row">{view}</th>
+      <th scope="row">
+        <Text>{view}</Text>
+      </th>
       <td>
         <Text>{letter.type}</Text>
         <br />

@@ -3,12 +3,13 @@ import { useContext } from "react";
 import { DropDeadLetter, RetryDeadLetter } from "../../api/operations";
 import type { DeadLettersQuery } from "../../api/types";
 import type { BulkAction } from "../../parts/bulk-actions";
+import { visible } from "../../parts/text";
 import { Session } from "../../session";
 
 export type DeadLetter = NonNullable<DeadLettersQuery["deadLetters"]>["nodes"][number];
 
 export function letterName({ type, view, stream, version }: DeadLetter): string {
-  return `${type} in ${view}, ${stream} version ${version}`;
+  return visible(`${type} in ${view}, ${stream} version ${version}`);
 }
 
 /** Returns what the caller can do about dead letters. */

@@ -3,6 +3,7 @@ import { useContext, useState } from "react";
 import type { Operation } from "../../api/http";
 import { CancelRebuild, ForgetGenerations, RebuildView, ResumeRebuild, SwitchView } from "../../api/operations";
 import { Confirm } from "../../parts/confirm";
+import { visible } from "../../parts/text";
 import { Session } from "../../session";
 import type { Generation, ViewStatus } from "./use-views";
 
@@ -64,7 +65,7 @@ export function ViewActions({ view }: { view: ViewStatus }) {
       {actions.map((action) => (
         <button key={action.name} type="button" onClick={() => setAsked(action)}>
           {action.name}
-          <span className="hidden"> {view.name}</span>
+          <span className="hidden"> {visible(view.name)}</span>
         </button>
       ))}
       {asked && (

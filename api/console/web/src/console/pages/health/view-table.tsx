@@ -6,6 +6,7 @@ import type { Problem } from "../../api/problems";
 import { GraphiqlLink } from "../../parts/links";
 import { clock, duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
+import { Text, visible } from "../../parts/text";
 import { OBSTACLES } from "./obstacles";
 import type { Generation, ViewStatus } from "./use-views";
 import { ViewActions } from "./view-actions";
@@ -54,7 +55,7 @@ function ViewRow({ view, state }: { view: ViewStatus; state: PageState }) {
     <tr className={isSelected ? "selected" : undefined}>
       <th scope="row">
         <a href={linkTo("health", { ...state, view: view.name })} aria-current={isSelected ? "true" : undefined}>
-          {view.name}
+          <Text>{view.name}</Text>
         </a>
       </th>
       <td className={view.lag ? "number behind" : "number"}>{view.lag.toLocaleString("en")}</td>
@@ -85,7 +86,7 @@ export function Progress({ generation }: { generation: Generation }) {
       {phase?.toLowerCase()} {events.toLocaleString("en")} of {total.toLocaleString("en")}
       {rate > 0 && `, ${Math.round(rate).toLocaleString("en")} a second`}
       {secondsLeft != null && `, ${duration(secondsLeft)} left`}
-      {waitingFor && `, waits for ${waitingFor}`}
+      {waitingFor && `, waits for ${visible(waitingFor)}`}
       {comparison && (
         <p className="quiet">
           compared: {comparison.same} same, {comparison.different} different, {comparison.missing} missing,{" "}

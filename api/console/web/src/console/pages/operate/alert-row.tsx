@@ -6,7 +6,7 @@ import { Json } from "../../parts/json";
 import { EntityLink, Severity } from "../../parts/links";
 import { Moment } from "../../parts/moment";
 import { Choose, type Selection } from "../../parts/selection";
-import { Text } from "../../parts/text";
+import { Text, visible } from "../../parts/text";
 import type { Alert } from "./alert-actions";
 
 type Props = { alert: Alert; actions: BulkAction<Alert>[]; selection: Selection<Alert>; reload(): void };
@@ -54,7 +54,7 @@ export function AlertRow({ alert, actions, selection, reload }: Props) {
           .map((action) => (
             <button key={action.name} type="button" onClick={() => setAsked(action)}>
               {action.name}
-              <span className="hidden"> {alert.key}</span>
+              <span className="hidden"> {visible(alert.key)}</span>
             </button>
           ))}
         {asked && (

@@ -5,7 +5,7 @@ import type { ConnectionsQuery } from "../../api/types";
 import { Confirm } from "../../parts/confirm";
 import { Moment } from "../../parts/moment";
 import { bytes } from "../../parts/sizes";
-import { Line, Text } from "../../parts/text";
+import { Line, Text, visible } from "../../parts/text";
 import { Session } from "../../session";
 
 type Connection = NonNullable<ConnectionsQuery["connections"]>["nodes"][number];
@@ -21,7 +21,7 @@ export function ConnectionRow({ connection, reload }: { connection: Connection; 
   const { http, schema } = useContext(Session);
   const [isAsked, setIsAsked] = useState(false);
   const { connectionId, server, kind, tenant, subject, roles, openedAt, operations, operationCount, waitingBytes } = connection;
-  const name = `${kind.toLowerCase()} ${numberOf(connection)} of ${subject ?? "a caller without credentials"}`;
+  const name = visible(`${kind.toLowerCase()} ${numberOf(connection)} of ${subject ?? "a caller without credentials"}`);
 
   async function end(reason: string) {
     const { problems } = await http.run(EndConnection, { id: connectionId, reason });

@@ -9,7 +9,7 @@ import { GraphiqlLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { bytes } from "../../parts/sizes";
-import { Line } from "../../parts/text";
+import { Line, visible } from "../../parts/text";
 import { Session } from "../../session";
 import { linkToSection } from "./section-link";
 
@@ -90,7 +90,7 @@ function TenantRow({ tenant: { name, firstAt, lastAt } }: { tenant: Tenant }) {
       <td>
         <button type="button" onClick={() => void count()} disabled={isCounting}>
           {isCounting ? "Counting…" : "Count"}
-          <span className="hidden"> what {name} has</span>
+          <span className="hidden"> what {visible(name)} has</span>
         </button>
         <Problems problems={problems} about={`the counts of ${name}`} />
       </td>

@@ -5,6 +5,7 @@ import { CancelProcesses, ResumeProcesses, RetryProcesses } from "../../api/oper
 import { CancelProcess, ResumeProcess, RetryProcess } from "../../api/operations";
 import type { ProcessesQuery, ProcessFilter, ProcessStatus } from "../../api/types";
 import type { BulkAction } from "../../parts/bulk-actions";
+import { visible } from "../../parts/text";
 import { Session } from "../../session";
 
 export type Process = NonNullable<ProcessesQuery["processes"]>["nodes"][number];
@@ -57,7 +58,7 @@ const ACTIONS: Declared[] = [
 ];
 
 export function processName({ kind, key }: Process): string {
-  return `${kind} ${key}`;
+  return visible(`${kind} ${key}`);
 }
 
 /** Returns what the caller can do about processes. */

@@ -50,7 +50,11 @@ export function ProcessRow({ process, state, actions, selection, reload }: Props
         )}
       </td>
       <td>
-        {process.errorCode && <strong>{process.errorCode}</strong>}{" "}
+        {process.errorCode && (
+          <strong>
+            <Text>{process.errorCode}</Text>
+          </strong>
+        )}{" "}
         <Text>{process.error ?? process.endReason ?? ""}</Text>
       </td>
       <td>

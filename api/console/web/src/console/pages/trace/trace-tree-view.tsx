@@ -4,7 +4,7 @@ import { type TreeRow, treeRows } from "../../api/tree";
 import { Fold, useFolds } from "../../parts/fold";
 import { EntityLink } from "../../parts/links";
 import { duration, offset } from "../../parts/moment";
-import { Line } from "../../parts/text";
+import { Line, visible } from "../../parts/text";
 import { VirtualList } from "../../parts/virtual-list";
 import { CAUSES, type TraceNode } from "./trace-tree";
 
@@ -44,7 +44,7 @@ function NodeRow({ row: { node, depth, hasChildren }, start, isClosed, toggle }:
         <Fold
           hasChildren={hasChildren}
           isClosed={isClosed}
-          label={`What ${node.name} has caused`}
+          label={`What ${visible(node.name)} has caused`}
           toggle={() => toggle(node.nodeId)}
         />
         <span className={`badge kind-${node.kind.toLowerCase()}`}>{node.kind.toLowerCase()}</span>

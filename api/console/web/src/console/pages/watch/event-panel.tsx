@@ -1,17 +1,20 @@
 import { useOperation } from "../../api/hooks";
 import { EventDetail } from "../../api/operations";
+import { useFocusedPart } from "../../parts/focus";
 import { Json } from "../../parts/json";
 import { EntityLink, Id, Severity, TraceLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Text } from "../../parts/text";
+import { eventLinkId } from "./event-row";
 
 /** Everything about one event. */
 export function EventPanel({ id, close }: { id: string; close(): void }) {
   const { data, problems, isLoading } = useOperation(EventDetail, { id });
   const event = data?.node?.__typename === "Event" ? data.node : undefined;
+  const panel = useFocusedPart<HTMLElement>(eventLinkId(id));
   return (
-    <section className="panel" aria-label="Event" aria-busy={isLoading}>
+    <section ref={panel} tabIndex={-1} className="panel" aria-label="Event" aria-busy={isLoading}>
       <button type="button" className="close" onClick={close}>
         close
       </button>
@@ -36,11 +39,15 @@ export function EventPanel({ id, close }: { id: string; close(): void }) {
               <Moment at={event.recordedAt} />
             </dd>
             <dt>command</dt>
-            <dd>{event.command}</dd>
+            <dd>
+              <Text>{event.command}</Text>
+            </dd>
             <dt>actor</dt>
             <dd>{event.actor ? <Text>{event.actor}</Text> : <span className="quiet">nobody signed in</span>}</dd>
             <dt>through</dt>
-            <dd>{[event.source, event.authentication].filter(Boolean).join(", ") || "—"}</dd>
+            <dd>
+              <Text>{[event.source, event.authentication].filter(Boolean).join(", ") || "—"}</Text>
+            </dd>
             <dt>correlation</dt>
             <dd>
               <TraceLink id={event.correlationId} />

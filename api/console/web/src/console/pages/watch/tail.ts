@@ -21,6 +21,8 @@ export type TailState = {
 export const KEPT = 5_000;
 /** How many earlier events are shown at first. */
 const EARLIER = 100;
+/** Milliseconds between two changes of the list: a page that changed with each event would answer no click in between. */
+const CHANGE_INTERVAL = 100;
 
 /**
  * Follows the log from a position, or from now on with some earlier events before it. Paused and resumed, and after a
@@ -34,7 +36,8 @@ export class EventTailReader {
   private isPrimed: boolean;
   private isPriming = false;
   private after: string | undefined;
-  private frame = 0;
+  private timer = 0;
+  private flushedAt = 0;
   private stop = () => {};
 
   constructor(
@@ -82,7 +85,7 @@ export class EventTailReader {
   dispose(): void {
     this.stop();
     this.controller.abort();
-    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
     this.listeners.clear();
   }
 
@@ -103,9 +106,14 @@ export class EventTailReader {
       const text = "the log cannot be followed from this position; remove it from the filters to begin now";
       this.fail([{ code: "CURSOR_EXPIRED", message: text }]);
     }
-    // One change of the page for all events of a frame. A page that is not visible has no frames.
+    // The timers of a page that is not visible are slow.
     if (this.arrived.length >= KEPT) this.flush();
-    else if (this.arrived.length && !this.frame) this.frame = requestAnimationFrame(() => this.flush());
+    else if (this.arrived.length) this.timer ||= setTimeout(() => this.flush(), this.untilNextChange());
+  }
+
+  /** Returns the milliseconds until the list may change again. */
+  private untilNextChange(): number {
+    return Math.max(0, this.flushedAt + CHANGE_INTERVAL - performance.now());
   }
 
   /** Puts earlier events before those that arrived since the subscription began, without a gap or a duplicate. */
@@ -130,9 +138,10 @@ export class EventTailReader {
   }
 
   private flush(): void {
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    clearTimeout(this.timer);
+    this.timer = 0;
     if (!this.isPrimed || !this.arrived.length) return;
+    this.flushedAt = performance.now();
     const events = [...this.current.events, ...this.arrived].slice(-KEPT);
     const received = this.current.received + this.arrived.length;
     this.arrived = [];

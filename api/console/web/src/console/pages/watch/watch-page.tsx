@@ -16,8 +16,6 @@ import { SavedFilterList } from "./saved-filter-list";
 import { EventTailReader, KEPT, type TailState } from "./tail";
 
 const ROW_HEIGHT = 30;
-/** Pixels from the end of the list within which it counts as its end. */
-const NEAR_END = 40;
 
 /** Events as they happen, with filters that are part of the address. */
 export function WatchPage({ state }: { state: PageState }) {
@@ -74,9 +72,7 @@ export function WatchPage({ state }: { state: PageState }) {
             isAtEnd={isAtEnd && isRunning}
             rowKey={(index) => events[index]?.id ?? String(index)}
             row={(index) => <EventRow event={events[index]} state={state} />}
-            onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) =>
-              setIsAtEnd(scrollHeight - scrollTop - clientHeight < NEAR_END)
-            }
+            onEndChange={setIsAtEnd}
           />
         ) : (
           <p className="empty">{isCaughtUp ? "No event matches yet. New ones appear here." : "Reading the log…"}</p>

@@ -5,7 +5,7 @@ import { Confirm } from "../../../parts/confirm";
 import { EntityLink } from "../../../parts/links";
 import { Moment } from "../../../parts/moment";
 import { Choose, type Selection } from "../../../parts/selection";
-import { Line, Text } from "../../../parts/text";
+import { Line, Text, visible } from "../../../parts/text";
 import { Session } from "../../../session";
 import { type ApiKey, isUsable } from "./key-actions";
 import { RotateKey } from "./rotate-key";
@@ -68,7 +68,7 @@ export function KeyRow({ apiKey, lastUsedAt, actions, selection, reload }: Props
           .map((action) => (
             <button key={action.name} type="button" onClick={() => setAsked(action)}>
               {action.name}
-              <span className="hidden"> {name}</span>
+              <span className="hidden"> {visible(name)}</span>
             </button>
           ))}
         {asked && (

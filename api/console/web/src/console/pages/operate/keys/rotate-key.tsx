@@ -3,6 +3,7 @@ import { useContext, useState } from "react";
 import { RotateApiKey } from "../../../api/operate";
 import type { Problem } from "../../../api/problems";
 import { Confirm } from "../../../parts/confirm";
+import { visible } from "../../../parts/text";
 import { Session } from "../../../session";
 import type { ApiKey } from "./key-actions";
 import { SecretDialog } from "./secret-dialog";
@@ -31,7 +32,7 @@ export function RotateKey({ apiKey: { id, name }, reload }: { apiKey: ApiKey; re
   return (
     <>
       <button type="button" onClick={() => setIsAsked(true)}>
-        Rotate<span className="hidden"> {name}</span>
+        Rotate<span className="hidden"> {visible(name)}</span>
       </button>
       {isAsked && (
         <Confirm

@@ -4,7 +4,7 @@ import type { WebhookDeliveriesQuery } from "../../../api/types";
 import { Confirm } from "../../../parts/confirm";
 import { EntityLink } from "../../../parts/links";
 import { duration, Moment } from "../../../parts/moment";
-import { Line, Text } from "../../../parts/text";
+import { Line, Text, visible } from "../../../parts/text";
 import { linkToSection } from "../section-link";
 import type { Webhook, WebhookAction } from "./webhook-actions";
 
@@ -59,14 +59,14 @@ export function WebhookRow({ webhook, deliveries, isSelected, actions, reload }:
       </td>
       <td className="actions wrapped">
         <a href={linkToSection("webhooks", { id: key })} aria-current={isSelected ? "true" : undefined}>
-          Deliveries<span className="hidden"> of {name}</span>
+          Deliveries<span className="hidden"> of {visible(name)}</span>
         </a>
         {actions
           .filter((action) => action.isOffered(webhook))
           .map((action) => (
             <button key={action.name} type="button" onClick={() => setAsked(action)}>
               {action.name}
-              <span className="hidden"> of {name}</span>
+              <span className="hidden"> of {visible(name)}</span>
             </button>
           ))}
         {asked && (
