@@ -53,7 +53,7 @@ def test_the_rates_of_servers_are_those_between_their_last_two_reports() -> None
 
 def test_reports_that_come_twice_or_late_are_ignored() -> None:
     servers = ReportingServers()
-    for uptime in (5.0, 10.0, 5.0, 10.0):
+    for uptime in (5.0, 10.0, 10.0, 5.0):
         servers.accept(report(uptime=uptime, deliveries=int(uptime)), NOON)
     assert rates_of(servers, NOON) == Rates(deliveries=1)
 

@@ -61,7 +61,7 @@ try {
   seen.filter = new URL(page.url()).hash;
   await look("watch");
 } catch (cause) {
-  await shot("failed");
+  await page.screenshot({ path: `${folder}/failed.png`, fullPage: true });
   throw cause;
 } finally {
   await browser.close();
@@ -84,12 +84,7 @@ async function look(name) {
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate(() => globalThis.axe.run());
     seen.violations[`${name}, ${colorScheme}`] = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-    await shot(`${name}-${colorScheme}`);
   }
-}
-
-async function shot(name) {
-  await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
 function print(line) {
