@@ -47,7 +47,7 @@ from api.tracing.api_parts import executor_class, request_middleware
 from api.tracing.opening import Tracing, open_tracing
 from api.transports.admission_guard import AdmissionGuard, admission_of
 from api.transports.endpoint import Endpoint
-from api.transports.http import METHODS, serve_http
+from api.transports.http import METHODS, GraphQLOverHttp
 from api.transports.origin_guard import OriginGuard
 from api.transports.rejections import respond_with_error
 from api.transports.response_formats import JSON
@@ -166,6 +166,7 @@ def _visible_apis(runtime: Runtime, make_executor: Callable[..., Executor], *, e
             introspect=settings.introspection,
             limits=limits,
             cache=cache,
+            metrics=runtime.metrics.executions,
         )
         audit = runtime.read_audit
         reads = None if audit is None else AuditedReads(schema, audited_types(runtime.views), audit)
@@ -209,7 +210,7 @@ def _routes(development_tokens: DevelopmentTokens | None) -> list[BaseRoute]:
     tokens = [] if development_tokens is None else [development_token_route(development_tokens)]
     return [
         # Redirecting to the path without a slash would break preflights and clients that follow no redirects.
-        *(Route(path, _http, methods=METHODS) for path in (GRAPHQL, f"{GRAPHQL}/")),
+        *(Route(path, GraphQLOverHttp(), methods=METHODS) for path in (GRAPHQL, f"{GRAPHQL}/")),
         event_route(),
         # Relative, because a proxy may serve the application under a prefix that it removes.
         Route("/", lambda _request: RedirectResponse("graphiql")),
@@ -248,10 +249,6 @@ def _socket_limits(settings: Settings) -> SocketLimits:
         init_timeout=settings.init_timeout,
         ping_interval=settings.ping_interval,
     )
-
-
-async def _http(request: Request) -> Response:
-    return await serve_http(request, request.app.state.endpoint)
 
 
 async def _readyz(request: Request) -> Response:

@@ -25,6 +25,7 @@ from pydantic import SecretStr
 
 from api.access.origins import OriginPolicy
 from api.encoding import encode
+from api.execution_metrics import ExecutionMetrics
 from api.process_metrics import ProcessMetrics
 from api.recent_metrics.metrics_reports import ServerCounts
 from api.recent_metrics.recent_metrics import RecentMetrics
@@ -98,7 +99,7 @@ class Metrics:
         self._live_stats = live_stats
         registry.register(LiveStatsCollector(live_stats))
         self.processes = ProcessMetrics(registry)
-        self.result_cache = ResultCacheMetrics(registry)
+        self.result_cache, self.executions = ResultCacheMetrics(registry), ExecutionMetrics(registry)
         self.recent = RecentMetrics()
         self._partitions = Gauge(
             "nerve_partitions_held",

@@ -32,8 +32,10 @@ class ClientAddresses:
         ``X-Forwarded-For``, in their order. The last address in them that is no trusted proxy is the
         client's: those before it are the client's own words.
         """
+        if not forwarded:
+            return _read_text(peer or "")
         address = _read(peer or "")
-        if address is None or not forwarded or not self._trusts(address):
+        if address is None or not self._trusts(address):
             return None if address is None else str(address)
         hops = ",".join(forwarded).split(",")[-_MAX_HOPS:]
         for hop in reversed(hops):
@@ -56,6 +58,13 @@ def client_network(address: str) -> str:
     if isinstance(parsed, IPv4Address):
         return address
     return str(IPv6Network((parsed, IPV6_PREFIX), strict=False))
+
+
+@lru_cache(1_000)
+def _read_text(text: str) -> str | None:
+    """Return the text of the address that `_read` returns: connections send many requests."""
+    address = _read(text)
+    return None if address is None else str(address)
 
 
 def _read(text: str) -> Address | None:

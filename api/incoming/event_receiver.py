@@ -31,6 +31,7 @@ from domain.kernel import Command, Envelope, Receipt
 from domain.kernel.errors import CommandIdReused, CommandIdTaken, Forbidden, ValidationFailed
 from domain.kernel.limit_errors import OperationTimedOut
 from domain.kernel.names import client_name
+from eventstore.place import Place
 
 
 class _Outcome(NamedTuple):
@@ -58,8 +59,8 @@ class EventReceiver:
         Raises HttpRejection, ClientDisconnect, and the errors of a request of which nothing is stored.
         """
         limits, addresses = self._endpoint.limits, self._endpoint.addresses
-        body = await read_bytes(request, limits.max_body, limits.timeout)
-        address = client_address(request, addresses)
+        body = await read_bytes(request, request.headers, limits.max_body, limits.timeout)
+        address = client_address(request.scope, addresses)
         headers = combine_headers(request.headers.items())
         caller, received = await self._read(request, headers, body, address)
         commands = [
@@ -160,5 +161,5 @@ def _respond(outcomes: Sequence[_Outcome], context: RequestContext, *, is_batch:
 def _body(result: Receipt | Exception, context: RequestContext) -> dict[str, Any]:
     if isinstance(result, Exception):
         return refused_result(result)
-    receipt = receipt_row(result, context)
+    receipt = {**receipt_row(result), "position": context.seal(Place(result.position))}
     return {"receipt": {client_name(name): value for name, value in receipt.items()}}

@@ -68,13 +68,13 @@ class TraceRequests:
 
     async def _record(self, request: Request, encoding: Encoding) -> Rejections:
         endpoint: Endpoint = request.app.state.endpoint
-        caller, address = admission_of(request).caller, client_address(request, endpoint.addresses)
+        caller, address = admission_of(request).caller, client_address(request.scope, endpoint.addresses)
         context = endpoint.context(request.headers, caller, address)
         permission = context.permission(RecordSpans)
         if permission.is_denied:
             raise Forbidden("you may not send RecordSpans, as which the spans of a trace are recorded")
         with await endpoint.permit(caller, address):
-            body = await read_bytes(request, self._settings.max_body_bytes, self._timeout)
+            body = await read_bytes(request, request.headers, self._settings.max_body_bytes, self._timeout)
             traces = await _read(encoding, body)
             return await self._recorder.record(traces, context.command_scope, permission)
 

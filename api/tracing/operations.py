@@ -8,14 +8,10 @@ from typing import Any
 
 from opentelemetry.trace import Span, Tracer
 
-from api.graphql.execution.executor import (
-    Executor,
-    OperationRefused,
-    PreparedOperation,
-    Result,
-    SubscriptionExecution,
-)
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.subscription_execution import SubscriptionExecution
 from api.tracing.spans import FAULTS, child_of_current, current_to_nerve, describe_code, running_span
 from domain.dispatch.trace_context import current_trace_context
 

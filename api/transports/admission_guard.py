@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,6 +19,7 @@ SIGNATURE = "webhook-signature"
 """The header of a signed request: https://www.standardwebhooks.com"""
 
 _ADMISSION = "nerve.admission"
+_HEADERS = "nerve.headers"
 
 
 class AdmissionGuard:
@@ -49,7 +51,7 @@ class AdmissionGuard:
             return
         endpoint: Endpoint = scope["app"].state.endpoint
         admissions = endpoint.admissions
-        sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         headers = combine_headers(sent)
         if SIGNATURE in headers and scope["path"] in self._signed_paths:
             await self._app(scope, receive, send)
@@ -59,11 +61,13 @@ class AdmissionGuard:
             admitted = admissions.admit(headers)
             admission = admitted if isinstance(admitted, Admission) else await admitted
         except REFUSALS as error:
-            refusal = await endpoint.refusal(error, client_address(Request(scope), endpoint.addresses))
+            refusal = await endpoint.refusal(error, client_address(scope, endpoint.addresses))
             response = respond_with_error(refusal, choose(headers.get("accept"), streams=False))
             await response(scope, receive, send)
             return
         scope[_ADMISSION] = admission
+        # Endpoints read the first value of a repeated header.
+        scope[_HEADERS] = headers if len(headers) == len(sent) else Headers(scope=scope)
         try:
             await self._app(scope, receive, send)
         finally:
@@ -83,3 +87,9 @@ def admission_of(request: Request) -> Admission:
     """Return the admission of a request whose path is not open."""
     admission: Admission = request.scope[_ADMISSION]
     return admission
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """Return the headers of an admitted request by their names in lower case."""
+    headers: Mapping[str, str] = scope[_HEADERS]
+    return headers

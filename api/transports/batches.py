@@ -9,7 +9,8 @@ from typing import Any
 from graphql import OperationType
 
 from api.graphql.error_bodies import refused_result
-from api.graphql.execution.executor import OperationRefused, Result
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Result
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi

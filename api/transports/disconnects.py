@@ -7,8 +7,8 @@ connection itself knows at once, and costs a request nothing: see `api.transport
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, MutableMapping
+from types import TracebackType
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -17,28 +17,35 @@ _ON_DISCONNECT = "nerve.on_disconnect"
 """The item of a request's scope that holds what is called when its client leaves."""
 
 
-@contextmanager
-def ended_on_disconnect(scope: MutableMapping[str, Any]) -> Iterator[None]:
-    """Cancel the task within the block when the client leaves; raises ClientDisconnect then."""
-    task = asyncio.current_task()
-    assert task is not None
-    has_left = False
+class DisconnectGuard:
+    """A block of statements that is cancelled when the client leaves; it raises ClientDisconnect then."""
 
-    def leave() -> None:
-        nonlocal has_left
-        has_left = True
-        task.cancel()
+    __slots__ = ("_has_left", "_scope", "_task")
 
-    scope[_ON_DISCONNECT] = leave
-    try:
-        yield
-    except asyncio.CancelledError:
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
+        self._scope = scope
+        self._has_left = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._scope[_ON_DISCONNECT] = self._leave
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        del self._scope[_ON_DISCONNECT]
         # The process may stop at the same time.
-        if not has_left or task.uncancel():
-            raise
-        raise ClientDisconnect from None
-    finally:
-        del scope[_ON_DISCONNECT]
+        if isinstance(error, asyncio.CancelledError) and self._has_left and not self._task.uncancel():
+            raise ClientDisconnect from None
+
+    def _leave(self) -> None:
+        self._has_left = True
+        self._task.cancel()
 
 
 def disconnect(scope: Any) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Coroutine, Mapping
+from contextvars import Token
 from dataclasses import dataclass
+from types import TracebackType
 from typing import NamedTuple, Self
 
-from starlette.requests import Request
+from starlette.types import Scope
 
 from api.access.admissions import Admission, Admissions
 from api.access.callers import Caller
@@ -29,6 +30,9 @@ from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel.errors import NerveError, Unauthenticated
 from domain.kernel.limit_errors import RateLimited
 from subscriptions.consumers.group import process_name
+
+FORWARDED = b"x-forwarded-for"
+"""The header by which proxies pass on the address of a client."""
 
 
 class AdmittedCaller(NamedTuple):
@@ -142,17 +146,34 @@ class Endpoint:
         return RequestContext(self.runtime, caller, headers, client=client, connections=self.connections)
 
 
-def client_address(request: Request, addresses: ClientAddresses) -> str | None:
+def client_address(scope: Scope, addresses: ClientAddresses) -> str | None:
     """Return the address of the client of a request over HTTP."""
-    peer = request.client.host if request.client else None
-    return addresses.find(peer, request.headers.getlist("x-forwarded-for"))
+    client = scope.get("client")
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == FORWARDED]
+    return addresses.find(client[0] if client else None, forwarded)
 
 
-@contextmanager
-def traced(headers: Mapping[str, str]) -> Iterator[None]:
-    """Use the trace context that the client sent (W3C, header ``traceparent``) inside the block."""
-    token = current_trace_context.set(TraceContext.parse(headers.get("traceparent", "")))
-    try:
-        yield
-    finally:
-        current_trace_context.reset(token)
+def traced(headers: Mapping[str, str]) -> TraceBlock:
+    """Use the trace context that the client sent (W3C, header ``traceparent``) inside a block."""
+    sent = headers.get("traceparent")
+    return TraceBlock(None if sent is None else TraceContext.parse(sent))
+
+
+class TraceBlock:
+    """A block of statements with this trace context; with None it has none."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: TraceContext | None) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._token: Token[TraceContext | None] = current_trace_context.set(self._context)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current_trace_context.reset(self._token)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from api.transports.response_formats import JSON, is_utf8, read_parameters
 from domain.kernel.errors import NerveError, ValidationFailed
@@ -30,33 +32,35 @@ class HttpRejection(Exception):
         self.headers = headers
 
 
-def declared_size(request: Request) -> int | None:
+def declared_size(method: str, headers: Mapping[str, str]) -> int | None:
     """Return the bytes of the body, as its header says; 0 where there is no body, None without the header."""
-    if request.method != "POST":
+    if method != "POST":
         return 0
-    size = request.headers.get("content-length", "")
+    size = headers.get("content-length", "")
     return int(size) if size.isdecimal() else None
 
 
-async def read_body(request: Request, max_body: int, seconds: float) -> Any:
+async def read_body(request: Request, headers: Mapping[str, str], max_body: int, seconds: float) -> Any:
     """Return the JSON of the body; raises as `read_bytes`, and ValidationFailed if it is not JSON."""
-    _check_type(request.headers.get("content-type"))
-    body = await read_bytes(request, max_body, seconds)
+    _check_type(headers.get("content-type"))
+    body = await read_bytes(request, headers, max_body, seconds)
     if not body:
         raise ValidationFailed('the body is empty; send a JSON object with a "query"', ("body",))
     return parse_json(body, "body")
 
 
-async def read_bytes(request: Request, max_body: int, seconds: float) -> bytearray:
+async def read_bytes(
+    request: Request, headers: Mapping[str, str], max_body: int, seconds: float
+) -> bytearray:
     """Return the decoded body, which has at most `max_body` bytes, before and after decoding.
 
     The body has to arrive within `seconds`. Raises HttpRejection, ValidationFailed where the body cannot be
     decoded, and ClientDisconnect.
     """
-    coding = _read_coding(request.headers.get("content-encoding"))
+    coding = _read_coding(headers.get("content-encoding"))
     try:
         async with asyncio.timeout(seconds):
-            body = await _receive(request, max_body)
+            body = await _receive(request.receive, max_body)
     except TimeoutError:
         too_slow = ValidationFailed(f"the body did not arrive within {seconds} seconds", ("body",))
         raise HttpRejection(408, too_slow, connection="close") from None
@@ -109,11 +113,15 @@ def _read_coding(header: str | None) -> str | None:
     return applied[0]
 
 
-async def _receive(request: Request, max_body: int) -> bytearray:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+async def _receive(receive: Receive, max_body: int) -> bytearray:
+    body, is_complete = bytearray(), False
+    while not is_complete:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         _check_size(body, max_body)
+        is_complete = not message.get("more_body", False)
     return body
 
 

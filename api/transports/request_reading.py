@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ class RequestLimits:
     timeout: float
 
 
-async def read_request(request: Request, limits: RequestLimits) -> OperationRequest | list[Any]:
+async def read_request(
+    request: Request, headers: Mapping[str, str], limits: RequestLimits
+) -> OperationRequest | list[Any]:
     """Return the operation of the body, or of the URL of a request without a body.
 
     Where batches are enabled, a body that is a list is returned as it is; its operations are not checked yet.
@@ -29,7 +32,7 @@ async def read_request(request: Request, limits: RequestLimits) -> OperationRequ
     """
     if request.method != "POST":
         return _read_url(request)
-    body = await read_body(request, limits.max_body, limits.timeout)
+    body = await read_body(request, headers, limits.max_body, limits.timeout)
     if not isinstance(body, list):
         return read_operation(body)
     if limits.max_batch == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -26,6 +28,7 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, tls: bool) -> None:
         self._app = app
         self._headers = {**_ALWAYS, **(_TLS if tls else {})}
+        self._items = tuple(self._headers.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,9 +47,16 @@ class SecurityHeaders:
     def _complete(self, start: Message, *, is_private: bool) -> None:
         headers = list(start.get("headers", ()))
         names = {name for name, _ in headers}
-        headers += [(name, value) for name, value in self._headers.items() if name not in names]
-        has_scope = any(name == b"cache-control" and value.startswith(_SCOPES) for name, value in headers)
-        if is_private and not has_scope:
+        if names.isdisjoint(self._headers):
+            headers += self._items
+        else:
+            headers += [item for item in self._items if item[0] not in names]
+        if is_private and not _has_scope(headers):
             headers = [header for header in headers if header[0] != b"cache-control"]
             headers.append(_NO_STORE)
         start["headers"] = headers
+
+
+def _has_scope(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether the headers say for whom a cache may store the response."""
+    return any(name == b"cache-control" and value.startswith(_SCOPES) for name, value in headers)

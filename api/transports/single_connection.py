@@ -10,7 +10,7 @@ The protocol: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
@@ -190,9 +190,12 @@ def _is_same(owner: Caller, caller: Caller) -> bool:
     return (owner.scope, owner.subject) == (caller.scope, caller.subject)
 
 
-def find_token(request: Request) -> str | None:
-    """Return the token of the request."""
-    return request.headers.get("x-graphql-event-stream-token") or request.query_params.get("token")
+def find_token(request: Request, headers: Mapping[str, str]) -> str | None:
+    """Return the token of a request with these headers."""
+    token = headers.get("x-graphql-event-stream-token")
+    if token or not request.scope["query_string"]:
+        return token or None
+    return request.query_params.get("token")
 
 
 def check_id(id: object) -> str:

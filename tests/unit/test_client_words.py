@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from api.access.callers import UNRESTRICTED
 from api.graphql.error_bodies import error_body
-from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.fields.command_inputs import read_command

@@ -9,13 +9,17 @@ import asyncio
 import inspect
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import graphql
 import pytest
 import strawberry
 import uvicorn
 from graphql.execution.collect_fields import FieldDetails
+from graphql.execution.get_variable_signature import GraphQLVariableSignature
+from graphql.execution.values import VariableValueSource
+from graphql.pyutils import Path
+from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument
@@ -92,6 +96,42 @@ def test_graphql_core_executes_fields_and_messages_as_expected() -> None:
         "graphql.map_source_to_response_event(executor, source_event_stream)",
         takes(graphql.map_source_to_response_event, "executor", "source_event_stream"),
     )
+
+
+def test_graphql_core_coerces_inputs_as_expected() -> None:
+    module, library = "api/graphql/execution/input_coercion.py", "graphql-core"
+    check(library, module, "coerce_default_value(input_value)", takes(coerce_default_value, "input_value"))
+    signature = ("name", "type", "default", "default_value")
+    check(
+        library, module, f"GraphQLVariableSignature{signature}", GraphQLVariableSignature._fields == signature
+    )
+    source = ("signature", "value")
+    check(library, module, f"VariableValueSource{source}", VariableValueSource._fields == source)
+    schema = graphql.build_schema("type Query { a(x: Int = 1): Int }")
+    argument = cast(graphql.GraphQLObjectType, schema.query_type).fields["a"].args["x"]
+    check(library, module, "coerce_default_value to return the default", coerce_default_value(argument) == 1)
+
+
+def test_graphql_core_gives_resolvers_what_compiled_code_gives_them() -> None:
+    module, library = "api/graphql/execution/compiled_operations.py", "graphql-core"
+    fields = (
+        "field_name",
+        "field_nodes",
+        "return_type",
+        "parent_type",
+        "path",
+        "schema",
+        "fragments",
+        "root_value",
+        "operation",
+        "variable_values",
+        "context",
+        "is_awaitable",
+        "abort_signal",
+        "async_helpers",
+    )
+    check(library, module, f"GraphQLResolveInfo{fields}", graphql.GraphQLResolveInfo._fields == fields)
+    check(library, module, "Path(prev, key, typename)", Path._fields == ("prev", "key", "typename"))
 
 
 def test_graphql_core_has_the_attributes_of_types_that_are_set() -> None:

@@ -7,7 +7,8 @@ from graphql import GraphQLError, get_introspection_query
 from graphql import validate as core_validate
 
 from api.graphql.execution import executor as executor_module
-from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.validation import MOST_ERRORS
 from api.limits.document_limits import parse_within

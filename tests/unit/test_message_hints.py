@@ -8,7 +8,8 @@ import pytest
 from graphql import GraphQLSchema, build_schema
 
 from api.access.callers import UNRESTRICTED
-from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.runtime import Runtime

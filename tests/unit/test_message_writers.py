@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from api.access.callers import UNRESTRICTED
 from api.graphql.execution.core_executor import OperationExecutor
-from api.graphql.execution.executor import SubscriptionExecution
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.subscription_execution import SubscriptionExecution
 from api.graphql.execution.value_writers import FieldWriters
 from api.limits.byte_budget import ByteBudget
 from api.runtime import Runtime

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from api.access.callers import UNRESTRICTED
 from api.graphql.execution import executor as executor_module
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor
-from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest, read_operation
 from api.graphql.execution.parsed_documents import BASE_WEIGHT, document_cache
 from api.graphql.execution.request_context import RequestContext

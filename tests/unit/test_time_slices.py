@@ -8,7 +8,8 @@ from contextvars import ContextVar
 import pytest
 from graphql import build_schema
 
-from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
 from api.limits import time_slices
 from api.limits.time_slices import give_way, run_in_slices

@@ -11,7 +11,8 @@ import pytest
 from api.access.callers import ANONYMOUS, UNRESTRICTED, Caller
 from api.access.visibility import Visibilities, Visibility
 from api.graphql.execution import visible_apis
-from api.graphql.execution.executor import Executor, OperationRefused
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.parsing_turns import ParsingTurns
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis

@@ -62,6 +62,10 @@ class BatchedReads:
         if self._rows_read > max_rows:
             raise TooManyRows(max_rows)
 
+    def forget_returned(self, rows: int) -> None:
+        """Forget rows that were counted as returned: they are not, or will be counted again."""
+        self._rows_returned -= rows
+
     def count_returned(self, rows: int, max_rows: int) -> None:
         """Count rows that the response returns; raises TooManyRows where they exceed `max_rows`."""
         self._rows_returned += rows

@@ -1,4 +1,4 @@
-"""graphql-core's execution, and the one module that knows its parts which no release promises to keep.
+"""graphql-core's execution, with parts that no release promises to keep.
 
 `OperationExecutor` overrides how a field is executed and how the executor of a subscription's message is
 made. tests/unit/test_dependencies.py says which parts these are, and fails where a release changes one.
@@ -6,7 +6,7 @@ made. tests/unit/test_dependencies.py says which parts these are, and fails wher
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeGuard
 
@@ -18,6 +18,7 @@ from graphql import (
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLSchema,
+    MiddlewareManager,
     OperationType,
     create_source_event_stream,
     execute_root_selection_set,
@@ -28,7 +29,8 @@ from graphql.execution.collect_fields import FieldDetails
 
 from api.graphql.error_bodies import UnwritableValue
 from api.graphql.execution.request_context import ExecutionContext
-from api.graphql.execution.value_writers import FieldWriters, Write
+from api.graphql.execution.value_writers import FieldWriters
+from api.graphql.execution.write_functions import Write
 from api.limits.byte_budget import MAX_RESPONSE_BYTES, ByteBudget
 from domain.kernel.limit_errors import ResponseTooLarge
 
@@ -82,14 +84,19 @@ class OperationExecutor(CheckedExecutor):
         operation_name: str | None,
         writers: FieldWriters,
         max_bytes: int = MAX_RESPONSE_BYTES,
+        resolved: Mapping[str, Any] | None = None,
     ) -> OperationExecutor | list[GraphQLError]:
-        """Return the operation that is to be run, or the errors of its variables."""
+        """Return the operation that is to be run, or the errors of its variables.
+
+        Fields of the root with a value in `resolved` have that value, and are not resolved again.
+        """
         bound: Any = cls.build(
             schema,
             document,
             context_value=context,
             raw_variable_values=variables,
             operation_name=operation_name,
+            middleware=MiddlewareManager(_keep_resolved(resolved)) if resolved else None,
             is_awaitable=is_coroutine,
             writers=writers,
             max_bytes=max_bytes,
@@ -170,6 +177,24 @@ class OperationExecutor(CheckedExecutor):
         except ResponseTooLarge:
             self._drops_rest = self.operation.operation is not OperationType.MUTATION
             raise
+
+
+def _keep_resolved(resolved: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return what graphql-core calls in place of all resolvers, with the resolver as the first argument."""
+
+    def resolve(resolver: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+        path = info.path
+        if path.prev is None and path.key in resolved:
+            return _take_turn(resolved[path.key], info.context)
+        return resolver(source, info, **arguments)
+
+    return resolve
+
+
+async def _take_turn(value: Any, context: ExecutionContext) -> Any:
+    """Return the value when it is time to write it: the values of all fields are there at once."""
+    await context.turns.take()
+    return value
 
 
 def is_coroutine(value: Any) -> TypeGuard[Awaitable[Any]]:

@@ -1,11 +1,12 @@
-"""The one place where operations are prepared and run. graphql-core runs them."""
+"""The one place where operations are prepared and run: by compiled code, or else by graphql-core."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import aclosing, nullcontext
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from graphql import (
     DocumentNode,
@@ -16,16 +17,23 @@ from graphql import (
     OperationType,
     specified_rules,
 )
+from prometheus_client import CollectorRegistry
 
-from api.graphql.error_bodies import error_body, refused_result, request_error_body
+from api.execution_metrics import CoreReason, ExecutionMetrics
+from api.graphql.error_bodies import refused_result, request_error_body
+from api.graphql.execution.compiled_execution import CompiledExecution
 from api.graphql.execution.core_executor import OperationExecutor, is_coroutine
 from api.graphql.execution.error_paths import error_paths
-from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
+from api.graphql.execution.execution_results import OperationRefused, build_result
+from api.graphql.execution.input_coercion import NotCoercible
+from api.graphql.execution.message_writers import SubscriptionSelection
 from api.graphql.execution.operation_costs import Cost, introspection_members
 from api.graphql.execution.operation_request import OperationRequest, choose_operation
 from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
+from api.graphql.execution.selection_tree import Variables
+from api.graphql.execution.subscription_execution import SubscriptionExecution, refused_by
 from api.graphql.execution.time_limits import finish_within
 from api.graphql.execution.validation import validate_in_slices
 from api.limits.byte_budget import ByteBudget
@@ -34,7 +42,7 @@ from api.limits.input_limits import check_values
 from api.limits.operation_limits import OperationLimits
 from domain.kernel import Scope
 from domain.kernel.errors import NotTrusted, PersistedQueryNotFound, ValidationFailed
-from domain.kernel.limit_errors import OperationTimedOut, ResponseLimitExceeded, TooComplex, TooCostly
+from domain.kernel.limit_errors import OperationTimedOut, TooComplex, TooCostly
 from eventstore.mongo.deadline import deadline
 
 Result = dict[str, Any]
@@ -50,48 +58,6 @@ class PreparedOperation:
     document: ParsedDocument
     kind: OperationType
     operation_name: str | None
-
-
-class OperationRefused(Exception):
-    """The operation cannot be run; `result` has the errors for the client."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__("the operation was refused")
-        self.result: Result = {"errors": errors}
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionExecution:
-    """A running subscription: the `source` that its resolver returned, and how messages become results."""
-
-    bound: OperationExecutor
-    selection: SubscriptionSelection
-    source: Any
-    _writers: dict[str, MessageWriter] = field(default_factory=dict)
-
-    def result(self, message: Mapping[str, Any]) -> Result | Awaitable[Result]:
-        """Return the result for a message; a coroutine where the result has to wait for something."""
-        typename = message["__typename"]
-        write = self._writers.get(typename)
-        if write is None:
-            write = self._writers[typename] = self.selection.compile_writer(typename)
-        data = write(message)
-        if data is not None:
-            return {"data": data}
-        outcome: Any = self.bound.execute_message(message)
-        return _await_result(outcome) if is_coroutine(outcome) else _build_result(outcome)
-
-    async def results(self) -> AsyncGenerator[Result, None]:
-        """Yield all results of a source that is an iterator; raises OperationRefused where it fails."""
-        source = await self.source if is_coroutine(self.source) else self.source
-        if isinstance(source, ExecutionResult):
-            raise _refused_by(source)
-        async with aclosing(self.bound.execute_messages(source)) as results:
-            try:
-                async for result in results:
-                    yield _build_result(result)
-            except Exception as error:
-                raise OperationRefused([error_body(GraphQLError(str(error), original_error=error))]) from None
 
 
 class Executor:
@@ -112,6 +78,7 @@ class Executor:
         introspect: bool = True,
         cache: DocumentCache | None = None,
         limits: OperationLimits | None = None,
+        metrics: ExecutionMetrics | None = None,
     ) -> None:
         self.schema = schema
         self._limits = limits or OperationLimits()
@@ -121,6 +88,7 @@ class Executor:
         self._persisted = persisted or PersistedDocuments()
         self._members = introspection_members(schema)
         self._documents = cache or document_cache()
+        self._metrics = metrics or ExecutionMetrics(CollectorRegistry())
 
     def prepare(self, request: OperationRequest, tenant: str = Scope().tenant) -> PreparedOperation:
         """Parse and validate the operation of a tenant's caller; raises OperationRefused."""
@@ -148,31 +116,65 @@ class Executor:
     async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:
         """Return the result of a query or mutation."""
         try:
-            bound = self._bind(prepared, context)
+            execution = self._start(prepared, context)
         except OperationRefused as refused:
             return refused.result
+        self._metrics.count()
         try:
-            outcome = await self._run(bound, prepared.kind)
+            outcome = await self._run(execution, prepared.kind)
         except OperationTimedOut as error:
             return {"data": None, **refused_result(error)}
-        reported = bound.context_value.errors
+        reported = execution.context.errors
         if reported:
             outcome = ExecutionResult(outcome.data, [*(outcome.errors or ()), *reported])
         keep_data = prepared.kind is OperationType.MUTATION
-        result = _build_result(outcome, keep_data=keep_data, explain=self._explain)
+        result = build_result(outcome, keep_data=keep_data, explain=self._explain)
         if prepared.request.shows_cost:
-            units = _cost(prepared, bound).units
+            units = _cost(prepared, execution.variables).units
             result["extensions"] = {"cost": {"units": units, "left": self._limits.cost - units}}
         return result
 
     def record_without_execution(self, prepared: PreparedOperation) -> None:
         """Record that the result of a query was served without an execution; nothing is recorded here."""
 
-    async def _run(self, bound: OperationExecutor, kind: OperationType) -> ExecutionResult:
+    def _start(self, prepared: PreparedOperation, context: RequestContext) -> _Execution:
+        """Return the execution of a query or mutation that is within the limits; raises OperationRefused."""
+        compiled = prepared.document.compiled(prepared.operation_name)
+        try:
+            variables = compiled.coerce(_checked_variables(prepared.request))
+        except NotCoercible:
+            bound = self._bind(prepared, context)
+            return _Execution(bound.context_value, bound.variable_values.coerced, bound.run)
+        self._check_cost(prepared, variables.coerced)
+        execution = ExecutionContext.of(context, prepared.document.row_selections)
+        execute_by_core = partial(self._execute_by_core, prepared, execution)
+        fields = compiled.root_fields(variables.coerced)
+        if isinstance(fields, CoreReason):
+            return _Execution(execution, variables.coerced, partial(execute_by_core, fields, {}))
+        budget = ByteBudget(self._limits.response_bytes)
+        run = CompiledExecution(compiled, fields, variables, execution, budget, execute_by_core).run
+        return _Execution(execution, variables.coerced, run)
+
+    async def _execute_by_core(
+        self,
+        prepared: PreparedOperation,
+        context: ExecutionContext,
+        reason: CoreReason,
+        resolved: Mapping[str, Any],
+    ) -> ExecutionResult:
+        """Return the outcome of an operation of which compiled code has resolved some fields at most."""
+        self._metrics.count_core(reason)
+        bound = self._bind_by_core(prepared, context, resolved)
+        if isinstance(bound, list):
+            return ExecutionResult(None, bound)
+        outcome = bound.run()
+        return await outcome if is_coroutine(outcome) else cast(ExecutionResult, outcome)
+
+    async def _run(self, execution: _Execution, kind: OperationType) -> ExecutionResult:
         """Return the outcome; raises OperationTimedOut. MongoDB ends no command that is being stored."""
         seconds = self._limits.seconds
         with deadline(seconds) if kind is OperationType.QUERY else nullcontext():
-            outcome: Any = bound.run()
+            outcome: Any = execution.run()
             return await finish_within(seconds, outcome) if is_coroutine(outcome) else outcome
 
     def subscribe(self, prepared: PreparedOperation, context: RequestContext) -> SubscriptionExecution:
@@ -180,7 +182,7 @@ class Executor:
         bound = self._bind(prepared, context)
         source = bound.open_source()
         if isinstance(source, ExecutionResult):
-            raise _refused_by(source)
+            raise refused_by(source)
         tree = prepared.document.tree
         root, variables = tree.operations[prepared.operation_name], bound.variable_values.coerced
         budget = ByteBudget(self._limits.response_bytes)
@@ -211,29 +213,33 @@ class Executor:
 
     def _bind(self, prepared: PreparedOperation, context: RequestContext) -> OperationExecutor:
         """Return the operation with its variables; raises OperationRefused where they do not fit."""
-        variables = prepared.request.variables or {}
-        document = prepared.document
-        try:
-            check_values(variables)
-        except TooComplex as error:
-            raise OperationRefused(refused_result(error)["errors"]) from None
-        execution = ExecutionContext.of(context, document.row_selections)
-        bound = OperationExecutor.bind(
-            self.schema,
-            document.node,
-            execution,
-            variables,
-            prepared.request.operation_name,
-            document.writers,
-            self._limits.response_bytes,
-        )
+        variables = _checked_variables(prepared.request)
+        execution = ExecutionContext.of(context, prepared.document.row_selections)
+        bound = self._bind_by_core(prepared, execution)
         if isinstance(bound, list):
-            raise self._refused(bound, document.node, variables)
-        self._check_cost(prepared, bound)
+            raise self._refused(bound, prepared.document.node, variables)
+        self._check_cost(prepared, bound.variable_values.coerced)
         return bound
 
-    def _check_cost(self, prepared: PreparedOperation, bound: OperationExecutor) -> None:
-        cost = _cost(prepared, bound)
+    def _bind_by_core(
+        self,
+        prepared: PreparedOperation,
+        context: ExecutionContext,
+        resolved: Mapping[str, Any] | None = None,
+    ) -> OperationExecutor | list[GraphQLError]:
+        return OperationExecutor.bind(
+            self.schema,
+            prepared.document.node,
+            context,
+            prepared.request.variables or {},
+            prepared.request.operation_name,
+            prepared.document.writers,
+            self._limits.response_bytes,
+            resolved,
+        )
+
+    def _check_cost(self, prepared: PreparedOperation, variables: Variables) -> None:
+        cost = _cost(prepared, variables)
         if cost.units > self._limits.cost:
             error = TooCostly(cost.units, self._limits.cost, cost.dearest)
             raise OperationRefused(refused_result(error)["errors"])
@@ -247,43 +253,23 @@ class Executor:
         )
 
 
-def _cost(prepared: PreparedOperation, bound: OperationExecutor) -> Cost:
-    variables = bound.variable_values.coerced
+class _Execution(NamedTuple):
+    """An execution that was not refused, with its context and the values of its variables."""
+
+    context: ExecutionContext
+    variables: Variables
+    run: Callable[[], ExecutionResult | Awaitable[ExecutionResult]]
+
+
+def _checked_variables(request: OperationRequest) -> dict[str, Any]:
+    """Return the variables of the request; raises OperationRefused where these are too many to be read."""
+    variables = request.variables or {}
+    try:
+        check_values(variables)
+    except TooComplex as error:
+        raise OperationRefused(refused_result(error)["errors"]) from None
+    return variables
+
+
+def _cost(prepared: PreparedOperation, variables: Variables) -> Cost:
     return prepared.document.costs.of(prepared.kind, prepared.operation_name, variables)
-
-
-def _refused_by(outcome: ExecutionResult) -> OperationRefused:
-    return OperationRefused([error_body(error) for error in outcome.errors or ()])
-
-
-async def _await_result(outcome: Awaitable[ExecutionResult]) -> Result:
-    return _build_result(await outcome)
-
-
-def _build_result(outcome: ExecutionResult, *, keep_data: bool = False, explain: bool = False) -> Result:
-    """Return the response to an execution.
-
-    An error about a limit of responses removes the data of the whole response, because it is arbitrary what
-    is in it. With `keep_data` the error removes only the field that it is about: receipts of a mutation must
-    reach the client.
-    """
-    result: Result = {"data": outcome.data}
-    if outcome.errors:
-        errors = list(_without_repeats(outcome.errors))
-        if not keep_data:
-            for error in errors:
-                if isinstance(error.original_error, ResponseLimitExceeded):
-                    return {"data": None, "errors": [error_body(error)]}
-        result["errors"] = [error_body(error, explain=explain) for error in errors]
-    return result
-
-
-def _without_repeats(errors: Sequence[GraphQLError]) -> Iterator[GraphQLError]:
-    """Yield the errors; of those about limits of responses only the first of each root field."""
-    reported: set[str | int] = set()
-    for error in errors:
-        if isinstance(error.original_error, ResponseLimitExceeded) and error.path:
-            if error.path[0] in reported:
-                continue
-            reported.add(error.path[0])
-        yield error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from api.graphql.execution.executor import PreparedOperation, SubscriptionExecution
+from api.graphql.execution.executor import PreparedOperation
 from api.graphql.execution.live_dependencies import LiveDependencies
 from api.graphql.execution.live_query_messages import (
     MESSAGE_TYPE,
@@ -15,6 +15,7 @@ from api.graphql.execution.live_query_messages import (
     QueryContent,
 )
 from api.graphql.execution.shared_sources import LiveQuerySource
+from api.graphql.execution.subscription_execution import SubscriptionExecution
 from api.graphql.execution.time_limits import finish_within
 from domain.kernel.errors import NotIndexed, StaleRead, Unavailable, ValidationFailed
 from domain.kernel.limit_errors import TooComplex, TooCostly

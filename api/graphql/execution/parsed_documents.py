@@ -8,6 +8,7 @@ from typing import Self
 
 from graphql import DocumentNode, GraphQLSchema, get_operation_ast
 
+from api.graphql.execution.compiled_operations import CompiledOperation
 from api.graphql.execution.operation_costs import OperationCosts
 from api.graphql.execution.result_dependencies import ResultDependencies, result_dependencies
 from api.graphql.execution.row_selections import RowSelections
@@ -36,6 +37,7 @@ class ParsedDocument:
     weight: int
     _cursor_variables: dict[str | None, str] = field(default_factory=dict)
     _dependencies: dict[str | None, ResultDependencies | None] = field(default_factory=dict)
+    _compiled: dict[str | None, CompiledOperation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: GraphQLSchema, node: DocumentNode, text: str, members: Mapping[str, float]) -> Self:
@@ -61,6 +63,15 @@ class ParsedDocument:
             assert operation is not None
             self._dependencies[operation_name] = result_dependencies(operation, self.tree)
         return self._dependencies[operation_name]
+
+    def compiled(self, operation_name: str | None) -> CompiledOperation:
+        """Return the operation with this name, which is compiled when it is first executed."""
+        compiled = self._compiled.get(operation_name)
+        if compiled is None:
+            operation = get_operation_ast(self.node, operation_name)
+            assert operation is not None
+            compiled = self._compiled[operation_name] = CompiledOperation(self.node, operation, self.tree)
+        return compiled
 
 
 DocumentCache = LruCache[tuple[GraphQLSchema, str], ParsedDocument]

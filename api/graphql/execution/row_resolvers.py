@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 
 from api.graphql.item_lookups import DirectResolver
 from projections.kernel.view import View
+from projections.querying.pages import Side
+
+T = TypeVar("T")
+
+LATER: Final = object()
+"""Stands for a value that has to be read first."""
+
+
+async def read_all(reads: Iterable[Awaitable[T]]) -> list[T]:
+    """Return the results of reads that run at the same time. All of them have ended when one fails."""
+    results = await asyncio.gather(*reads, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast(list[T], results)
 
 
 class ViewResolver:
@@ -31,7 +47,27 @@ class ViewResolver:
         return self._resolve(source, info, **arguments)
 
 
-class RowCountResolver:
+class BatchResolver:
+    """The resolver of a field whose values are read from elsewhere, for all sources of a level at once."""
+
+    __slots__ = ()
+
+    def value_at_once(self, source: Mapping[str, Any]) -> Any:
+        """Return the value for a source that needs no read; LATER for others."""
+        return LATER
+
+    async def resolve_all(
+        self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        """Return the values for these sources, for which nothing is there at once."""
+        raise NotImplementedError
+
+    def count_rows(self, values: Sequence[Any]) -> int:
+        """Return how many rows these values add to a response."""
+        return 0
+
+
+class RowCountResolver(BatchResolver):
     """The resolver of the number of rows of a connection, which are counted where that is selected."""
 
     __slots__ = ()
@@ -41,8 +77,36 @@ class RowCountResolver:
             count: int = await source["count"]()
         return count
 
+    async def resolve_all(
+        self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        return await read_all(self(source, info) for source in sources)
 
-class LinkResolver:
+
+class PageSideResolver(DirectResolver, BatchResolver):
+    """The resolver of whether there are rows on one side of a page, the item `key` of its source."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        super().__init__(self._read)
+        self.key = key
+
+    def _read(self, source: Mapping[str, Any], _context: object) -> Any:
+        side: Side = source[self.key]
+        return side() if callable(side) else side
+
+    def value_at_once(self, source: Mapping[str, Any]) -> Any:
+        side: Side = source[self.key]
+        return LATER if callable(side) else side
+
+    async def resolve_all(
+        self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        return await read_all(source[self.key]() for source in sources)
+
+
+class LinkResolver(BatchResolver):
     """The resolver of a field that is read from another view, by the item `key` of its source."""
 
     __slots__ = ("key", "view")

@@ -82,14 +82,19 @@ class ResponseField(NamedTuple):
     """A field of an object in a response: everything that a document selects under one `name`.
 
     `definition` is the field of the object's own type. It is None for ``__typename`` and for fields of the
-    introspection. `node` is one of its places, and `selections` is what is selected inside all of them.
+    introspection. `nodes` are its places, and `selections` is what is selected inside all of them.
     """
 
     name: str
     field_name: str
-    node: FieldNode
+    nodes: Sequence[FieldNode]
     definition: GraphQLField | None
     selections: Sequence[SelectionSet]
+
+    @property
+    def node(self) -> FieldNode:
+        """The first of its places, which has the arguments of all."""
+        return self.nodes[0]
 
 
 class SelectionTree:
@@ -99,7 +104,7 @@ class SelectionTree:
         builder = _TreeBuilder(schema, document)
         self.operations = builder.operations()
         self._by_node = builder.by_node
-        self._schema = schema
+        self.schema = schema
 
     def below(self, nodes: Iterable[FieldNode]) -> Sequence[SelectionSet]:
         """Return what is selected inside the field that stands at these nodes of the document."""
@@ -129,17 +134,17 @@ class SelectionTree:
     def _matches(self, type_name: str | None, declared: GraphQLObjectType) -> bool:
         if type_name is None or type_name == declared.name:
             return True
-        condition: Any = self._schema.type_map[type_name]
-        return not isinstance(condition, GraphQLObjectType) and self._schema.is_sub_type(condition, declared)
+        condition: Any = self.schema.type_map[type_name]
+        return not isinstance(condition, GraphQLObjectType) and self.schema.is_sub_type(condition, declared)
 
 
 def _response_field(
     name: str, places: Sequence[FieldSelection], declared: GraphQLObjectType
 ) -> ResponseField:
-    node = places[0].node
-    field_name = node.name.value
+    nodes = [place.node for place in places]
+    field_name = nodes[0].name.value
     selections = [place.selections for place in places]
-    return ResponseField(name, field_name, node, declared.fields.get(field_name), selections)
+    return ResponseField(name, field_name, nodes, declared.fields.get(field_name), selections)
 
 
 def condition_variables(selections: Iterable[SelectionSet]) -> set[str]:

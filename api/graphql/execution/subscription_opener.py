@@ -14,15 +14,12 @@ from graphql import GraphQLError
 
 from api.encoding import LiveResult, encode
 from api.graphql.error_bodies import error_body, refused_result
-from api.graphql.execution.executor import (
-    Executor,
-    OperationRefused,
-    PreparedOperation,
-    SubscriptionExecution,
-)
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor, PreparedOperation
 from api.graphql.execution.live_query_execution import LiveQueryExecution
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.shared_sources import LiveQuerySource, SharedSource
+from api.graphql.execution.subscription_execution import SubscriptionExecution
 from domain.kernel.errors import NerveError
 from subscriptions.live.sinks import Chunk, Sink, Subscription
 

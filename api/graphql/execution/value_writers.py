@@ -7,22 +7,23 @@ value does not fit its type; graphql-core then writes the value and its errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import CoroutineType
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from graphql import (
     FieldNode,
-    GraphQLID,
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
-    GraphQLString,
-    Undefined,
     get_nullable_type,
+    is_abstract_type,
     is_leaf_type,
 )
 
+from api.execution_metrics import CoreReason
+from api.graphql.execution.batched_fields import BatchedField
+from api.graphql.execution.field_places import FieldPlace
+from api.graphql.execution.row_resolvers import BatchResolver
 from api.graphql.execution.selection_tree import (
     ResponseField,
     SelectionSet,
@@ -30,22 +31,25 @@ from api.graphql.execution.selection_tree import (
     Variables,
     condition_variables,
 )
+from api.graphql.execution.write_functions import (
+    FieldWriter,
+    NotCompilable,
+    Write,
+    changed_item_writer,
+    constant_writer,
+    is_text,
+    leaf_writer,
+    list_writer,
+    nullable_writer,
+    object_writer,
+    reading_writer,
+    refusing_writer,
+)
 from api.graphql.item_lookups import DirectResolver, ItemLookUp
 from api.limits.byte_budget import ByteBudget
 
-Write = Callable[[Any, ByteBudget, Any], Any]
-"""Returns what a response has of a value; the last argument is the context of the request.
-
-Of an object's field the value is the object. It raises any exception where graphql-core has to write the
-value: what was spent of the budget must be given back then.
-"""
-
 MAX_WRITERS = 1_000
 """Writers that are kept for a document. A field has one for each combination of its conditions' values."""
-
-
-class NotCompilable(Exception):
-    """Only graphql-core can write this."""
 
 
 class FieldWriters:
@@ -86,156 +90,87 @@ class FieldWriters:
             # A condition that is null is an error, which graphql-core reports with its path.
             return None
         name, selections = nodes[0].name.value, self._tree.below(nodes)
-        field = ResponseField(name, name, nodes[0], declared.fields.get(name), selections)
+        field = ResponseField(name, name, nodes, declared.fields.get(name), selections)
+        values = {name: variables[name] for name in conditions}
         try:
-            return WriterCompiler(self._tree, variables).field(declared, field).from_object()
+            return WriterCompiler(self._tree, values).field(declared, field).from_object()
         except NotCompilable:
             return None
 
 
 class WriterCompiler:
-    """Compiles writers of values for the variables of one request."""
+    """Compiles writers of values for these values of the conditions, which writers keep.
 
-    def __init__(self, tree: SelectionTree, variables: Variables) -> None:
+    If `leaves_gaps`, the writers leave gaps for fields that have to be read.
+    """
+
+    def __init__(self, tree: SelectionTree, variables: Variables, *, leaves_gaps: bool = False) -> None:
         self._tree = tree
         self._variables = variables
+        self._leaves_gaps = leaves_gaps
 
     def value(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values of this type, with these selections; raises NotCompilable."""
         inner: Any = get_nullable_type(declared)
         nullable = inner is declared
         if is_leaf_type(inner):
-            return _leaf(inner.coerce_output_value, nullable=nullable)
+            return leaf_writer(inner.coerce_output_value, nullable=nullable)
         write = self._present(inner, selections)
-        return _nullable(write) if nullable else write
+        return nullable_writer(write) if nullable else write
 
     def _present(self, declared: GraphQLOutputType, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values that are neither leaves nor null."""
         if isinstance(declared, GraphQLList):
-            return _list(self.value(declared.of_type, selections))
+            return list_writer(self.value(declared.of_type, selections))
         if isinstance(declared, GraphQLObjectType):
             fields = self._tree.collect(selections, declared, self._variables)
             return object_writer([(field.name, self.field(declared, field)) for field in fields])
+        if is_abstract_type(declared):
+            return self._abstract(declared, selections)
         raise NotCompilable
+
+    def _abstract(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
+        """Return the writer of values of an interface or union: of each type when the first value has it."""
+        writers: dict[str, Write] = {}
+
+        def written(value: Any, budget: ByteBudget, context: Any) -> Any:
+            name = declared.resolve_type(value, None, declared)
+            write = writers.get(name)
+            if write is None:
+                write = writers[name] = self._possible(declared, name, selections)
+            return write(value, budget, context)
+
+        return written
+
+    def _possible(self, declared: Any, name: str, selections: Sequence[SelectionSet]) -> Write:
+        """Return the writer of values of an interface or union that are of the type with this name."""
+        schema = self._tree.schema
+        concrete = schema.type_map.get(name)
+        if not isinstance(concrete, GraphQLObjectType) or not schema.is_sub_type(declared, concrete):
+            raise NotCompilable
+        try:
+            return self._present(concrete, selections)
+        except NotCompilable as error:
+            return refusing_writer(error.reason)
 
     def field(self, declared: GraphQLObjectType, field: ResponseField) -> FieldWriter:
         """Return the writer of a field of objects of this type; raises NotCompilable."""
         definition = field.definition
         if definition is None:
             if field.field_name != "__typename":
-                raise NotCompilable
-            return FieldWriter(None, _constant(declared.name))
+                raise NotCompilable(CoreReason.INTROSPECTION)
+            return FieldWriter(None, constant_writer(declared.name))
         resolver = definition.resolve
+        if self._leaves_gaps and isinstance(resolver, BatchResolver):
+            write = self.value(definition.type, field.selections)
+            place = FieldPlace.of(declared, definition, field)
+            batched = BatchedField(field.name, place, resolver, write)
+            return FieldWriter(None, constant_writer(None), batched=batched)
         if not isinstance(resolver, ItemLookUp | DirectResolver):
-            raise NotCompilable
+            raise NotCompilable(CoreReason.RESOLVER)
         write = self.value(definition.type, field.selections)
         if isinstance(resolver, DirectResolver):
-            return FieldWriter(None, _read(resolver.read, write))
+            return FieldWriter(None, reading_writer(resolver.read, write))
         if resolver.change is not None:
-            return FieldWriter(None, _changed_item(resolver.key, resolver.change, write))
-        return FieldWriter(resolver.key, write, is_text=_is_text(definition.type))
-
-
-class FieldWriter(NamedTuple):
-    """The writer of a field: it gets the item `key` of the object, or the object itself without a key.
-
-    With `is_text` the response has the item as it is, if it is a text.
-    """
-
-    key: str | None
-    write: Write
-    is_text: bool = False
-
-    def from_object(self) -> Write:
-        """Return the writer that gets the object."""
-        return self.write if self.key is None else _item(self.key, self.write)
-
-
-def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
-    """Return the writer of objects with these fields by their names in the response."""
-    names = sum(len(name) for name, _ in fields)
-    if all(field.key is None for _, field in fields):
-        return _direct_object_writer(tuple((name, field.write) for name, field in fields))
-    items = tuple((name, *field) for name, field in fields)
-
-    def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
-        # One loop for all items, because a call for each of them costs more than the rest.
-        get, size, data = source.get, names, {}
-        for name, key, write, is_text in items:
-            value = source if key is None else get(key)
-            if is_text and value.__class__ is str:
-                size += len(value) if value.isascii() else len(value.encode())
-                data[name] = value
-            else:
-                data[name] = write(value, budget, context)
-        budget.take(size)
-        return data
-
-    return written
-
-
-def _direct_object_writer(fields: Sequence[tuple[str, Write]]) -> Write:
-    """Return the writer of objects that need not be mappings."""
-
-    def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
-        # Fields like `__typename` read nothing of the source. graphql-core raises a source that is an error.
-        if source is None or isinstance(source, Exception):
-            raise NotCompilable
-        return {name: write(source, budget, context) for name, write in fields}
-
-    return written
-
-
-def _constant(value: str) -> Write:
-    return lambda _value, _budget, _context: value
-
-
-def _item(key: str, write: Write) -> Write:
-    return lambda source, budget, context: write(source.get(key), budget, context)
-
-
-def _changed_item(key: str, change: Callable[[Any], Any], write: Write) -> Write:
-    return lambda source, budget, context: write(change(source.get(key)), budget, context)
-
-
-def _is_text(declared: GraphQLOutputType) -> bool:
-    """Return whether texts stand for themselves in a response, as most leaves do."""
-    inner: Any = get_nullable_type(declared)
-    return inner is GraphQLString or inner is GraphQLID
-
-
-def _read(read: Callable[[Any, Any], Any], write: Write) -> Write:
-    def written(source: Any, budget: ByteBudget, context: Any) -> Any:
-        value = read(source, context)
-        if value.__class__ is CoroutineType:
-            value.close()
-            raise NotCompilable
-        return write(value, budget, context)
-
-    return written
-
-
-def _nullable(write: Write) -> Write:
-    return lambda value, budget, context: None if value is None else write(value, budget, context)
-
-
-def _list(write: Write) -> Write:
-    def written(values: Any, budget: ByteBudget, context: Any) -> list[Any]:
-        if type(values) is not list and type(values) is not tuple:
-            raise NotCompilable
-        return [write(value, budget, context) for value in values]
-
-    return written
-
-
-def _leaf(coerce: Callable[[Any], Any], *, nullable: bool) -> Write:
-    def written(value: Any, budget: ByteBudget, _context: Any) -> Any:
-        if value is None and nullable:
-            return None
-        written = None if value is None else coerce(value)
-        if written is None or written is Undefined:
-            raise NotCompilable
-        budget.spend("", written)
-        return written
-
-    return written
+            return FieldWriter(None, changed_item_writer(resolver.key, resolver.change, write))
+        return FieldWriter(resolver.key, write, is_text=is_text(definition.type))

@@ -10,7 +10,8 @@ from api.access.callers import Caller
 from api.access.credentials import CREDENTIALS_NEEDED
 from api.access.visibility import Visibilities, Visibility
 from api.graphql.execution.audited_reads import AuditedReads
-from api.graphql.execution.executor import Executor, OperationRefused, PreparedOperation
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import Executor, PreparedOperation
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.parsing_turns import ParsingTurns
 from api.graphql.execution.subscription_opener import SubscriptionOpener

@@ -19,6 +19,7 @@ from domain.dispatch.middleware import MAX_COMMAND_ID
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.names import client_name
 from domain.process.events import ProcessStatus
+from eventstore.place import Place
 from projections.live.command_status import CommandMessage, CommandProjected, StatusScope
 from projections.live.started_processes import InstanceEnd
 from subscriptions.live.command_hints import CommandAccepted, CommandRefusal
@@ -139,8 +140,9 @@ async def _sources(
                 case CommandAccepted():
                     yield {"__typename": "CommandAccepted", "command_id": id}
                 case CommandStored(receipt):
-                    row = receipt_row(receipt, context)
-                    yield {"__typename": "CommandStored", "receipt": row, "position": row["position"]}
+                    position = context.seal(Place(receipt.position))
+                    row = receipt_row(receipt)
+                    yield {"__typename": "CommandStored", "receipt": row, "position": position}
                 case CommandProjected(view, place, parked):
                     kind = "CommandParked" if parked else "CommandProjected"
                     fields = {"view": client_name(view), "position": context.seal(place)}

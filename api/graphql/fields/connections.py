@@ -7,14 +7,14 @@ from typing import Any
 
 from api.graphql.declare import argument, declare, list_of, output_field
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.row_resolvers import RowCountResolver
+from api.graphql.execution.row_resolvers import PageSideResolver, RowCountResolver
 from api.graphql.identity import past_row, row_key
 from api.graphql.strawberry_internals import Argument, Field
 from api.graphql.type_map import TypeMap
 from api.limits.weights import DEFAULT_PAGE
 from domain.kernel.errors import ValidationFailed
 from projections.kernel.view import View
-from projections.querying.pages import Page, Side
+from projections.querying.pages import Page
 
 
 def page_arguments(cursor: Any = str) -> list[Argument]:
@@ -39,12 +39,17 @@ def page_info(types: TypeMap) -> Any:
 
 def _declare_page_info() -> Any:
     fields = [
-        output_field("has_next_page", bool, "Whether rows follow this page.", read=_has_next),
+        output_field(
+            "has_next_page",
+            bool,
+            "Whether rows follow this page.",
+            resolver=PageSideResolver("has_next_page"),
+        ),
         output_field(
             "has_previous_page",
             bool,
             "Whether rows precede this page.",
-            read=_has_previous,
+            resolver=PageSideResolver("has_previous_page"),
         ),
         output_field(
             "start_cursor",
@@ -60,19 +65,6 @@ def _declare_page_info() -> Any:
         ),
     ]
     return declare("PageInfo", fields, "The position of a page in its list.")
-
-
-def _has_next(source: Mapping[str, Any], _context: RequestContext) -> Any:
-    return _read_side(source["has_next_page"])
-
-
-def _has_previous(source: Mapping[str, Any], _context: RequestContext) -> Any:
-    return _read_side(source["has_previous_page"])
-
-
-def _read_side(side: Side) -> bool | Awaitable[bool]:
-    """Return whether there are rows on this side, which is read only where it is selected."""
-    return side() if callable(side) else side
 
 
 def _start_cursor(source: Mapping[str, Any], _context: RequestContext) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from api.graphql.declare import argument, declare, output_field
-from api.graphql.execution.request_context import Info
+from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
 from api.graphql.strawberry_internals import Field
@@ -50,13 +50,13 @@ def _declare_dead_letter(node: Any) -> Any:
             "id",
             strawberry.ID,
             "The id, as in `_meta.parked` of the row and in errors with the code PARKED.",
-            resolver=lambda letter, _info: id_of(letter),
+            read=lambda letter, _context: id_of(letter),
         ),
         output_field(
             "view",
             str,
             "The view that could not apply the event, by the name of its list.",
-            resolver=lambda letter, _info: client_name(letter["view"]),
+            read=lambda letter, _context: client_name(letter["view"]),
         ),
         output_field("row", strawberry.ID | None, "The row that lacks the event; null if that is unknown."),
         output_field("stream", strawberry.ID, "The stream of the event."),
@@ -64,7 +64,7 @@ def _declare_dead_letter(node: Any) -> Any:
             "version", int, "The event's version in its stream. Later events of the stream wait behind it."
         ),
         output_field("type", str, "The type of the event, such as `task.completed`."),
-        output_field("position", Position, "The event's position in the log.", resolver=_position),
+        output_field("position", Position, "The event's position in the log.", read=_position),
         output_field("error", str, "The name of the error."),
         output_field(
             "detail", str, "Where the error occurred, or why. It contains nothing of the event's data."
@@ -77,8 +77,8 @@ def _declare_dead_letter(node: Any) -> Any:
     return declare("DeadLetter", fields, text, interfaces=(node,))
 
 
-def _position(source: Mapping[str, Any], info: Info) -> str:
-    return info.context.seal(Place(source["position"]))
+def _position(source: Mapping[str, Any], context: RequestContext) -> str:
+    return context.seal(Place(source["position"]))
 
 
 async def _dead_letter(_root: object, info: Info, *, id: str) -> Mapping[str, Any] | None:

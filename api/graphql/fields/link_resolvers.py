@@ -10,7 +10,7 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from api.graphql.execution.request_context import ExecutionContext, Info
-from api.graphql.execution.row_resolvers import LinkResolver
+from api.graphql.execution.row_resolvers import LATER, LinkResolver, read_all
 from api.graphql.fields.connections import connection_value, page_size, past_connection
 from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from projections.kernel.view import View
@@ -28,11 +28,34 @@ class ToOneResolver(LinkResolver):
         return None if key is None else self._read(key, source.get(AS_OF), info)
 
     async def _read(self, id: str, as_of: int | None, info: Info) -> Row | None:
+        row: Row | None = await self._loader(as_of, info).load(id)
+        await info.context.return_rows(1)
+        return self._row(row, as_of, info.context)
+
+    def value_at_once(self, source: Mapping[str, Any]) -> Any:
+        return None if row_key(source, self.key) is None else LATER
+
+    async def resolve_all(
+        self, sources: Sequence[Mapping[str, Any]], info: Info, arguments: Mapping[str, Any]
+    ) -> Sequence[Row | None]:
+        moments = [source.get(AS_OF) for source in sources]
+        loaders = {as_of: self._loader(as_of, info) for as_of in set(moments)}
+        rows = await read_all(
+            loaders[as_of].load(row_key(source, self.key))
+            for source, as_of in zip(sources, moments, strict=True)
+        )
+        return [self._row(row, as_of, info.context) for row, as_of in zip(rows, moments, strict=True)]
+
+    def count_rows(self, values: Sequence[Any]) -> int:
+        return len(values)
+
+    def _loader(self, as_of: int | None, info: Info) -> DataLoader[str, Row | None]:
         context = info.context
         fields = context.selections.fields(info, self.view)
         load = partial(_rows, context, self.view, fields, as_of)
-        row: Row | None = await context.reads.loader((self.view.name, fields, as_of), load).load(id)
-        await context.return_rows(1)
+        return context.reads.loader((self.view.name, fields, as_of), load)
+
+    def _row(self, row: Row | None, as_of: int | None, context: ExecutionContext) -> Row | None:
         return row if row is None or as_of is None else past_row(self.view, row, as_of, context)
 
 
@@ -43,9 +66,22 @@ class ToManyResolver(LinkResolver):
         super().__init__(key, view)
         self._by = by
 
-    async def __call__(
+    async def __call__(self, source: Mapping[str, Any], info: Info, **arguments: Any) -> dict[str, Any]:
+        page = await self._page(source, self._query(info, **arguments), info)
+        await info.context.return_rows(len(page["rows"]))
+        return page
+
+    async def resolve_all(
+        self, sources: Sequence[Mapping[str, Any]], info: Info, arguments: Mapping[str, Any]
+    ) -> Sequence[dict[str, Any]]:
+        query = self._query(info, **arguments)
+        return await read_all(self._page(source, query, info) for source in sources)
+
+    def count_rows(self, values: Sequence[Any]) -> int:
+        return sum(len(page["rows"]) for page in values)
+
+    def _query(
         self,
-        source: Mapping[str, Any],
         info: Info,
         *,
         filter: Mapping[str, Any] | None = None,
@@ -54,9 +90,9 @@ class ToManyResolver(LinkResolver):
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> RelatedQuery:
         context = info.context
-        query = RelatedQuery(
+        return RelatedQuery(
             page_size(first, last, context.runtime.settings.max_page),
             filter=read_filter(self.view, filter, context),
             order=[(by["field"], by["direction"]) for by in order_by or ()],
@@ -66,8 +102,11 @@ class ToManyResolver(LinkResolver):
             fields=context.selections.fields(info, self.view),
             by=self._by,
         )
+
+    async def _page(self, source: Mapping[str, Any], query: RelatedQuery, info: Info) -> dict[str, Any]:
         if AS_OF in source:
-            return await _past_page(context, self.view, query, row_key(source, self.key), source[AS_OF])
+            owner = row_key(source, self.key)
+            return await _past_page(info.context, self.view, query, owner, source[AS_OF])
         return await self._present_page(info, query, source[self.key])
 
     async def _present_page(self, info: Info, query: RelatedQuery, owner: str) -> dict[str, Any]:
@@ -77,7 +116,6 @@ class ToManyResolver(LinkResolver):
         pages = context.reads.loader(("pages", *place), partial(_pages, context, view, query))
         counts = context.reads.loader(("counts", *place), partial(_counts, context, view, query))
         page: Page = await pages.load(owner)
-        await context.return_rows(len(page.rows))
         if query.beginning is not None:
             beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, query))
             side = partial(_load, beyond, owner)
@@ -94,7 +132,6 @@ async def _past_page(
     async with context.reads.batch(max_rows):
         page = await past_view.page(scope, of_owner)
         context.reads.count_read(len(page.rows), max_rows)
-    await context.return_rows(len(page.rows))
     return past_connection(view, page, as_of, partial(past_view.count, scope, of_owner.filter), context)
 
 

@@ -77,7 +77,7 @@ def _entry(view: View[Any], row: Any, field: Any, event: Any, hidden: frozenset[
             "changed_fields",
             list_of(field),
             "The fields whose values changed.",
-            resolver=lambda entry, _info: [name for name in entry["changed_fields"] if name not in hidden],
+            read=lambda entry, _context: [name for name in entry["changed_fields"] if name not in hidden],
         ),
         output_field("before", row | None, "The row before the change; null if it did not exist."),
         output_field("after", row | None, "The row after the change; null if it was removed."),

@@ -16,7 +16,8 @@ from graphql import OperationType
 from api.access.admissions import Admission
 from api.connections.open_connections import RunningOperation
 from api.graphql.error_bodies import refused_result
-from api.graphql.execution.executor import OperationRefused, PreparedOperation
+from api.graphql.execution.execution_results import OperationRefused
+from api.graphql.execution.executor import PreparedOperation
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
