@@ -1,0 +1,222 @@
+// Operates a deployment by the console: processes that are stuck, dead letters, API keys, connections, alerts and
+// webhooks. Prints what it saw as JSON. Usage: node console-operate.mjs CHROMIUM PLAN, which has as JSON `base`, the
+// `token` of an administrator of the deployment, a dead letter that is `dropped` meanwhile, and a `folder` for the
+// screenshot of a failure.
+import axe from "axe-core";
+import { createClient } from "graphql-ws";
+import { chromium } from "playwright-core";
+import WebSocket from "ws";
+
+const [executablePath, plan] = process.argv.slice(2);
+const { base, token, dropped, folder } = JSON.parse(plan);
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+const seen = { problems: [], violations: {} };
+const page = await openPage(token);
+
+try {
+  await page.goto(`${base}/console${linkTo("processes", { status: "STUCK" })}`);
+  seen.steps = await retryByKeyboard();
+  seen.question = await retryTheOther();
+  seen.letters = await retryLetters();
+  Object.assign(seen, await issueAndRevoke());
+  Object.assign(seen, await endSocket());
+  await acknowledge();
+  await pauseWebhook();
+  await checkSection("consumers", page.getByRole("heading", { name: "Workers" }));
+  await checkSection("tenants", page.getByRole("button", { name: "Count what default has" }));
+  await page.getByRole("button", { name: "Count what default has" }).click();
+  await page.getByRole("row", { name: /kB Count/ }).waitFor();
+} catch (cause) {
+  await page.screenshot({ path: `${folder}/failed.png` });
+  throw cause;
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(seen));
+
+/** Finds the step that a process is stuck on and retries it, without the mouse; returns the steps before and after. */
+async function retryByKeyboard() {
+  await press(page.getByRole("link", { name: /^Steps of repayment/ }).first());
+  const panel = page.getByRole("region", { name: /^Steps of/ });
+  await panel.getByText("stuck on").waitFor();
+  const before = await panel.innerText();
+  await check("processes");
+  await press(page.locator("tr.selected").getByRole("button", { name: /^Retry/ }));
+  await page.keyboard.type("the provider is back");
+  await page.keyboard.press("Enter");
+  await panel.getByText("completed", { exact: true }).waitFor();
+  return { before, after: await panel.innerText() };
+}
+
+/** Retries the other one, chosen in the list, by mouse; returns the question. */
+async function retryTheOther() {
+  await goTo(linkTo("processes", { status: "STUCK" }));
+  await page.getByLabel(/^choose repayment/).check();
+  await page.getByRole("button", { name: "Retry chosen" }).click();
+  const question = await dialog().innerText();
+  await check("bulk");
+  await dialog().getByLabel(/^Reason/).fill("the provider is back");
+  await dialog().getByRole("button", { name: "Retry 1 processes" }).click();
+  await page.getByText("Retry: 1 of 1 done.").waitFor();
+  await page.getByText("No process matches.").waitFor();
+  return question;
+}
+
+/** Retries two dead letters, of which one was dropped meanwhile; returns what the page says of that one. */
+async function retryLetters() {
+  await goTo("#/health");
+  const letters = page.getByRole("region", { name: "Dead letters" });
+  await letters.getByLabel(/^choose item/).nth(1).waitFor();
+  await run("mutation ($input: DropDeadLetterInput!) { dropDeadLetter(input: $input) { receipt { version } } }", dropped);
+  await letters.getByLabel("choose all that are listed").check();
+  await check("letters");
+  await letters.getByRole("button", { name: "Retry chosen" }).click();
+  await dialog().getByRole("button", { name: "Retry 2 dead letters" }).click();
+  await letters.getByText(/^Retry: 1 of 2 done/).waitFor();
+  return letters.locator(".refusals").innerText();
+}
+
+/** Issues a key by keyboard, uses it, and revokes it by mouse. */
+async function issueAndRevoke() {
+  await goTo(linkTo("operate", { section: "keys" }));
+  await press(page.getByRole("button", { name: "Issue a key" }));
+  await page.keyboard.type("billing");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("clerk");
+  await page.keyboard.press("Enter");
+  const key = (await dialog().locator(".secret bdi").getAttribute("title")).trim();
+  await press(dialog().getByRole("button", { name: "I have it" }));
+  const row = page.getByRole("row", { name: /billing/ });
+  await row.waitFor();
+  const isForgotten = !(await page.content()).includes(key);
+  const before = await statusOf(key);
+  const links = await linksFor(key);
+  await check("keys");
+  await row.getByRole("button", { name: "Revoke billing" }).click();
+  await dialog().getByLabel(/^Reason/).fill("leaked");
+  await dialog().getByRole("button", { name: "Revoke" }).click();
+  await row.waitFor({ state: "detached" });
+  return { isForgotten, links, statuses: [before, await statusOf(key)] };
+}
+
+/** Returns the pages that exist for the holder of a key without rights, who follows a link to this one. */
+async function linksFor(key) {
+  const other = await openPage(key);
+  await other.goto(`${base}/console${linkTo("operate", { section: "keys" })}`);
+  await other.getByText("You may not see anything that this page shows.").waitFor();
+  const links = await other.getByRole("navigation", { name: "Pages" }).innerText();
+  await other.context().close();
+  return links;
+}
+
+/** Ends the socket of a client, by keyboard; returns what the page showed of it, and how it was closed. */
+async function endSocket() {
+  const closed = new Promise((resolve) => {
+    const client = createClient({
+      url: `${base.replace("http", "ws")}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${token}` },
+      retryAttempts: 0,
+      on: { closed: ({ code, reason }) => resolve([code, String(reason)]) },
+    });
+    const query = "subscription Victim { events { __typename } }";
+    client.subscribe({ query }, { next() {}, error() {}, complete() {} });
+  });
+  await goTo(linkTo("operate", { section: "connections" }));
+  const row = page.locator("tr", { hasText: "Victim" });
+  await press(row.locator("summary"));
+  const connection = await row.innerText();
+  await check("connections");
+  await press(row.getByRole("button", { name: /^End/ }));
+  await page.keyboard.type("it is in the way");
+  await page.keyboard.press("Enter");
+  const closing = await closed;
+  await row.waitFor({ state: "detached" });
+  return { connection, closing };
+}
+
+/** Acknowledges an alert, by keyboard. */
+async function acknowledge() {
+  await goTo(linkTo("operate", { section: "alerts" }));
+  const row = page.getByRole("row", { name: /backup:nightly/ });
+  await press(row.getByRole("button", { name: /^Acknowledge/ }));
+  await page.keyboard.type("I free some space");
+  await page.keyboard.press("Enter");
+  await row.getByText("I free some space").waitFor();
+  await check("alerts");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await check("alerts in the dark");
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** Pauses a webhook, by mouse. */
+async function pauseWebhook() {
+  await goTo(linkTo("operate", { section: "webhooks" }));
+  const row = page.getByRole("row", { name: /shop/ });
+  await row.getByRole("link", { name: /^Deliveries/ }).click();
+  await page.getByRole("heading", { name: "Dead letters" }).waitFor();
+  await row.getByRole("button", { name: /^Pause/ }).click();
+  await dialog().getByLabel(/^Reason/).fill("the shop is being moved");
+  await dialog().getByRole("button", { name: "Pause" }).click();
+  await row.getByText("the shop is being moved").waitFor();
+  await check("webhooks");
+}
+
+/** Opens a section of “Operate”, and checks it when it shows this. */
+async function checkSection(section, shown) {
+  await goTo(linkTo("operate", { section }));
+  await shown.waitFor();
+  await check(section);
+}
+
+/** Looks for violations of accessibility. */
+async function check(name) {
+  // The policy of the page allows no script but its own; DevTools run this one.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  seen.violations[name] = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+}
+
+/** Opens a page that shares nothing with others, and is signed in as after its dialog. */
+async function openPage(credential) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce" });
+  context.setDefaultTimeout(15_000);
+  const opened = await context.newPage();
+  opened.on("pageerror", (error) => seen.problems.push(error.message));
+  await opened.addInitScript((text) => sessionStorage.setItem("nerve.token", text), credential);
+  return opened;
+}
+
+/** Goes to another page of the console, as a click on a link does. */
+async function goTo(link) {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, link);
+}
+
+function linkTo(name, state) {
+  return `#/${name}?${new URLSearchParams(state)}`;
+}
+
+function dialog() {
+  return page.getByRole("dialog");
+}
+
+/** Activates a control as somebody does who has no mouse. */
+async function press(control) {
+  await control.focus();
+  await page.keyboard.press("Enter");
+}
+
+async function statusOf(key) {
+  return (await post(key, { query: "{ __typename }" })).status();
+}
+
+async function run(query, input) {
+  const { errors } = await (await post(token, { query, variables: { input } })).json();
+  if (errors) throw new Error(errors[0].message);
+}
+
+function post(credential, data) {
+  return page.request.post(`${base}/graphql`, { data, headers: { authorization: `Bearer ${credential}` } });
+}
