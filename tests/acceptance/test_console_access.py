@@ -171,15 +171,22 @@ async def test_no_subscription_shows_a_role_what_it_may_not_see(
 def screens(library: Library) -> Mapping[str, Mapping[str, str]]:
     """The texts of the pages of each caller, by what they are about."""
     build_pages()
-    ids = [library.book, *library.hidden, *library.missing, library.person]
+    entities = [("entity", library.book), ("entity", library.person)]
+    details = [*entities, *_details(library.hidden), *_details(library.missing)]
     callers = [
-        {"token": "librarian", "ids": ids, "searches": [library.memo]},
-        {"token": "root", "ids": [library.person], "searches": []},
+        {"token": "librarian", "details": details, "searches": [library.memo]},
+        {"token": "root", "details": entities[1:], "searches": []},
     ]
     seen = run_in_browser("screens", {"base": f"http://127.0.0.1:{library.served.port}", "callers": callers})
     assert seen["problems"] == []
     texts: Mapping[str, Mapping[str, str]] = seen["screens"]
     return texts
+
+
+def _details(ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pages of a memo, of its event and of its correlation, by their names and ids."""
+    memo, event, _, correlation = ids
+    return [("entity", memo), ("watch", event), ("trace", correlation)]
 
 
 @pytest.mark.browser
@@ -189,10 +196,9 @@ def test_no_page_shows_a_role_what_it_may_not_see(
     """A link to what is hidden shows the same page as one to what does not exist, or was erased."""
     pages = screens["librarian"]
     assert "a book" in pages[f"entity {library.book}"]
-    for hidden, missing in zip(library.hidden, library.missing, strict=True):
-        for page in ("entity", "trace", "watch"):
-            texts = [pages[f"{page} {named}"].replace(named, "ID") for named in (hidden, missing)]
-            assert texts[0] == texts[1]
+    for (page, hidden), (_, missing) in zip(_details(library.hidden), _details(library.missing), strict=True):
+        texts = [pages[f"{page} {named}"].replace(named, "ID") for named in (hidden, missing)]
+        assert texts[0] == texts[1]
     for named in (library.memo, library.missing[0], library.person):
         assert NOTHING_HERE in pages[f"entity {named}"]
     assert "Nothing that you may see" in pages[f"find {library.memo}"]

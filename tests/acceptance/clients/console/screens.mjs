@@ -1,14 +1,14 @@
-// Opens for each caller each page of the navigation, and pages of ids: as an entity, a trace, and an event of the tail.
-// Searches for some. Prints the text of each page.
+// Opens for each caller each page of the navigation, and entities, traces and events of the tail by their ids. Searches
+// for some. Prints the text of each page.
 import { goTo, linkTo, openBrowser, openPage, readPlan, settle } from "./browser.mjs";
 
 const { base, callers } = await readPlan();
 const { browser, problems } = await openBrowser();
 const screens = {};
 try {
-  for (const { token, ids, searches } of callers) {
+  for (const { token, details, searches } of callers) {
     const page = await openPage(browser, problems, { token });
-    screens[token] = await screensOf(page, ids, searches);
+    screens[token] = await screensOf(page, details, searches);
     await page.context().close();
   }
 } finally {
@@ -16,18 +16,15 @@ try {
 }
 console.log(JSON.stringify({ screens, problems }));
 
-async function screensOf(page, ids, searches) {
+async function screensOf(page, details, searches) {
   await page.goto(`${base}/console`);
   const links = page.getByRole("navigation", { name: "Pages" }).locator("a[href^='#']");
   await links.first().waitFor();
   const texts = {};
   for (const link of await links.evaluateAll((all) => all.map(({ hash }) => hash || "#/")))
     texts[link] = await read(page, link);
-  for (const id of ids) {
-    texts[`entity ${id}`] = await read(page, linkTo("entity", { id }));
-    texts[`trace ${id}`] = await read(page, linkTo("trace", { id }));
-    texts[`watch ${id}`] = await read(page, linkTo("watch", { event: id, streams: id }));
-  }
+  for (const [name, id] of details)
+    texts[`${name} ${id}`] = await read(page, linkTo(name, name === "watch" ? { event: id, streams: id } : { id }));
   for (const id of searches) texts[`find ${id}`] = await find(page, id);
   return texts;
 }

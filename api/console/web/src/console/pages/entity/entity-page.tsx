@@ -58,7 +58,7 @@ export function EntityPage({ id, state }: Props) {
       <ErasureNotice id={id} />
       {wanted !== chosen && <p className="notice">There is no version {wanted}. The latest one is shown.</p>}
       {!!latest && <VersionSlider id={id} state={state} number={number ?? latest} latest={latest} />}
-      <div className="columns">
+      <div className="columns" aria-busy={history.isLoading}>
         <div>
           {view && (isNow || asOf) && (
             <RowState id={id} view={view} now={asOf} before={history.previous?.position} state={state} />

@@ -35,6 +35,7 @@ export type History = {
   /** The versions around it, in their order. */
   page: EntityVersion[];
   problems: Problem[];
+  isLoading: boolean;
 };
 
 /** Reads the versions around one. A version is that after a command, so a number inside belongs to the next one. */
@@ -67,5 +68,6 @@ export function useHistory(id: string, number: number | undefined): History {
     previous: selected && (earlier === undefined ? last && (last[0] ?? null) : earlier),
     page,
     problems: [...problems, ...before.problems],
+    isLoading: isLoading || before.isLoading,
   };
 }
