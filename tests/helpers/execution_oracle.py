@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -56,7 +57,9 @@ async def execute_by_core(query: str, variables: dict[str, Any], *, keep_data: b
         executor_class=CheckedExecutor,
         is_awaitable=is_coroutine,
     )
-    return build_result(await outcome if is_coroutine(outcome) else outcome, keep_data=keep_data)
+    result = build_result(await outcome if is_coroutine(outcome) else outcome, keep_data=keep_data)
+    await _end_tasks()
+    return result
 
 
 async def execute_by_nerve(
@@ -66,4 +69,12 @@ async def execute_by_nerve(
     current_trace_context.set(TRACE)
     executor = Executor(own_schema(), metrics=metrics)
     prepared = executor.prepare(read_operation({"query": query, "variables": variables}))
-    return await executor.execute(prepared, WITHOUT_RUNTIME)
+    result = await executor.execute(prepared, WITHOUT_RUNTIME)
+    await _end_tasks()
+    return result
+
+
+async def _end_tasks() -> None:
+    """Wait for what graphql-core goes on with after an error: a loop that ends first would not await it."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
