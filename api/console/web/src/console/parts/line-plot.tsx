@@ -4,6 +4,7 @@ import { clock } from "./moment";
 import { PlotArea } from "./plot-area";
 import { figure, type PlotLine } from "./plot-scale";
 import { PlotTable } from "./plot-table";
+import { Line } from "./text";
 
 type Props = {
   title: string;
@@ -58,7 +59,14 @@ function LegendEntry({ line: { name, link }, tone, value }: EntryProps) {
       <svg viewBox="0 0 24 6" aria-hidden="true">
         <path className={`plot-line tone-${tone}`} d="M2 3H22" />
       </svg>{" "}
-      {link ? <a href={link}>{name}</a> : name} <strong>{figure(value)}</strong>
+      {link ? (
+        <a href={link}>
+          <Line>{name}</Line>
+        </a>
+      ) : (
+        <Line>{name}</Line>
+      )}{" "}
+      <strong>{figure(value)}</strong>
     </li>
   );
 }

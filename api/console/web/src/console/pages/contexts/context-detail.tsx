@@ -1,4 +1,5 @@
 import { linkTo } from "../../address";
+import { Text, visible } from "../../parts/text";
 import { ContextLinks } from "./context-links";
 import { CommandTable, EventTable, ViewTable } from "./declaration-tables";
 import { type Activities, type Context, followersOf } from "./use-contexts";
@@ -10,9 +11,9 @@ export function ContextDetail({ context, contexts, activities }: Props) {
   const { name, commands, events, views } = context;
   return (
     <section className="why" aria-labelledby="context-title">
-      <h2 id="context-title">{name}</h2>
+      <h2 id="context-title">{visible(name)}</h2>
       <a className="close" href={linkTo("contexts")}>
-        Close<span className="hidden"> the context {name}</span>
+        Close<span className="hidden"> the context {visible(name)}</span>
       </a>
       <ContextFacts context={context} contexts={contexts} />
       {commands.length > 0 && <CommandTable commands={commands} activities={activities} />}
@@ -29,7 +30,7 @@ function ContextFacts({ context, contexts }: Omit<Props, "activities">) {
     <dl className="facts">
       <dt>streams</dt>
       <dd>
-        <code>{category}-…</code> · <a href={linkTo("watch", { categories: category })}>Watch</a>
+        <code>{visible(category)}-…</code> · <a href={linkTo("watch", { categories: category })}>Watch</a>
       </dd>
       {reactsTo.length > 0 && (
         <>
@@ -51,7 +52,9 @@ function ContextFacts({ context, contexts }: Omit<Props, "activities">) {
       {policies.length > 0 && (
         <>
           <dt>policies that react</dt>
-          <dd>{policies.join(", ")}</dd>
+          <dd>
+            <Text>{policies.join(", ")}</Text>
+          </dd>
         </>
       )}
       {views.length > 0 && (

@@ -1,6 +1,7 @@
 import { Fragment } from "react";
 
 import { linkTo } from "../../address";
+import { Line } from "../../parts/text";
 
 type Props = { page: string; parameter: string; names: string[] };
 
@@ -9,7 +10,9 @@ export function ContextLinks({ page, parameter, names }: Props) {
   return names.map((name, index) => (
     <Fragment key={name}>
       {index > 0 && ", "}
-      <a href={linkTo(page, { [parameter]: name })}>{name}</a>
+      <a href={linkTo(page, { [parameter]: name })}>
+        <Line>{name}</Line>
+      </a>
     </Fragment>
   ));
 }

@@ -1,5 +1,6 @@
 import { linkTo } from "../../address";
 import { figure } from "../../parts/plot-scale";
+import { Line, Text } from "../../parts/text";
 import { ContextLinks } from "./context-links";
 import { type Activities, type Context, followersOf, sum } from "./use-contexts";
 
@@ -51,7 +52,7 @@ function ContextRow({ context, contexts, activities, isChosen }: RowProps) {
     <tr className={isChosen ? "selected" : undefined}>
       <th scope="row">
         <a href={linkTo("contexts", { context: name })} aria-current={isChosen ? "true" : undefined}>
-          {name}
+          <Line>{name}</Line>
         </a>
       </th>
       <td>
@@ -85,7 +86,7 @@ function FollowedBy({ processes, policies, views }: ReturnType<typeof followersO
       {policies.length > 0 && (
         <span className="quiet">
           {(processes.length > 0 || views.length > 0) && ", "}
-          {policies.length === 1 ? "policy" : "policies"} {policies.join(", ")}
+          {policies.length === 1 ? "policy" : "policies"} <Text>{policies.join(", ")}</Text>
         </span>
       )}
     </>

@@ -2,6 +2,7 @@ import type { PageState } from "../../address";
 import { Contexts } from "../../api/operations";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
+import { Line } from "../../parts/text";
 import { ContextDetail } from "./context-detail";
 import { ContextTable } from "./context-table";
 import { useContexts } from "./use-contexts";
@@ -18,7 +19,11 @@ export function ContextsPage({ state }: { state: PageState }) {
       </p>
       <Problems problems={problems} about="the contexts" />
       {!contexts && !problems.length && <p className="loading">Reading the contexts…</p>}
-      {contexts && state.context && !chosen && <p>There is no context {state.context} that you may see.</p>}
+      {contexts && state.context && !chosen && (
+        <p>
+          There is no context <Line>{state.context}</Line> that you may see.
+        </p>
+      )}
       {contexts && chosen && <ContextDetail context={chosen} contexts={contexts} activities={activities} />}
       {contexts && (
         <>

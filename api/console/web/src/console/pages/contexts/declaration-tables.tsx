@@ -3,7 +3,7 @@ import { type ReactNode, useContext } from "react";
 import { linkTo } from "../../address";
 import { GraphiqlLink, Severity } from "../../parts/links";
 import { figure } from "../../parts/plot-scale";
-import { Text } from "../../parts/text";
+import { Line, Text } from "../../parts/text";
 import { Session } from "../../session";
 import type { Activities, Context } from "./use-contexts";
 
@@ -20,7 +20,9 @@ export function CommandTable({ commands, activities }: CommandProps) {
         const count = activities?.commands.get(name);
         return (
           <tr key={name}>
-            <th scope="row">{name}</th>
+            <th scope="row">
+              <Line>{name}</Line>
+            </th>
             <td>
               <Text>{description}</Text>
             </td>
@@ -47,7 +49,10 @@ export function EventTable({ events, activities }: Counted & { events: Context["
         return (
           <tr key={type}>
             <th scope="row">
-              <a href={linkTo("watch", { types: type })}>{type}</a> <Severity value={severity} />
+              <a href={linkTo("watch", { types: type })}>
+                <Line>{type}</Line>
+              </a>{" "}
+              <Severity value={severity} />
             </th>
             <td>
               <Text>{description}</Text>
@@ -68,7 +73,9 @@ export function ViewTable({ views }: { views: Context["views"] }) {
       {views.map(({ name, description, isEntity }) => (
         <tr key={name}>
           <th scope="row">
-            <a href={linkTo("health", { view: name })}>{name}</a>
+            <a href={linkTo("health", { view: name })}>
+              <Line>{name}</Line>
+            </a>
           </th>
           <td>
             <Text>{description}</Text> {isEntity && <span className="badge">one row for each stream</span>}

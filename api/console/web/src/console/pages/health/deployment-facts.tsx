@@ -1,6 +1,7 @@
 import { linkTo, type PageState } from "../../address";
 import type { DeploymentStatusQuery } from "../../api/types";
 import { Moment } from "../../parts/moment";
+import { Line } from "../../parts/text";
 import type { Metrics } from "./metric-plots";
 import type { ViewStatus } from "./use-views";
 
@@ -46,7 +47,10 @@ export function DeploymentFacts({ deployment, metrics, views, state }: Props) {
             {behind.length === 0 && "none"}
             {behind.map(({ name, lag }) => (
               <span key={name} className="behind">
-                <a href={linkTo("health", { ...state, view: name })}>{name}</a> by {lag.toLocaleString("en")}{" "}
+                <a href={linkTo("health", { ...state, view: name })}>
+                  <Line>{name}</Line>
+                </a>{" "}
+                by {lag.toLocaleString("en")}{" "}
               </span>
             ))}
           </dd>

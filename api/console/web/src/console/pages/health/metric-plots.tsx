@@ -8,6 +8,7 @@ import { GraphiqlLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
 import { highest, type PlotLine } from "../../parts/plot-scale";
 import { Problems } from "../../parts/problems";
+import { Line, visible } from "../../parts/text";
 
 export type Metrics = NonNullable<RecentMetricsQuery["recentMetrics"]>;
 
@@ -105,7 +106,7 @@ function lagLines({ lags }: Metrics, state: PageState): PlotLine[] {
   return [...lags.filter(isChosen), ...behind]
     .slice(0, LAG_LINES)
     .map(({ kind, name, values }) => ({
-      name: kind === "VIEW" ? name : `${kind.toLowerCase()} ${name}`,
+      name: visible(kind === "VIEW" ? name : `${kind.toLowerCase()} ${name}`),
       values,
       link: kind === "VIEW" ? linkTo("health", { ...state, view: name }) : linkTo("operate", { section: "consumers" }),
     }));
@@ -116,7 +117,7 @@ function Limits({ metrics: { server, since, connected, times, head } }: { metric
   const begins = times[0];
   return (
     <p className="quiet">
-      Sums over the servers that report, as {server} has received them.{" "}
+      Sums over the servers that report, as <Line>{server}</Line> has received them.{" "}
       {since && begins && since > begins && (
         <>
           It has samples since <Moment at={since} isClock />.{" "}

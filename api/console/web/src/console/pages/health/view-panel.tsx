@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 
 import { linkTo, type PageState } from "../../address";
 import { Moment } from "../../parts/moment";
-import { Line, Text } from "../../parts/text";
+import { Line, Text, visible } from "../../parts/text";
 import { OBSTACLES } from "./obstacles";
 import type { ViewStatus } from "./use-views";
 import { ViewActions } from "./view-actions";
@@ -12,15 +12,16 @@ import { Progress } from "./view-table";
 export function ViewPanel({ view, state }: { view: ViewStatus; state: PageState }) {
   const active = view.generations.find((generation) => generation.state === "ACTIVE");
   const inProgress = view.generations.find((generation) => generation.state === "BUILDING" || generation.state === "HELD");
+  const name = visible(view.name);
   const workers = active?.workers ?? [];
   const panel = useRef<HTMLElement>(null);
   // The link to it may be far below.
   useEffect(() => panel.current?.focus(), []);
   return (
     <section ref={panel} tabIndex={-1} className="why" aria-labelledby="view-title">
-      <h2 id="view-title">{view.lag ? `Why is ${view.name} behind?` : `${view.name} is up to date`}</h2>
+      <h2 id="view-title">{view.lag ? `Why is ${name} behind?` : `${name} is up to date`}</h2>
       <a className="close" href={linkTo("health", { ...state, view: undefined })}>
-        Close<span className="hidden"> the view {view.name}</span>
+        Close<span className="hidden"> the view {name}</span>
       </a>
       {view.obstacle && <p>{OBSTACLES[view.obstacle].remedy}</p>}
       <dl className="facts">

@@ -1,7 +1,7 @@
 import { type FormEvent, useState } from "react";
 
 import { linkTo, type PageState } from "../../address";
-import { Line } from "../../parts/text";
+import { Line, visible } from "../../parts/text";
 import { readConditions } from "./conditions";
 import { LONGEST_NAME, readFilters, removeFilter, saveFilter } from "./saved-filters";
 
@@ -35,7 +35,7 @@ export function SavedFilterList({ state }: { state: PageState }) {
                   </a>
                   <button type="button" className="more" onClick={() => setFilters(removeFilter(name))}>
                     <span aria-hidden="true">×</span>
-                    <span className="hidden">Forget the filter {name}</span>
+                    <span className="hidden">Forget the filter {visible(name)}</span>
                   </button>
                 </li>
               );
