@@ -129,7 +129,7 @@ def parse_filter(view: View[Any], data: Mapping[str, Any] | None, path: Path = (
     operator that the field does not have, a value of another kind, and more than 200 conditions or 20 levels.
     """
     parsed = EVERYTHING if data is None else AllOf(tuple(_parts(view, data, path, MAX_DEPTH)))
-    if _size(parsed) > MAX_CONDITIONS:
+    if size(parsed) > MAX_CONDITIONS:
         raise ValidationFailed(f"a filter may have at most {MAX_CONDITIONS} conditions", path)
     return parsed
 
@@ -186,14 +186,29 @@ def fields_of(filter: Filter) -> frozenset[str]:
             return frozenset[str]().union(*map(fields_of, parts))
 
 
-def _size(filter: Filter) -> int:
+def size(filter: Filter) -> int:
+    """Return how many conditions, and combinations of conditions, the filter has."""
     match filter:
         case FieldCondition():
             return 1
         case Not(part):
-            return 1 + _size(part)
+            return 1 + size(part)
         case AllOf(parts) | AnyOf(parts):
-            return 1 + sum(map(_size, parts))
+            return 1 + sum(map(size, parts))
+
+
+def operands(filter: Filter) -> Iterator[Any]:
+    """Yield the values with which the filter compares fields, and those of lists one by one."""
+    match filter:
+        case FieldCondition(_, _, list() | tuple() as values):
+            yield from values
+        case FieldCondition(_, _, value):
+            yield value
+        case Not(part):
+            yield from operands(part)
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from operands(part)
 
 
 def negation(filter: Filter) -> Filter:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import NamedTuple
 
-from projections.querying.filters import Filter, Predicate, to_predicate
+from projections.querying.filters import Filter, Predicate, operands, size, to_predicate
 from projections.querying.ordering import Key, RowOrder
 from projections.storage.rows import Row
 
 ID_BYTES = 150
 LIST_BYTES = 3_000
-"""What the record of an id, and of a list, takes in memory, approximately."""
+CONDITION_BYTES = 600
+"""What the record of an id, of a list, and of a condition of its filter takes in memory, approximately."""
+
+MOST_COMPARISONS = 200
+"""Comparisons of a changed row with the lists of a view. There may be hundreds of rows to compare at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +76,32 @@ class RowMark(NamedTuple):
 class _ViewReads:
     """What was read of one view."""
 
-    __slots__ = ("_has_all", "_ids", "_predicates")
+    __slots__ = ("_comparisons", "_has_all", "_ids", "_list_bytes", "_predicates")
 
     def __init__(self) -> None:
         self._has_all = False
         self._ids: set[str] = set()
         self._predicates: list[Predicate] = []
+        self._comparisons = 0
+        self._list_bytes = 0
 
     def add_all(self) -> None:
         self._has_all = True
+        self._predicates.clear()
+        self._list_bytes = 0
 
     def add_rows(self, ids: Iterable[str]) -> None:
         self._ids.update(ids)
 
     def add_list(self, read: ListRead) -> None:
-        self._ids.update(read.ids)
+        self.add_rows(read.ids)
+        values = list(operands(read.filter))
+        self._comparisons += 1 + len(values)
+        if self._has_all or self._comparisons > MOST_COMPARISONS:
+            self.add_all()
+            return
         self._predicates.append(read.predicate())
+        self._list_bytes += LIST_BYTES + CONDITION_BYTES * size(read.filter) + sum(map(getsizeof, values))
 
     def may_change(self, row: Row) -> bool:
         if self._has_all or row["id"] in self._ids:
@@ -99,7 +114,7 @@ class _ViewReads:
 
     @property
     def weight(self) -> int:
-        return ID_BYTES * len(self._ids) + LIST_BYTES * len(self._predicates)
+        return ID_BYTES * len(self._ids) + self._list_bytes
 
 
 class QueryReads:

@@ -146,3 +146,28 @@ def test_reads_are_recorded_in_their_own_context_alone() -> None:
     assert reads.may_change("books", row("book-1"))
     context.run(record_all, "memos")
     assert reads.may_change("memos", row("memo-2"))
+
+
+def test_a_long_filter_is_not_compared_with_each_changed_row() -> None:
+    """Any change counts then; neither one long list of values nor many lists may block the event loop."""
+    other = row("memo-9", author="ben")
+    for lists, values in ((1, 100), (10, 10)):
+        assert not _reads_of_lists(lists, values).may_change("memos", other)
+    for lists, values in ((1, 1_000), (190, 10)):
+        assert _reads_of_lists(lists, values).may_change("memos", other)
+
+
+def test_the_record_of_a_list_weighs_what_its_filter_takes() -> None:
+    long = ListRead((), FieldCondition("author", "eq", "a" * 100_000))
+    assert reads_of(long).weight > 100_000
+    assert _reads_of_lists(1, 100).weight > _reads_of_lists(1, 1).weight + 99 * 50
+
+
+def _reads_of_lists(lists: int, values: int) -> QueryReads:
+    """Return what a query has read that reads so many lists, each with so many values in its filter."""
+    reads, context = QueryReads(MARKS), copy_context()
+    reads.record_in(context)
+    for number in range(lists):
+        authors = [f"author-{number}-{value}" for value in range(values)]
+        context.run(record_list, "memos", ListRead((), FieldCondition("author", "in", authors)))
+    return reads
