@@ -11,13 +11,14 @@ class CoreReason(StrEnum):
     """Why graphql-core executes an operation, which compiled code would execute faster.
 
     CONDITION: the variable of a ``@skip`` or ``@include`` is null. INTROSPECTION: the schema is read.
-    RESOLVER: the resolver of a selected field is not compiled. VALUE: an error occurred, or a value does not
-    fit its type.
+    RESOLVER: the resolver of a selected field is not compiled. SIZE: the fragments expand to too many fields
+    for the size of the document. VALUE: an error occurred, or a value does not fit its type.
     """
 
     CONDITION = "condition"
     INTROSPECTION = "introspection"
     RESOLVER = "resolver"
+    SIZE = "size"
     VALUE = "value"
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 import pytest
+from graphql import get_operation_ast, parse
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from api.execution_metrics import ExecutionMetrics
+from api.graphql.execution.compiled_operations import CompiledOperation, root_cache
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import read_operation
+from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.value_writers import most_fields
 from api.limits.operation_limits import OperationLimits
 from domain.kernel.errors import NotFound
 from tests.helpers.execution_oracle import (
@@ -256,3 +261,35 @@ async def test_a_response_beyond_its_limit_is_refused_by_graphql_core() -> None:
     [error] = result["errors"]
     assert result["data"] is None
     assert error["extensions"]["code"] == "TOO_COMPLEX"
+
+
+def test_a_document_that_expands_to_very_many_fields_is_not_compiled() -> None:
+    """To compile one for each combination of its conditions would take the memory, and block the others."""
+    leaves = " ".join(f"a{place}: id" for place in range(300))
+    roots = " ".join(f'f{place}: task(id: "task-1") {{ ...Leaves }}' for place in range(50))
+    query = f"{{ {roots} }} fragment Leaves on Task {{ {leaves} }}"
+    registry = CollectorRegistry()
+    with resolving(Resolvers(task=ROW).by_place("Query")):
+        result = asyncio.run(execute_by_nerve(query, {}, ExecutionMetrics(registry)))
+    assert len(result["data"]["f49"]) == 300
+    assert executions(registry) == {"all": 1, "size": 1}
+
+
+def test_compiled_roots_are_kept_up_to_a_number_of_fields() -> None:
+    """A document has as many roots as its conditions have combinations of values."""
+    names = [f"c{place}" for place in range(5)]
+    leaves = " ".join(f"a{place}: id" for place in range(50))
+    parts = " ".join(f"{name}: tasks @include(if: ${name}) {{ nodes {{ ...Leaves }} }}" for name in names)
+    declared = ", ".join(f"${name}: Boolean!" for name in names)
+    document = parse(f"query ({declared}) {{ {parts} }} fragment Leaves on Task {{ {leaves} }}")
+    tree, node = SelectionTree(own_schema(), document), get_operation_ast(document)
+    assert node is not None
+    cache = root_cache(tree)
+    operation = CompiledOperation(document, node, tree, cache)
+    for values in product([True, False], repeat=len(names)):
+        conditions = dict(zip(names, values, strict=True))
+        fields = operation.root_fields(conditions)
+        assert operation.root_fields(conditions) is fields
+        assert len(fields) == sum(values)
+    assert 1 < cache.entries < 32
+    assert cache.weight <= most_fields(tree)

@@ -25,7 +25,8 @@ class CompiledExecution:
     """Resolves the fields of the root, writes their values as soon as they are there, and fills their gaps.
 
     After an error, and for a value that does not fit its type, graphql-core executes the operation by
-    `execute_by_core`. It gets the resolved values: nothing is read, and no command is sent, a second time.
+    `execute_by_core`. It gets the values of the root's fields: no command is sent, and no page is read, a
+    second time. Counts and sides of the root's pages are read again.
     """
 
     def __init__(

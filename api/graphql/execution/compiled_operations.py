@@ -25,11 +25,9 @@ from api.graphql.execution.selection_tree import (
     Variables,
     condition_variables,
 )
-from api.graphql.execution.value_writers import WriterCompiler
+from api.graphql.execution.value_writers import WriterCompiler, most_fields
 from api.graphql.execution.write_functions import NotCompilable, Write
-
-MAX_KEPT = 100
-"""Compiled roots that are kept for an operation, by the values of its conditions."""
+from eventstore.lru import LruCache
 
 
 class RootField(NamedTuple):
@@ -40,19 +38,52 @@ class RootField(NamedTuple):
     write: Write
 
 
-class CompiledOperation:
-    """One operation of a valid document, with what graphql-core works out for each of its executions."""
+class CompiledRoot(NamedTuple):
+    """The fields of the root for some values of the conditions, or why graphql-core has to execute them.
 
-    def __init__(self, document: DocumentNode, node: OperationDefinitionNode, tree: SelectionTree) -> None:
+    The `weight` is the number of fields at any depth, as far as the `compiler` had compiled them.
+    """
+
+    fields: Sequence[RootField] | CoreReason
+    compiler: WriterCompiler | None = None
+    weight: int = 0
+
+    @property
+    def size(self) -> int:
+        """The present number of fields at any depth; at least 1."""
+        if self.compiler is None or isinstance(self.fields, CoreReason):
+            return 1
+        return max(1, len(self.fields) + self.compiler.fields)
+
+
+RootCache = LruCache[tuple[object, ...], CompiledRoot]
+"""The compiled roots of one document, by the names of operations and the values of their conditions."""
+
+
+def root_cache(tree: SelectionTree) -> RootCache:
+    """Return the cache of a document with this tree."""
+    return LruCache(most_fields(tree), lambda root: root.weight)
+
+
+class CompiledOperation:
+    """One operation of a valid document, with what graphql-core works out for each of its executions.
+
+    All operations of a document share the cache of their `roots`.
+    """
+
+    def __init__(
+        self, document: DocumentNode, node: OperationDefinitionNode, tree: SelectionTree, roots: RootCache
+    ) -> None:
         self._tree = tree
         self._node = node
+        self._name = node.name.value if node.name else None
+        self._roots = roots
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
         self._variables = VariableCoercer(tree.schema, node)
-        self._root = tree.operations[node.name.value if node.name else None]
+        self._root = tree.operations[self._name]
         self._conditions = tuple(condition_variables([self._root]))
-        self._kept: dict[tuple[object, ...], Sequence[RootField] | CoreReason] = {}
         root_type = tree.schema.get_root_type(node.operation)
         assert root_type is not None
         self._root_type = root_type
@@ -68,13 +99,14 @@ class CompiledOperation:
 
     def root_fields(self, variables: Variables) -> Sequence[RootField] | CoreReason:
         """Return the fields of the root for these variables, or why graphql-core has to execute them."""
-        key = tuple(map(variables.get, self._conditions))
-        fields = self._kept.get(key)
-        if fields is None:
-            if len(self._kept) == MAX_KEPT:
-                self._kept.clear()
-            fields = self._kept[key] = self._compile(dict(zip(self._conditions, key, strict=True)))
-        return fields
+        key = (self._name, *map(variables.get, self._conditions))
+        root = self._roots.get(key)
+        if root is None:
+            root = self._compile({name: variables.get(name) for name in self._conditions})
+        if root.weight != root.size:
+            # It is new, or a value of an interface had a type that no value had before.
+            self._roots.put(key, root._replace(weight=root.size))
+        return root.fields
 
     def info(self, place: FieldPlace, variables: VariableValues, context: ExecutionContext) -> Info:
         """Return what graphql-core passes to a resolver beside its source and its arguments."""
@@ -97,16 +129,17 @@ class CompiledOperation:
             helpers,
         )
 
-    def _compile(self, conditions: Variables) -> Sequence[RootField] | CoreReason:
+    def _compile(self, conditions: Variables) -> CompiledRoot:
         if None in conditions.values():
             # A condition that is null is an error, which graphql-core reports with its path.
-            return CoreReason.CONDITION
-        compiler = WriterCompiler(self._tree, conditions, leaves_gaps=True)
+            return CompiledRoot(CoreReason.CONDITION)
         fields = self._tree.collect([self._root], self._root_type, conditions)
+        limit = most_fields(self._tree) - len(fields)
+        compiler = WriterCompiler(self._tree, conditions, leaves_gaps=True, most_fields=limit)
         try:
-            return [self._field(field, compiler) for field in fields]
+            return CompiledRoot([self._field(field, compiler) for field in fields], compiler)
         except NotCompilable as error:
-            return error.reason
+            return CompiledRoot(error.reason)
 
     def _field(self, field: ResponseField, compiler: WriterCompiler) -> RootField:
         definition = field.definition

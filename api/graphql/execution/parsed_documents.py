@@ -8,7 +8,7 @@ from typing import Self
 
 from graphql import DocumentNode, GraphQLSchema, get_operation_ast
 
-from api.graphql.execution.compiled_operations import CompiledOperation
+from api.graphql.execution.compiled_operations import CompiledOperation, RootCache, root_cache
 from api.graphql.execution.operation_costs import OperationCosts
 from api.graphql.execution.result_dependencies import ResultDependencies, result_dependencies
 from api.graphql.execution.row_selections import RowSelections
@@ -19,7 +19,11 @@ from api.limits.document_limits import count_tokens, unlink_tokens
 from eventstore.lru import LruCache
 
 CACHED_TOKENS = 100_000
-"""Of all documents that a process caches. A token takes about 600 bytes with what is worked out about it."""
+"""Of all documents that a process caches. A token takes about 600 bytes with what is worked out about it.
+
+A document that many fragments and conditions expand has up to four compiled fields for each token in
+addition, of about 400 bytes: see `most_fields`.
+"""
 
 BASE_WEIGHT = 100
 """Tokens that stand for what any document takes."""
@@ -35,6 +39,7 @@ class ParsedDocument:
     writers: FieldWriters
     costs: OperationCosts
     weight: int
+    _roots: RootCache
     _cursor_variables: dict[str | None, str] = field(default_factory=dict)
     _dependencies: dict[str | None, ResultDependencies | None] = field(default_factory=dict)
     _compiled: dict[str | None, CompiledOperation] = field(default_factory=dict)
@@ -46,7 +51,7 @@ class ParsedDocument:
         costs = OperationCosts(schema, tree, members)
         weight = weigh(node, text)
         unlink_tokens(node)
-        return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weight)
+        return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weight, root_cache(tree))
 
     def cursor_variable(self, operation_name: str | None) -> str:
         """Return the variable that holds a subscriber's cursor and nothing else; empty if there is none."""
@@ -70,7 +75,8 @@ class ParsedDocument:
         if compiled is None:
             operation = get_operation_ast(self.node, operation_name)
             assert operation is not None
-            compiled = self._compiled[operation_name] = CompiledOperation(self.node, operation, self.tree)
+            compiled = CompiledOperation(self.node, operation, self.tree, self._roots)
+            self._compiled[operation_name] = compiled
         return compiled
 
 

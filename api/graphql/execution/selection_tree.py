@@ -98,12 +98,16 @@ class ResponseField(NamedTuple):
 
 
 class SelectionTree:
-    """The selections of a valid document. `operations` has those of each operation by its name."""
+    """The selections of a valid document, and their number.
+
+    `operations` has those of each operation by its name.
+    """
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         builder = _TreeBuilder(schema, document)
         self.operations = builder.operations()
         self._by_node = builder.by_node
+        self.size = builder.size
         self.schema = schema
 
     def below(self, nodes: Iterable[FieldNode]) -> Sequence[SelectionSet]:
@@ -165,6 +169,7 @@ class _TreeBuilder:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self.by_node: dict[int, SelectionSet] = {}
         """What is selected inside each field, by the identity of the field's node."""
+        self.size = 0
         self._schema = schema
         self._document = document
         self._definitions = {
@@ -184,6 +189,7 @@ class _TreeBuilder:
         }
 
     def _set(self, node: SelectionSetNode, declared: Any) -> SelectionSet:
+        self.size += len(node.selections)
         return SelectionSet([member for part in node.selections for member in self._members(part, declared)])
 
     def _members(self, node: SelectionNode, declared: Any) -> Iterator[FieldSelection | FragmentSelection]:

@@ -8,6 +8,7 @@ value does not fit its type; graphql-core then writes the value and its errors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from graphql import (
@@ -48,8 +49,18 @@ from api.graphql.execution.write_functions import (
 from api.graphql.item_lookups import DirectResolver, ItemLookUp
 from api.limits.byte_budget import ByteBudget
 
-MAX_WRITERS = 1_000
-"""Writers that are kept for a document. A field has one for each combination of its conditions' values."""
+BASE_FIELDS = 200
+FIELDS_PER_SELECTION = 2
+"""What is compiled of a document has at most so many fields, with its fragments expanded at each spread."""
+
+
+def most_fields(tree: SelectionTree) -> int:
+    """Return how many fields may be compiled at once, and kept, of a document with this tree.
+
+    A small document may expand to very many fields, and has other ones for each combination of the values of
+    its conditions. This bound is in proportion to the size of the document, which is limited itself.
+    """
+    return BASE_FIELDS + FIELDS_PER_SELECTION * tree.size
 
 
 class FieldWriters:
@@ -57,8 +68,11 @@ class FieldWriters:
 
     def __init__(self, tree: SelectionTree) -> None:
         self._tree = tree
+        self._most_fields = most_fields(tree)
         self._conditions: dict[tuple[object, ...], Sequence[str]] = {}
         self._kept: dict[tuple[object, ...], Write | None] = {}
+        self._compilers: list[WriterCompiler] = []
+        """Those of the kept writers, which may compile more fields."""
 
     def find(
         self, declared: GraphQLObjectType, nodes: Sequence[FieldNode], variables: Variables
@@ -74,8 +88,9 @@ class FieldWriters:
             conditions = self._conditions[place] = tuple(condition_variables(self._tree.below(nodes)))
         key = (place, *map(variables.get, conditions))
         if key not in self._kept:
-            if len(self._kept) == MAX_WRITERS:
+            if len(self._kept) + sum(compiler.fields for compiler in self._compilers) >= self._most_fields:
                 self._kept.clear()
+                self._compilers.clear()
             self._kept[key] = self._compile(declared, nodes, variables, conditions)
         return self._kept[key]
 
@@ -92,19 +107,32 @@ class FieldWriters:
         name, selections = nodes[0].name.value, self._tree.below(nodes)
         field = ResponseField(name, name, nodes, declared.fields.get(name), selections)
         values = {name: variables[name] for name in conditions}
+        compiler = WriterCompiler(self._tree, values, most_fields=self._most_fields)
         try:
-            return WriterCompiler(self._tree, values).field(declared, field).from_object()
+            write = compiler.field(declared, field).from_object()
         except NotCompilable:
             return None
+        self._compilers.append(compiler)
+        return write
 
 
 class WriterCompiler:
     """Compiles writers of values for these values of the conditions, which writers keep.
 
-    If `leaves_gaps`, the writers leave gaps for fields that have to be read.
+    If `leaves_gaps`, the writers leave gaps for fields that have to be read. `fields` counts the fields that
+    were compiled; types of an interface or union are compiled when the first value has them.
     """
 
-    def __init__(self, tree: SelectionTree, variables: Variables, *, leaves_gaps: bool = False) -> None:
+    def __init__(
+        self,
+        tree: SelectionTree,
+        variables: Variables,
+        *,
+        leaves_gaps: bool = False,
+        most_fields: float = inf,
+    ) -> None:
+        self.fields = 0
+        self._most_fields = most_fields
         self._tree = tree
         self._variables = variables
         self._leaves_gaps = leaves_gaps
@@ -155,6 +183,9 @@ class WriterCompiler:
 
     def field(self, declared: GraphQLObjectType, field: ResponseField) -> FieldWriter:
         """Return the writer of a field of objects of this type; raises NotCompilable."""
+        if self.fields >= self._most_fields:
+            raise NotCompilable(CoreReason.SIZE)
+        self.fields += 1
         definition = field.definition
         if definition is None:
             if field.field_name != "__typename":
