@@ -60,6 +60,11 @@ def output_field(
     )
 
 
+def output_fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
+    """Return output fields that look up their items; each has its annotation and its description."""
+    return [output_field(name, annotation, description) for name, (annotation, description) in shapes.items()]
+
+
 def input_field(
     name: str,
     annotation: Any,

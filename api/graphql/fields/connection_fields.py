@@ -14,7 +14,7 @@ import strawberry
 
 from api.connections.directory import ConnectionDirectory
 from api.connections.open_connections import MAX_OPERATIONS, ConnectionReport, OperationReport, ServerReport
-from api.graphql.declare import argument, declare, enumeration, list_of, output_field
+from api.graphql.declare import argument, declare, enumeration, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.connections import page_size
 from api.graphql.fields.deployment_access import require_deployment
@@ -98,7 +98,9 @@ def connection_fields() -> Iterator[tuple[str, Field]]:
 
 
 def _declare_connections() -> Any:
-    operation = declare("RunningOperation", _fields(_OPERATION), "An operation that runs over a connection.")
+    operation = declare(
+        "RunningOperation", output_fields(_OPERATION), "An operation that runs over a connection."
+    )
     kind = enumeration(
         "ConnectionKind",
         {"SOCKET": "SOCKET", "STREAM": "STREAM"},
@@ -107,7 +109,7 @@ def _declare_connections() -> Any:
     connection = declare(
         "OpenConnection",
         [
-            *_fields(_CONNECTION),
+            *output_fields(_CONNECTION),
             output_field("kind", kind),
             output_field(
                 "operations", list_of(operation), f"The operations, of which the first {MAX_OPERATIONS}."
@@ -115,7 +117,7 @@ def _declare_connections() -> Any:
         ],
         "A socket or stream.",
     )
-    server = declare("ApiServer", _fields(_SERVER), "An API process.")
+    server = declare("ApiServer", output_fields(_SERVER), "An API process.")
     return declare(
         "OpenConnections",
         [
@@ -124,10 +126,6 @@ def _declare_connections() -> Any:
         ],
         "The connections of the API processes that have answered.",
     )
-
-
-def _fields(shapes: dict[str, tuple[Any, str]]) -> list[Field]:
-    return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 
 async def _list(

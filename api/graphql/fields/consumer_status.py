@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info
 from api.graphql.fields.connections import page_size
 from api.graphql.fields.deployment_access import require_deployment
@@ -42,13 +42,13 @@ def consumers_field() -> Field:
     """Return ``consumers``."""
     partition = declare(
         "ConsumerPartition",
-        [output_field(name, shape, text) for name, (shape, text) in _PARTITION.items()],
+        output_fields(_PARTITION),
         "A share of a consumer's work, by key. One worker at a time has its lease.",
     )
     consumer = declare(
         "Consumer",
         [
-            *(output_field(name, shape, text) for name, (shape, text) in _CONSUMER.items()),
+            *output_fields(_CONSUMER),
             output_field("partitions", list_of(partition), "Its partitions, by number."),
         ],
         "A follower of the log that keeps its position: a view, process, policy, webhook or stream in Redis.",

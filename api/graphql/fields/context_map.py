@@ -8,7 +8,7 @@ from inspect import cleandoc
 from typing import Any
 
 from api.access.visibility import Visibility
-from api.graphql.declare import declare, list_of, output_field
+from api.graphql.declare import declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
@@ -57,24 +57,6 @@ def context_map_field(
     catalog: Catalog, views: Sequence[View[Any]], visibility: Visibility, types: TypeMap
 ) -> Field:
     """Return ``contexts``; `views` are those that exist for the caller."""
-    severity = output_field(
-        "severity",
-        types.of(Severity, "severity", "EventDeclaration") | None,
-        "The severity of all events of the type; null if there is none, or each event has its own.",
-    )
-    declarations = {
-        "commands": _declare("CommandDeclaration", _COMMAND, "A command of a context."),
-        "events": declare("EventDeclaration", [*_fields(_EVENT), severity], "A type of event of a context."),
-        "views": _declare("ViewDeclaration", _VIEW, "A view that reads first of all this context."),
-    }
-    texts = {
-        "commands": "The commands that the caller may send.",
-        "events": "The types of events that the caller may read.",
-        "views": "The views that the caller may read.",
-    }
-    kind = output_field("kind", types.of(ContextKind, "kind", "ContextKind"), "What the context is about.")
-    lists = [output_field(name, list_of(declared), texts[name]) for name, declared in declarations.items()]
-    context = declare("ContextDeclaration", [kind, *_fields(_CONTEXT), *lists], "What a context declares.")
     contexts = list(declared_contexts(catalog, views, visibility))
 
     def resolve(_root: object, info: Info) -> list[dict[str, Any]]:
@@ -83,11 +65,31 @@ def context_map_field(
 
     return output_field(
         "contexts",
-        list_of(context),
+        list_of(_declare_context(types)),
         "The contexts of which something exists for the caller, with their commands, events and views; for "
         "callers with the role operator or deployment.",
         resolver=resolve,
     )
+
+
+def _declare_context(types: TypeMap) -> Any:
+    severity = output_field(
+        "severity",
+        types.of(Severity, "severity", "EventDeclaration") | None,
+        "The severity of all events of the type; null if there is none, or each event has its own.",
+    )
+    kind = types.of(ContextKind, "kind", "ContextKind")
+    command = declare("CommandDeclaration", output_fields(_COMMAND), "A command of a context.")
+    event = declare("EventDeclaration", [*output_fields(_EVENT), severity], "A type of event of a context.")
+    view = declare("ViewDeclaration", output_fields(_VIEW), "A view that reads first of all this context.")
+    fields = [
+        output_field("kind", kind, "What the context is about."),
+        *output_fields(_CONTEXT),
+        output_field("commands", list_of(command), "The commands that the caller may send."),
+        output_field("events", list_of(event), "The types of events that the caller may read."),
+        output_field("views", list_of(view), "The views that the caller may read."),
+    ]
+    return declare("ContextDeclaration", fields, "What a context declares.")
 
 
 def declared_contexts(
@@ -162,11 +164,3 @@ def _view(view: View[Any]) -> dict[str, Any]:
 def _text(declared: type[Any]) -> str:
     """Return the first paragraph of the text of a declaration, empty without one of its own."""
     return cleandoc(vars(declared).get("__doc__") or "").split("\n\n")[0]
-
-
-def _declare(name: str, shapes: Mapping[str, tuple[Any, str]], text: str) -> Any:
-    return declare(name, _fields(shapes), text)
-
-
-def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
-    return [output_field(name, *shape) for name, shape in shapes.items()]

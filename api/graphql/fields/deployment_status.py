@@ -5,12 +5,11 @@ It is for callers that may act across tenants, as `viewStatus` is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from api.deployment_state import LogMark, read_deployment_state
-from api.graphql.declare import declare, list_of, output_field
+from api.graphql.declare import declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info
 from api.graphql.fields.deployment_access import require_deployment
 from api.graphql.scalars import Int64
@@ -33,8 +32,8 @@ _WORKER = {
 
 def deployment_status_field() -> Field:
     """Return ``deploymentStatus``."""
-    mark = _declare("LogMark", _MARK, "A position of the log, with its time.")
-    worker = _declare("WorkerStatus", _WORKER, "A worker, by its leases.")
+    mark = declare("LogMark", output_fields(_MARK), "A position of the log, with its time.")
+    worker = declare("WorkerStatus", output_fields(_WORKER), "A worker, by its leases.")
     fields = [
         output_field("head", Int64, "The end of the log: the number of its positions."),
         output_field("last_seal", mark | None, "Up to where the log is sealed; null if nothing is."),
@@ -48,10 +47,6 @@ def deployment_status_field() -> Field:
         resolver=_resolve,
         weight=STATUS,
     )
-
-
-def _declare(name: str, shapes: Mapping[str, tuple[Any, str]], text: str) -> Any:
-    return declare(name, [output_field(field, *shape) for field, shape in shapes.items()], text)
 
 
 async def _resolve(_root: object, info: Info) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from api.graphql.as_of_inputs import as_of_argument, read_as_of
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.commit_fields import COMMIT, commit_row
 from api.graphql.fields.connections import page_size
@@ -54,7 +54,7 @@ def history_fields(catalog: Catalog, types: TypeMap) -> Iterator[Field]:
 
 
 def _versions_field(entity: Argument) -> Field:
-    version = declare("Version", _fields(_VERSION), "A version of an entity.")
+    version = declare("Version", output_fields(_VERSION), "A version of an entity.")
     return output_field(
         "versions",
         list_of(version),
@@ -73,7 +73,7 @@ def _state_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
     text = "The state of an entity at a version, or at a point in the past."
     return output_field(
         "state_at",
-        declare("PastState", _fields(_STATE), text),
+        declare("PastState", output_fields(_STATE), text),
         "The state of an entity at one of its versions, or at a point in the past.",
         resolver=partial(_state_at, catalog),
         arguments=[
@@ -88,7 +88,7 @@ def _state_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
 def _diff_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
     operation = output_field("operation", types.of(Operation, "operation", "Change"), "The operation.")
     text = "One operation of a JSON Patch (RFC 6902), with the previous value."
-    change = declare("Change", [operation, *_fields(_CHANGE)], text)
+    change = declare("Change", [operation, *output_fields(_CHANGE)], text)
     return output_field(
         "diff",
         list_of(change),
@@ -108,10 +108,6 @@ def _diff_field(entity: Argument, catalog: Catalog, types: TypeMap) -> Field:
         ],
         weight=PAST,
     )
-
-
-def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
-    return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 
 async def _versions(

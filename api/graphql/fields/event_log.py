@@ -12,7 +12,7 @@ from typing import Any
 import strawberry
 
 from api.event_json import event_json, personal_paths
-from api.graphql.declare import argument, declare, input_field, list_of, output_field
+from api.graphql.declare import argument, declare, input_field, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.execution.shared_sources import SharedSource
 from api.graphql.fields.connections import connection, page_arguments, page_size
@@ -88,9 +88,8 @@ def event_type(types: TypeMap, messages: MessageTypes, node: Any) -> Any:
 
 def _declare_event(messages: MessageTypes, node: Any, severity: Any) -> Any:
     shapes = {**_FIELDS, "severity": (severity | None, SEVERITY)}
-    fields = [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
     text = "Something that happened. An event never changes."
-    return declare("Event", fields, text, interfaces=(messages.interface, node))
+    return declare("Event", output_fields(shapes), text, interfaces=(messages.interface, node))
 
 
 def event_fields(types: TypeMap, event: Any, messages: MessageTypes) -> tuple[Field, Field]:

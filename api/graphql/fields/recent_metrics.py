@@ -12,7 +12,7 @@ from typing import Any
 
 from api.access.policy import may_read_metrics
 from api.consumer_kinds import ConsumerKind, consumer_title
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info
 from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
@@ -78,12 +78,12 @@ def recent_metrics_field(types: TypeMap) -> Field:
         output_field("running_servers", list_of(_declare_server(types)), "The servers that reported lately."),
         output_field(
             "command_counts",
-            list_of(_declare("CommandCount", _COMMAND, "The commands of one class.")),
+            list_of(declare("CommandCount", output_fields(_COMMAND), "The commands of one class.")),
             "Commands by class, counted by the servers that report, each since its start.",
         ),
         output_field(
             "event_counts",
-            list_of(_declare("EventCount", _EVENT, "The events of one type.")),
+            list_of(declare("EventCount", output_fields(_EVENT), "The events of one type.")),
             "Events by type, counted by the servers that report, each since its start.",
         ),
     ]
@@ -120,12 +120,8 @@ def _declare_lag(types: TypeMap, values: Any) -> Any:
 
 def _declare_server(types: TypeMap) -> Any:
     role = output_field("role", types.of(ServerRole, "role", "ServerRole"), "What it does.")
-    fields = [role, *(output_field(name, shape, text) for name, (shape, text) in _SERVER.items())]
+    fields = [role, *output_fields(_SERVER)]
     return declare("RunningServer", fields, "A process of nerve that serves the API or is a worker.")
-
-
-def _declare(name: str, shapes: Mapping[str, tuple[Any, str]], text: str) -> Any:
-    return declare(name, [output_field(field, *shape) for field, shape in shapes.items()], text)
 
 
 def _resolve(_root: object, info: Info, *, span: int | None = None) -> dict[str, Any]:

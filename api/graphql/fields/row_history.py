@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from api.graphql.as_of_inputs import as_of_argument, resolve_matching_position
-from api.graphql.declare import argument, declare, enumeration, list_of, output_field
+from api.graphql.declare import argument, declare, enumeration, list_of, output_field, output_fields
 from api.graphql.execution.request_context import ExecutionContext, Info, RequestContext
 from api.graphql.fields.commit_fields import COMMIT, commit_row
 from api.graphql.fields.connections import connection, page_arguments, page_size
@@ -71,8 +71,8 @@ def past_fields(
 
 def _entry(view: View[Any], row: Any, field: Any, event: Any, hidden: frozenset[str]) -> Any:
     """Return ``TaskHistoryEntry``."""
-    fields = [output_field(name, shape, text) for name, (shape, text) in COMMIT.items()]
-    fields += [
+    fields = [
+        *output_fields(COMMIT),
         output_field(
             "changed_fields",
             list_of(field),

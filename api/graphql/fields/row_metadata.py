@@ -5,7 +5,7 @@ Fields of rows may not start with an underscore, so no row has a field of this n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,6 +25,32 @@ from projections.kernel.view import View
 from projections.storage.rows import Row
 
 META = "_meta"
+
+_FIELDS = {
+    "key": (
+        strawberry.ID,
+        "The row's key, by which other rows refer to it. It is the same now and in the past.",
+    ),
+    "version": (
+        int | None,
+        "The version of the row's own stream. Send it as the `expectedVersion` of a command that is decided "
+        "on this row. Null for a row without a stream of its own.",
+    ),
+    "position": (Position, "The position in the log at which the row last changed."),
+    "parked": (
+        list_of(strawberry.ID),
+        "The ids of the row's dead letters: events that could not be applied. The row lacks these events and "
+        "all later events of their streams. Empty for a row that lacks none.",
+    ),
+    "as_of": (
+        Position | None,
+        "The point in the past of this state of the row; null for the present state.",
+    ),
+    "personal_fields": (
+        list_of(str),
+        "The fields of the row that may have personal data, as reports leave them out.",
+    ),
+}
 
 
 class _RowMetadata(NamedTuple):
@@ -51,53 +77,22 @@ def meta_field(view: View[Any], types: TypeMap) -> Field:
 
 
 def _declare() -> Any:
-    fields = [
-        output_field(
-            "key",
-            strawberry.ID,
-            "The row's key, by which other rows refer to it. It is the same now and in the past.",
-            read=lambda meta, _context: meta.key,
-        ),
-        output_field(
-            "version",
-            int | None,
-            (
-                "The version of the row's own stream. Send it as the `expectedVersion` of a command that "
-                "is decided on this row. Null for a row without a stream of its own."
-            ),
-            read=_version,
-        ),
-        output_field(
-            "position",
-            Position,
-            "The position in the log at which the row last changed.",
-            read=_position,
-        ),
-        output_field(
-            "parked",
-            list_of(strawberry.ID),
-            (
-                "The ids of the row's dead letters: events that could not be applied. The row lacks these "
-                "events and all later events of their streams. Empty for a row that lacks none."
-            ),
-            read=_parked,
-        ),
-        output_field(
-            "as_of",
-            Position | None,
-            "The point in the past of this state of the row; null for the present state.",
-            read=_as_of,
-        ),
-        output_field(
-            "personal_fields",
-            list_of(str),
-            "The fields of the row that may have personal data, as reports leave them out.",
-            read=_personal_fields,
-        ),
-    ]
+    readers: Mapping[str, Callable[[Any, Any], Any]] = {
+        "key": _key,
+        "version": _version,
+        "position": _position,
+        "parked": _parked,
+        "as_of": _as_of,
+        "personal_fields": _personal_fields,
+    }
+    fields = [output_field(name, *shape, read=readers[name]) for name, shape in _FIELDS.items()]
     return declare(
         "RowMeta", fields, "Metadata of a row: its version, its position, and the events that it lacks."
     )
+
+
+def _key(meta: _RowMetadata, _context: ExecutionContext) -> str:
+    return meta.key
 
 
 def _position(meta: _RowMetadata, context: ExecutionContext) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info
 from api.graphql.fields.connections import page_size
 from api.graphql.fields.deployment_access import require_deployment
@@ -32,8 +32,8 @@ _COUNTS = {
 
 def tenant_fields() -> Iterator[Field]:
     """Yield the two queries."""
-    tenant = declare("Tenant", _fields(_TENANT), "An owner of data in the log.")
-    counts = declare("TenantCounts", _fields(_COUNTS), "What a tenant has in the log.")
+    tenant = declare("Tenant", output_fields(_TENANT), "An owner of data in the log.")
+    counts = declare("TenantCounts", output_fields(_COUNTS), "What a tenant has in the log.")
     yield output_field(
         "tenants",
         list_of(tenant),
@@ -53,10 +53,6 @@ def tenant_fields() -> Iterator[Field]:
         arguments=[argument("name", str, "The name of the tenant.")],
         weight=PAST,
     )
-
-
-def _fields(shapes: dict[str, tuple[Any, str]]) -> list[Field]:
-    return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 
 async def _list(

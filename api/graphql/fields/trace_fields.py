@@ -9,7 +9,7 @@ from typing import Any
 
 import strawberry
 
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.execution.shared_sources import SharedSource
 from api.graphql.fields.view_subscriptions import MessageTypes, status
@@ -58,8 +58,11 @@ _FIELDS = {
 def trace_fields(types: TypeMap, messages: MessageTypes) -> tuple[Field, Field]:
     """Return the query and the subscription."""
     kind = output_field("kind", types.of(TraceKind, "kind", "TraceKind"), "What the node is.")
-    fields = [output_field(name, shape, text) for name, (shape, text) in _FIELDS.items()]
-    node = declare("TraceNode", [kind, *fields], "A command, event, effect, outcome or reaction in a trace.")
+    node = declare(
+        "TraceNode",
+        [kind, *output_fields(_FIELDS)],
+        "A command, event, effect, outcome or reaction in a trace.",
+    )
     correlation = argument("correlation_id", strawberry.ID, "As in the receipt of a command.")
     after = argument("after", Position | None, "Start behind this position.")
     first = argument("first", int | None, f"The maximum number of events to read; {MAX_EVENTS} by default.")

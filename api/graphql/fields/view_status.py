@@ -7,7 +7,7 @@ would reveal how much the others write, and a rebuild concerns them all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from inspect import getdoc
@@ -15,7 +15,7 @@ from typing import Any
 
 import strawberry
 
-from api.graphql.declare import Resolver, argument, declare, enumeration, list_of, output_field
+from api.graphql.declare import Resolver, argument, declare, enumeration, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info, RequestContext
 from api.graphql.fields.deployment_access import require_deployment
 from api.graphql.item_lookups import ItemLookUp
@@ -120,6 +120,37 @@ def rebuild_fields() -> Iterator[tuple[str, Field]]:
 
 
 def _declare_status() -> Any:
+    generations = output_field(
+        "generations",
+        list_of(_declare_generation()),
+        "The generations of the view's rows in their order. One of them is active.",
+    )
+    obstacle = enumeration("ViewObstacle", {each.name: each.name for each in Obstacle}, _OBSTACLES)
+    failure = declare("ViewFailure", output_fields(_FAILURE), "The failed attempts of a view in a row.")
+    fields = [
+        *output_fields(_VIEW),
+        output_field("obstacle", obstacle | None, "What keeps it from coming further; null if nothing does."),
+        output_field("failure", failure | None, "Its failed attempts; null if the last one succeeded."),
+        generations,
+    ]
+    return declare("ViewStatus", fields, "The progress of a view.")
+
+
+def _declare_generation() -> Any:
+    fields = [
+        *output_fields(_GENERATION),
+        output_field("state", _enum("GenerationState", GenerationState)),
+        output_field("phase", _enum("RebuildPhase", RebuildPhase) | None, "The phase of the build."),
+        output_field(
+            "comparison",
+            _declare_comparison() | None,
+            "The comparison with the active generation, once this one has caught up.",
+        ),
+    ]
+    return declare("ViewGeneration", fields, "One build of a view's rows.")
+
+
+def _declare_comparison() -> Any:
     example = declare(
         "DifferingRow",
         [
@@ -132,47 +163,15 @@ def _declare_status() -> Any:
         "A row that differs between two generations.",
     )
     examples = output_field("examples", list_of(example), "The first rows that differ.")
-    comparison = declare(
+    return declare(
         "ViewComparison",
-        [*_fields(_COMPARISON), examples],
+        [*output_fields(_COMPARISON), examples],
         "The rows of a generation compared with those of the active one.",
     )
-    generation = declare(
-        "ViewGeneration",
-        [
-            *_fields(_GENERATION),
-            output_field("state", _enum("GenerationState", GenerationState)),
-            output_field("phase", _enum("RebuildPhase", RebuildPhase) | None, "The phase of the build."),
-            output_field(
-                "comparison",
-                comparison | None,
-                "The comparison with the active generation, once this one has caught up.",
-            ),
-        ],
-        "One build of a view's rows.",
-    )
-    generations = output_field(
-        "generations",
-        list_of(generation),
-        "The generations of the view's rows in their order. One of them is active.",
-    )
-    obstacle = enumeration("ViewObstacle", {each.name: each.name for each in Obstacle}, _OBSTACLES)
-    failure = declare("ViewFailure", _fields(_FAILURE), "The failed attempts of a view in a row.")
-    fields = [
-        *_fields(_VIEW),
-        output_field("obstacle", obstacle | None, "What keeps it from coming further; null if nothing does."),
-        output_field("failure", failure | None, "Its failed attempts; null if the last one succeeded."),
-        generations,
-    ]
-    return declare("ViewStatus", fields, "The progress of a view.")
 
 
 def _enum(name: str, source: type[Enum]) -> Any:
     return enumeration(name, {member.name: member.value for member in source}, getdoc(source))
-
-
-def _fields(shapes: Mapping[str, tuple[Any, str]]) -> list[Field]:
-    return [output_field(name, shape, text) for name, (shape, text) in shapes.items()]
 
 
 async def _status(_root: object, info: Info, *, names: Sequence[str] | None = None) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import strawberry
 
-from api.graphql.declare import argument, declare, list_of, output_field
+from api.graphql.declare import argument, declare, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.scalars import Position
@@ -53,11 +53,7 @@ def webhook_fields(types: TypeMap) -> tuple[Field, Field]:
 
 
 def _deliveries_field() -> Field:
-    attempt = declare(
-        "WebhookAttempt",
-        [output_field(name, shape, text) for name, (shape, text) in _ATTEMPT.items()],
-        "A request to the URL of a webhook.",
-    )
+    attempt = declare("WebhookAttempt", output_fields(_ATTEMPT), "A request to the URL of a webhook.")
     fields = [
         output_field("webhook_id", strawberry.ID, "The id of the webhook."),
         output_field(
@@ -85,7 +81,7 @@ def _deliveries_field() -> Field:
 def _dead_letters_field(types: TypeMap) -> Field:
     letter = declare(
         "WebhookDeadLetter",
-        [output_field(name, shape, text) for name, (shape, text) in _LETTER.items()],
+        output_fields(_LETTER),
         "An event that a webhook could not deliver. It waits until it is retried, dropped or replayed.",
     )
     return output_field(
