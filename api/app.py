@@ -82,29 +82,20 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            tracing = await stack.enter_async_context(open_tracing(settings.tracing))
-            runtime = await stack.enter_async_context(
-                open_runtime(settings, runtime_class=runtime_class, make_instruments=tracing.make_instruments)
-            )
+        async with (
+            open_tracing(settings.tracing) as tracing,
+            open_runtime(
+                settings, runtime_class=runtime_class, make_instruments=tracing.make_instruments
+            ) as runtime,
+        ):
             authenticator = access or make_authenticator(settings.auth, runtime.access_follower)
             app.state.is_open = authenticator is OPEN
             if development_tokens is not None:
                 authenticator = DevelopmentAuthenticator(authenticator, development_tokens)
-            limits, places = await stack.enter_async_context(_caller_limits(runtime))
-            chooser = TenantChooser(authenticator)
-            admissions = Admissions(chooser, now, settings.max_sockets_per_caller, places)
             apis = _visible_apis(runtime, executor_class(tracing), explain=explain)
-            endpoint = Endpoint.of(runtime, apis, admissions, limits)
-            sockets = _sockets(endpoint, prefixes)
-            endpoint.connections.own.add(sockets)
-            _measure(runtime, sockets, endpoint, limits)
-            _attach(app, endpoint, sockets, tracing)
-            await stack.enter_async_context(sampling(runtime))
-            await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
-            if runtime.read_audit is not None:
-                await stack.enter_async_context(runtime.read_audit.recording())
-            yield
+            async with _open_endpoint(runtime, apis, authenticator, prefixes) as (endpoint, sockets):
+                _attach(app, endpoint, sockets, tracing)
+                yield
 
     routes = _routes(development_tokens)
     return Starlette(
@@ -113,6 +104,26 @@ def create_app(
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
+
+
+@asynccontextmanager
+async def _open_endpoint(
+    runtime: Runtime, apis: VisibleApis, authenticator: Authenticator, prefixes: Sequence[str]
+) -> AsyncIterator[tuple[Endpoint, SocketRegistry]]:
+    """Yield the endpoint with its sockets; inside the context metrics are sampled and access is revoked."""
+    async with AsyncExitStack() as stack:
+        limits, places = await stack.enter_async_context(_caller_limits(runtime))
+        chooser = TenantChooser(authenticator)
+        admissions = Admissions(chooser, now, runtime.settings.max_sockets_per_caller, places)
+        endpoint = Endpoint.of(runtime, apis, admissions, limits)
+        sockets = _sockets(endpoint, prefixes)
+        endpoint.connections.own.add(sockets)
+        _measure(runtime, sockets, endpoint, limits)
+        await stack.enter_async_context(sampling(runtime))
+        await stack.enter_async_context(authenticator.watch_revocations(admissions.revoke))
+        if runtime.read_audit is not None:
+            await stack.enter_async_context(runtime.read_audit.recording())
+        yield endpoint, sockets
 
 
 def _attach(app: Starlette, endpoint: Endpoint, sockets: SocketRegistry, tracing: Tracing) -> None:
