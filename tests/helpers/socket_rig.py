@@ -113,28 +113,15 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
     executor.let, opened.streams = asyncio.Event(), []
     executor.let.set()
-    nothing, turns = cast(Any, None), ParsingTurns()
+    turns = ParsingTurns()
     apis = VisibleApis(Visibilities(*OWN), lambda _visibility: VisibleApi(executor, opened, turns))
-    endpoint = Endpoint(
-        apis,
-        runtime=cast(Any, SimpleNamespace(settings=Settings())),
-        results=nothing,
-        streams=nothing,
-        reservations=nothing,
-        admissions=Admissions(access, now, most=100),
-        caller_limits=NoCallerLimits(),
-        refused_work=None,
-        addresses=ClientAddresses(),
-        limits=nothing,
-        connections=nothing,
-    )
     chosen = SocketLimits(
         **{"max_message": 100_000, "max_outstanding": 50_000, "max_operations": 100, "max_sockets": 100,
            "max_operation_rate": 500.0, "max_frame_rate": 2_000.0,
            "init_timeout": 10.0, "ping_interval": 30.0, **limits}
     )  # fmt: skip
     sockets = SocketRegistry(
-        endpoint, chosen, ["/graphql"], OriginPolicy(), lambda code: closes.update([code])
+        _endpoint(apis, access), chosen, ["/graphql"], OriginPolicy(), lambda code: closes.update([code])
     )
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
@@ -155,6 +142,24 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
             executor.let.set()
             stop()
             await serving
+
+
+def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
+    """Return an endpoint with the parts that sockets use."""
+    nothing = cast(Any, None)
+    return Endpoint(
+        apis,
+        runtime=cast(Any, SimpleNamespace(settings=Settings())),
+        results=nothing,
+        streams=nothing,
+        reservations=nothing,
+        admissions=Admissions(access, now, most=100),
+        caller_limits=NoCallerLimits(),
+        refused_work=None,
+        addresses=ClientAddresses(),
+        limits=nothing,
+        connections=nothing,
+    )
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -91,19 +91,24 @@ class WebhookRig:
         )
         self.checkpoints = CountingCheckpoints(database)
         self.feed = Feed(self.log, self.wakeups, 0.2)
-        conditions = WebhookConditions(settings, database, self.log, clock).add_to(ConditionHandlers())
-        erasure = Erasure(self.log.keys)
-        conditions.add(TENANT_IS_ERASED, TenantConditions(database).require_erased)
-        conditions.add(SUBJECT_HAS_KEY, erasure.require_key).add(KEY_IS_DESTROYED, erasure.destroy_key)
-        aggregates = AggregateRepository(self.log)
-        self.bus = CommandBus(catalog, self.log, aggregates, now, new_id, conditions=conditions)
-        self.aggregates = aggregates
+        self.aggregates = AggregateRepository(self.log)
+        conditions = _condition_handlers(settings, database, self.log, clock)
+        self.bus = CommandBus(catalog, self.log, self.aggregates, now, new_id, conditions=conditions)
         self.secrets = WebhookSecrets(self.log.secrets)
         self.seal = PositionSeal(b"s" * 32)
         self.sender = HttpSender(settings, self.secrets, self.seal, clock)
         self.status_reader = WebhookStatusReader(database, self.log, self.checkpoints, clock)
-        self._parts = PublishingParts(
-            database=database,
+        self._parts = self._make_parts(catalog, settings, clock)
+        self._streams = streams
+        self._lease_time = lease_time
+        self._versions: dict[tuple[str, str], int] = {}
+        self.worker = self._make_worker()
+
+    def _make_parts(
+        self, catalog: Catalog, settings: WebhookSettings, clock: Callable[[], datetime]
+    ) -> PublishingParts:
+        return PublishingParts(
+            database=self.database,
             log=self.log,
             sender=self.sender,
             pauser=CommandPauser(self.bus, catalog),
@@ -112,10 +117,6 @@ class WebhookRig:
             clock=clock,
             monotonic=time.monotonic,
         )
-        self._streams = streams
-        self._lease_time = lease_time
-        self._versions: dict[tuple[str, str], int] = {}
-        self.worker = self._make_worker()
 
     def _make_worker(self) -> PublishingWorker:
         return PublishingWorker(
@@ -178,6 +179,16 @@ class WebhookRig:
                 await asyncio.sleep(0.02)
                 status = await self.status(id)
         return status
+
+
+def _condition_handlers(
+    settings: WebhookSettings, database: Database, log: EventLog, clock: Callable[[], datetime]
+) -> ConditionHandlers:
+    """Return handlers of the conditions of webhooks, tenants and subjects."""
+    erasure = Erasure(log.keys)
+    handlers = WebhookConditions(settings, database, log, clock).add_to(ConditionHandlers())
+    handlers.add(TENANT_IS_ERASED, TenantConditions(database).require_erased)
+    return handlers.add(SUBJECT_HAS_KEY, erasure.require_key).add(KEY_IS_DESTROYED, erasure.destroy_key)
 
 
 @asynccontextmanager

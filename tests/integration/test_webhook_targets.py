@@ -17,7 +17,7 @@ from domain.kernel.errors import ValidationFailed
 from subscriptions.publishing.deliveries import WEBHOOK_DELIVERIES
 from subscriptions.publishing.ports import WebhookKey
 from tests.helpers.webhook_receiver import SILENCE, Answer, Delivery, WebhookReceiver, serving
-from tests.helpers.webhook_rig import QUICK, open_webhook_rig
+from tests.helpers.webhook_rig import QUICK, WebhookRig, open_webhook_rig
 
 GIVES_UP = QUICK.model_copy(update={"retry_for": timedelta(0)})
 """Settings by which the first failure makes a dead letter."""
@@ -124,13 +124,7 @@ async def test_a_worker_that_stops_lets_a_request_end(mongo_url: str, redis_url:
         receiver.may_answer.clear()
         await rig.append("note-0")
         await receiver.until(lambda: receiver.requests == 1)
-        stopping = asyncio.create_task(rig.worker.stop())
-        await asyncio.wait([stopping], timeout=0.1)
-        receiver.may_answer.set()
-        await stopping
-        await rig.restart()
-        await rig.append("note-0")
-        await receiver.until(lambda: len(receiver.events) == 2)
+        await _stop_during_a_request(rig, receiver)
     assert receiver.first_versions == {"note-0": [1, 2]}
     assert receiver.doubles == 0
 
@@ -151,12 +145,17 @@ async def test_a_worker_that_stops_lets_a_retry_end(mongo_url: str, redis_url: s
         await rig.append("note-0")
         await receiver.until(lambda: receiver.requests == 2)
         await rig.until_saved()
-        stopping = asyncio.create_task(rig.worker.stop())
-        await asyncio.wait([stopping], timeout=0.1)
-        receiver.may_answer.set()
-        await stopping
-        await rig.restart()
-        await rig.append("note-0")
-        await receiver.until(lambda: len(receiver.events) == 2)
+        await _stop_during_a_request(rig, receiver)
     assert receiver.first_versions == {"note-0": [1, 2]}
     assert receiver.doubles == 0
+
+
+async def _stop_during_a_request(rig: WebhookRig, receiver: WebhookReceiver) -> None:
+    """Stop the worker before the receiver answers; then let another worker send the next event."""
+    stopping = asyncio.create_task(rig.worker.stop())
+    await asyncio.wait([stopping], timeout=0.1)
+    receiver.may_answer.set()
+    await stopping
+    await rig.restart()
+    await rig.append("note-0")
+    await receiver.until(lambda: len(receiver.events) == 2)
