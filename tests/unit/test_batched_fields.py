@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.graphql.execution.row_resolvers import LATER, BatchResolver
+from api.graphql.execution.row_resolvers import NEEDS_READ, BatchResolver
 from domain.kernel.errors import NotFound
 from tests.helpers.execution_oracle import execute_by_core, execute_by_nerve, resolving
 from tests.helpers.page_documents import ROW, page
@@ -34,7 +34,7 @@ class OneLink(BatchResolver):
         return value
 
     def value_at_once(self, source: Mapping[str, Any]) -> Any:
-        return None if source.get("agent_id") is None else LATER
+        return None if source.get("agent_id") is None else NEEDS_READ
 
     async def resolve_all(
         self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]

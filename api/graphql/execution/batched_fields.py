@@ -1,6 +1,7 @@
 """Fields that are read from elsewhere, for all objects of a level at once: links, counts and sides of pages.
 
-A writer of objects leaves a gap for such a field, and notes the object; the execution reads the values then.
+A writer of objects defers such a field: it writes null, and notes the object. The execution then reads the
+values.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from api.graphql.execution.field_places import FieldPlace
-from api.graphql.execution.row_resolvers import LATER, BatchResolver
+from api.graphql.execution.row_resolvers import NEEDS_READ, BatchResolver
 
 
 class BatchedField:
@@ -26,33 +27,33 @@ class BatchedField:
         self.write = write
 
 
-class Gap(NamedTuple):
+class PendingValue(NamedTuple):
     """An object of a response that lacks the value of a field, and the source of that value."""
 
     data: dict[str, Any]
     source: Mapping[str, Any]
 
 
-class Gaps:
-    """The gaps in the response of one execution, by the fields that fill them."""
+class PendingValues:
+    """The pending values of one execution, by their fields."""
 
-    __slots__ = ("_gaps",)
+    __slots__ = ("_by_field",)
 
     def __init__(self) -> None:
-        self._gaps: dict[BatchedField, list[Gap]] = {}
+        self._by_field: dict[BatchedField, list[PendingValue]] = {}
 
     def write(
         self, field: BatchedField, data: dict[str, Any], source: Mapping[str, Any], budget: Any, context: Any
     ) -> None:
-        """Write the field into the object, or note that it has a gap there."""
+        """Write the field into the object, or note that its value is pending."""
         value = field.resolver.value_at_once(source)
-        if value is LATER:
+        if value is NEEDS_READ:
             data[field.name] = None
-            self._gaps.setdefault(field, []).append(Gap(data, source))
+            self._by_field.setdefault(field, []).append(PendingValue(data, source))
         else:
             data[field.name] = field.write(value, budget, context)
 
-    def take(self) -> Mapping[BatchedField, list[Gap]]:
-        """Return all gaps, and forget them."""
-        gaps, self._gaps = self._gaps, {}
-        return gaps
+    def take(self) -> Mapping[BatchedField, list[PendingValue]]:
+        """Return all pending values, and forget them."""
+        pending, self._by_field = self._by_field, {}
+        return pending

@@ -10,7 +10,7 @@ from graphql import ExecutionResult
 from graphql.execution import VariableValues
 
 from api.execution_metrics import CoreReason
-from api.graphql.execution.batched_fields import BatchedField, Gap
+from api.graphql.execution.batched_fields import BatchedField, PendingValue
 from api.graphql.execution.compiled_operations import CompiledOperation, RootField
 from api.graphql.execution.core_executor import is_coroutine
 from api.graphql.execution.request_context import ExecutionContext
@@ -22,7 +22,7 @@ ExecuteByCore = Callable[[CoreReason, Mapping[str, Any]], Awaitable[ExecutionRes
 
 
 class CompiledExecution:
-    """Resolves the fields of the root, writes their values as soon as they are there, and fills their gaps.
+    """Resolves the fields of the root, writes their values as soon as they are there, then pending ones.
 
     After an error, and for a value that does not fit its type, graphql-core executes the operation by
     `execute_by_core`. It gets the values of the root's fields: no command is sent, and no page is read, a
@@ -47,7 +47,7 @@ class CompiledExecution:
         self._resolved: dict[str, Any] = {}
         """The values of fields by their names in the response; an exception that was raised is a value."""
         self._data: dict[str, Any] = {}
-        self._rows_in_gaps = 0
+        self._batched_rows = 0
         self._reason: CoreReason | None = None
         """Why graphql-core has to continue, if it has."""
 
@@ -58,8 +58,8 @@ class CompiledExecution:
         else:
             await asyncio.gather(*map(self._execute, self._fields))
         if self._reason is not None:
-            # It reads the rows in gaps from the same batches, and counts them again.
-            self._context.reads.forget_returned(self._rows_in_gaps)
+            # It reads the rows of batched fields from the same batches, and counts them again.
+            self._context.reads.forget_returned(self._batched_rows)
             return await self._execute_by_core(self._reason, self._resolved)
         return ExecutionResult({field.name: self._data[field.name] for field in self._fields})
 
@@ -76,12 +76,12 @@ class CompiledExecution:
             self._data[field.name] = field.write(value, self._budget, self._context)
         except Exception as error:
             self._fail(error)
-        while (gaps := self._context.gaps.take()) and self._reason is None:
-            if len(gaps) == 1:
-                [(batched, members)] = gaps.items()
-                await self._fill(batched, members)
+        while (pending := self._context.pending_values.take()) and self._reason is None:
+            if len(pending) == 1:
+                [(batched, values)] = pending.items()
+                await self._fill(batched, values)
             else:
-                await asyncio.gather(*(self._fill(batched, members) for batched, members in gaps.items()))
+                await asyncio.gather(*(self._fill(batched, values) for batched, values in pending.items()))
 
     async def _resolve(self, field: RootField) -> Any:
         """Return the value of the field, and keep it; raises any exception where it has none."""
@@ -102,18 +102,19 @@ class CompiledExecution:
             raise NotCompilable
         return value
 
-    async def _fill(self, field: BatchedField, gaps: Sequence[Gap]) -> None:
+    async def _fill(self, field: BatchedField, pending_values: Sequence[PendingValue]) -> None:
         """Read the values of a field for all objects that lack it, and write them."""
         try:
             info = self._operation.info(field.place, self._variables, self._context)
             arguments = field.place.arguments.coerce(self._variables)
-            values = await field.resolver.resolve_all([gap.source for gap in gaps], info, arguments)
+            sources = [pending.source for pending in pending_values]
+            values = await field.resolver.resolve_all(sources, info, arguments)
             if rows := field.resolver.count_rows(values):
-                self._rows_in_gaps += rows
+                self._batched_rows += rows
                 self._context.count_rows(rows)
-            for gap, value in zip(gaps, values, strict=True):
+            for pending, value in zip(pending_values, values, strict=True):
                 await self._context.turns.take()
-                gap.data[field.name] = field.write(value, self._budget, self._context)
+                pending.data[field.name] = field.write(value, self._budget, self._context)
         except Exception as error:
             self._fail(error)
 

@@ -135,7 +135,7 @@ class CompiledOperation:
             return CompiledRoot(CoreReason.CONDITION)
         fields = self._tree.collect([self._root], self._root_type, conditions)
         limit = most_fields(self._tree) - len(fields)
-        compiler = WriterCompiler(self._tree, conditions, leaves_gaps=True, most_fields=limit)
+        compiler = WriterCompiler(self._tree, conditions, defers_batched_fields=True, most_fields=limit)
         try:
             return CompiledRoot([self._field(field, compiler) for field in fields], compiler)
         except NotCompilable as error:

@@ -12,7 +12,7 @@ from api.access.callers import Caller
 from api.access.policy import command_permission, rows_for
 from api.access.visibility import Visibility
 from api.connections.directory import ConnectionDirectory
-from api.graphql.execution.batched_fields import Gaps
+from api.graphql.execution.batched_fields import PendingValues
 from api.graphql.execution.batched_reads import BatchedReads
 from api.graphql.execution.execution_turns import ExecutionTurns
 from api.graphql.execution.row_selections import RowSelections
@@ -101,14 +101,14 @@ class ExecutionContext(RequestContext):
     """One execution of a document for a request.
 
     `selections` are those of the document, `reads` what the execution reads, and `turns` those in which rows
-    are written. `gaps` are to be filled in what is written. `errors` are reported in addition to those of its
-    fields.
+    are written. `pending_values` are to be read for what is written. `errors` are reported in addition to
+    those of its fields.
     """
 
     selections: RowSelections
     reads: BatchedReads = field(default_factory=BatchedReads)
     turns: ExecutionTurns = field(default_factory=ExecutionTurns)
-    gaps: Gaps = field(default_factory=Gaps)
+    pending_values: PendingValues = field(default_factory=PendingValues)
     errors: list[GraphQLError] = field(default_factory=list)
 
     @classmethod

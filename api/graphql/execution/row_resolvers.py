@@ -12,7 +12,7 @@ from projections.querying.pages import Side
 
 T = TypeVar("T")
 
-LATER: Final = object()
+NEEDS_READ: Final = object()
 """Stands for a value that has to be read first."""
 
 
@@ -53,8 +53,8 @@ class BatchResolver:
     __slots__ = ()
 
     def value_at_once(self, source: Mapping[str, Any]) -> Any:
-        """Return the value for a source that needs no read; LATER for others."""
-        return LATER
+        """Return the value for a source that needs no read; NEEDS_READ for others."""
+        return NEEDS_READ
 
     async def resolve_all(
         self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]
@@ -98,7 +98,7 @@ class PageSideResolver(DirectResolver, BatchResolver):
 
     def value_at_once(self, source: Mapping[str, Any]) -> Any:
         side: Side = source[self.key]
-        return LATER if callable(side) else side
+        return NEEDS_READ if callable(side) else side
 
     async def resolve_all(
         self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]

@@ -119,8 +119,8 @@ class FieldWriters:
 class WriterCompiler:
     """Compiles writers of values for these values of the conditions, which writers keep.
 
-    If `leaves_gaps`, the writers leave gaps for fields that have to be read. `fields` counts the fields that
-    were compiled; types of an interface or union are compiled when the first value has them.
+    If `defers_batched_fields`, the values of fields that have to be read become pending. `fields` counts the
+    fields that were compiled; types of an interface or union are compiled when the first value has them.
     """
 
     def __init__(
@@ -128,14 +128,14 @@ class WriterCompiler:
         tree: SelectionTree,
         variables: Variables,
         *,
-        leaves_gaps: bool = False,
+        defers_batched_fields: bool = False,
         most_fields: float = inf,
     ) -> None:
         self.fields = 0
         self._most_fields = most_fields
         self._tree = tree
         self._variables = variables
-        self._leaves_gaps = leaves_gaps
+        self._defers_batched_fields = defers_batched_fields
 
     def value(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values of this type, with these selections; raises NotCompilable."""
@@ -192,7 +192,7 @@ class WriterCompiler:
                 raise NotCompilable(CoreReason.INTROSPECTION)
             return FieldWriter(None, constant_writer(declared.name))
         resolver = definition.resolve
-        if self._leaves_gaps and isinstance(resolver, BatchResolver):
+        if self._defers_batched_fields and isinstance(resolver, BatchResolver):
             write = self.value(definition.type, field.selections)
             place = FieldPlace.of(declared, definition, field)
             batched = BatchedField(field.name, place, resolver, write)

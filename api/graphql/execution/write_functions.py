@@ -55,7 +55,7 @@ def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
     def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
         data: dict[str, Any] = write(source, budget, context)
         for field in batched:
-            context.gaps.write(field, data, source, budget, context)
+            context.pending_values.write(field, data, source, budget, context)
         return data
 
     return written

@@ -10,7 +10,7 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from api.graphql.execution.request_context import ExecutionContext, Info
-from api.graphql.execution.row_resolvers import LATER, LinkResolver, read_all
+from api.graphql.execution.row_resolvers import NEEDS_READ, LinkResolver, read_all
 from api.graphql.fields.connections import connection_value, page_size, past_connection
 from api.graphql.identity import AS_OF, past_row, read_filter, row_key
 from projections.kernel.view import View
@@ -33,7 +33,7 @@ class ToOneResolver(LinkResolver):
         return self._row(row, as_of, info.context)
 
     def value_at_once(self, source: Mapping[str, Any]) -> Any:
-        return None if row_key(source, self.key) is None else LATER
+        return None if row_key(source, self.key) is None else NEEDS_READ
 
     async def resolve_all(
         self, sources: Sequence[Mapping[str, Any]], info: Info, arguments: Mapping[str, Any]
