@@ -73,6 +73,8 @@ def process_view(contexts: Sequence[ProcessContext]) -> View[ProcessRow]:
         search=("key", "error"),
         description="An instance of a process: its status, what it waits for, and what it has done.",
         access=role(OPERATOR),
+        # Texts of refusals and results may repeat what the events carry.
+        personal=("effects", "error", "compensation_reason", "end_reason", "result"),
     )  # fmt: skip
 
 

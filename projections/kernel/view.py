@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from domain.kernel import Context, RecordedEvent
 from domain.kernel.access import Access, nobody
-from domain.kernel.personal import holds_personal_data
+from domain.kernel.personal import may_hold_personal_data
 from domain.kernel.types.annotations import RecordOf, record_type
 from projections.kernel.keys import by_stream
 from projections.kernel.links import Link
@@ -47,8 +47,8 @@ class View(Generic[R]):
     one cannot be read until then. `description` is the type's text in the API. `access` is the rule of who
     may read a row, by the caller and the row's fields; `field_access` has the rules of fields that fewer
     callers may read, by roles alone. `personal` names the fields that may have personal data of the events;
-    without it, these are all fields except ``id`` if an event of the contexts has any. A change of these
-    alone starts no rebuild.
+    without it, these are all fields except ``id`` if an event of the contexts has any or may carry any. A
+    change of these alone starts no rebuild.
     Raises DeclarationError if they do not fit together.
     """
 
@@ -103,7 +103,7 @@ class View(Generic[R]):
         if self.personal is not None:
             return self.personal
         contexts = (self.context, *self.also_reads)
-        if not any(holds_personal_data(context.aggregate) for context in contexts):
+        if not any(may_hold_personal_data(context.aggregate) for context in contexts):
             return ()
         return tuple(name for name in self.row.__annotations__ if name != "id")
 

@@ -131,4 +131,6 @@ view = View(
         ToOne("reports.task", "tasks", by="task_id"),
     ),
     description="A task of several agents, completed when all of them have reported.",
+    # The fold reads no input or reply that an event of the process carries; a reason may repeat one.
+    personal=("reason",),
 )

@@ -202,4 +202,6 @@ view = View(
     ),
     description="A workflow that advances step by step.",
     access=signed_in,
+    # The fold reads no input or reply that an event of the process carries.
+    personal=(),
 )

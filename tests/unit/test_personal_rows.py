@@ -18,6 +18,9 @@ from domain.kernel.names import client_name
 from domain.kernel.personal import without_subject
 from domain.process.events import CallRequested
 from domain.users.events import UserCreated, UserUpdated
+from projections.builtin.port_calls import port_call_view
+from projections.builtin.process_rows import ProcessRow
+from projections.builtin.processes import instance_context, process_view
 from projections.kernel import View
 from projections.testing import History
 from projections.views import (
@@ -31,6 +34,7 @@ from projections.views import (
     users,
 )
 from tests.helpers import people
+from tests.helpers.parcel_delivery import deliveries
 
 PERSON = "user-1"
 RUN = f"agentrun-{'1' * 32}"
@@ -83,6 +87,17 @@ def test_without_a_declaration_every_field_may_be_personal() -> None:
     """If an event of the context has personal data; else none is."""
     fields = set(people.view.row.__annotations__)
     assert set(people.view.personal_fields) == fields - {"id"}
+
+
+def test_what_a_process_carries_for_commands_and_calls_may_be_personal() -> None:
+    """Its events have no personal field of their own, but values of any person."""
+    context = instance_context(deliveries.context)
+    undeclared = View(
+        name="runs", singular="run", context=context, row=ProcessRow, apply=lambda _id, row, _event: row
+    )
+    assert set(undeclared.personal_fields) == set(ProcessRow.__annotations__) - {"id"}
+    assert {"effects", "error", "result"} <= set(process_view([deliveries.context]).personal_fields)
+    assert port_call_view([deliveries.context]).personal_fields == ()
 
 
 def test_a_hidden_field_is_not_named() -> None:
