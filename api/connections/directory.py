@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from api.access.admissions import Admissions
 from api.connections.message_seal import MessageSeal
-from api.connections.open_connections import OpenConnections, ServerReport
+from api.connections.open_connections import MAX_REPORT, OpenConnections, ServerReport
 from domain.kernel.errors import Forbidden, NotFound
 from subscriptions.feed.wakeups import Wakeups
 
@@ -29,6 +29,9 @@ ANSWERS_WITHIN = 0.3
 
 CONFIRMED_WITHIN = 2.0
 """Seconds that another process may take to end a connection."""
+
+MAX_MESSAGE = 2 * MAX_REPORT
+"""Characters of the longest sealed message that is read: the seal makes a report longer by a third."""
 
 
 class _Message(BaseModel):
@@ -73,7 +76,7 @@ class ConnectionDirectory:
         self._admissions = admissions
         self._wakeups = wakeups
         self._seal = seal
-        self._reports: dict[str, list[ServerReport]] = {}
+        self._reports: dict[str, dict[str, ServerReport]] = {}
         self._ended: dict[str, asyncio.Event] = {}
         wakeups.subscribe(TOPIC, self._receive)
 
@@ -84,11 +87,11 @@ class ConnectionDirectory:
         its callers alone.
         """
         request = uuid4().hex
-        self._reports[request] = []
+        self._reports[request] = {}
         try:
             self._send(_ReportRequest(request=request, most=most, subject=subject))
             await asyncio.sleep(ANSWERS_WITHIN)
-            others = self._reports[request]
+            others = self._reports[request].values()
         finally:
             del self._reports[request]
         return [self.own.report(most, subject), *sorted(others, key=lambda report: report.server)]
@@ -138,7 +141,7 @@ class ConnectionDirectory:
 
     def _receive(self, sealed: str) -> None:
         """Handle a message. Any program may write to the channel, so what is no message is ignored."""
-        text = self._seal.try_open(sealed)
+        text = self._seal.try_open(sealed) if len(sealed) <= MAX_MESSAGE else None
         if text is None:
             return
         try:
@@ -151,7 +154,8 @@ class ConnectionDirectory:
                 report = self.own.report(message.most, message.subject)
                 self._send(_ReportReply(request=request, report=report))
             case _ReportReply(request=request) if request in self._reports:
-                self._reports[request].append(message.report)
+                # By server, because a message may come twice.
+                self._reports[request][message.report.server] = message.report
             case _EndRequest(request=request, connection=id) if self.own.has_issued(id):
                 if self._end_own(id, message.reason, message.actor):
                     self._send(_EndReply(request=request))

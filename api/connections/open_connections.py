@@ -15,8 +15,17 @@ from api.access.admissions import Admission
 MAX_OPERATIONS = 10
 """Operations of a connection that a report contains."""
 
-MAX_TEXT = 2_000
-"""Characters of a document that a report contains."""
+MAX_TEXT = 200
+"""Characters of a text of a client, such as a document, that a report contains."""
+
+MAX_CONNECTIONS = 1_000
+"""Connections that a report contains."""
+
+MAX_REPORT = 262_144
+"""Bytes of the connections in a report, as JSON. API processes exchange it in one message."""
+
+DOCUMENTS_SHARE = MAX_REPORT // 2
+"""Bytes of a report that leave documents out once they are spent, so that more connections fit in."""
 
 ConnectionKind = Literal["SOCKET", "STREAM"]
 
@@ -66,7 +75,7 @@ class _Report(BaseModel):
 
 
 class OperationReport(_Report):
-    """A running operation, with the first characters of its document."""
+    """A running operation, with the first characters of its document; none in a report that is full."""
 
     id: str
     name: str | None
@@ -117,17 +126,22 @@ class OpenConnections:
         self._sources.append(source)
 
     def report(self, most: int, subject: str | None) -> ServerReport:
-        """Return a report of the connections, of one subject or of all, with at most `most` of them."""
+        """Return a report of the connections, of one subject or of all, with at most `most` of them.
+
+        It has at most `MAX_CONNECTIONS`, and leaves out those for which `MAX_REPORT` has no room.
+        """
         entries = [entry for entry in self._entries() if subject in (None, entry.admission.caller.subject)]
         largest = nlargest(
-            most, entries, key=lambda entry: (entry.connection.outstanding, entry.connection.operations)
+            min(most, MAX_CONNECTIONS),
+            entries,
+            key=lambda entry: (entry.connection.outstanding, entry.connection.operations),
         )
         return ServerReport(
             server=self.server,
             connections=len(entries),
             operations=sum(entry.connection.operations for entry in entries),
             waiting_bytes=sum(entry.connection.outstanding for entry in entries),
-            largest=[self._describe(entry) for entry in largest],
+            largest=list(self._describe_within(largest, MAX_REPORT)),
         )
 
     def find(self, id: str) -> Admission | None:
@@ -148,7 +162,18 @@ class OpenConnections:
                 if connection.admission is not None and connection.admission.is_connection:
                     yield _Entry(source.kind, connection.admission, connection)
 
-    def _describe(self, entry: _Entry) -> ConnectionReport:
+    def _describe_within(self, entries: Iterable[_Entry], budget: int) -> Iterator[ConnectionReport]:
+        """Yield reports of the connections of which the JSON has at most `budget` bytes in all."""
+        left = budget
+        for entry in entries:
+            has_documents = budget - left < DOCUMENTS_SHARE
+            report = self._describe(entry, MAX_TEXT if has_documents else 0)
+            size = len(report.model_dump_json().encode())
+            if size <= left:
+                left -= size
+                yield report
+
+    def _describe(self, entry: _Entry, max_document: int) -> ConnectionReport:
         caller, connection = entry.admission.caller, entry.connection
         assert entry.admission.opened_at is not None, "a connection was opened at some time"
         return ConnectionReport(
@@ -163,9 +188,9 @@ class OpenConnections:
             operation_count=connection.operations,
             operations=[
                 OperationReport(
-                    id=operation.id,
-                    name=operation.name,
-                    document=operation.document[:MAX_TEXT],
+                    id=operation.id[:MAX_TEXT],
+                    name=operation.name and operation.name[:MAX_TEXT],
+                    document=operation.document[:max_document],
                     position=operation.position,
                 )
                 for operation in islice(connection.running(), MAX_OPERATIONS)

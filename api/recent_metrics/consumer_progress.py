@@ -18,6 +18,9 @@ WEBHOOK_PREFIX = "webhook."
 WEBHOOKS = "webhooks"
 """Stands for all webhooks together: there may be many, and the one that is most behind counts."""
 
+REMOVED_AFTER = 3600.0
+"""Seconds without a beat, while others beat, after which a consumer counts as removed."""
+
 MAX_CONSUMERS = 1_000
 """Consumers of each kind that are kept. Anybody may write to the channel."""
 
@@ -62,8 +65,10 @@ class ConsumerProgress:
         """Return the lag of each consumer, in positions, and of the webhook that is most behind.
 
         While Redis is connected, a consumer without beats has no worker: it stays where it was, and its lag
-        grows with the log. While it is not, nothing is known of a consumer, which is left out.
+        grows with the log. While it is not, nothing is known of a consumer, which is left out. So is one that
+        has been silent for `REMOVED_AFTER` while others were not: no worker has it any more.
         """
+        self._forget_removed()
         lags = dict(self._consumer_lags(at, is_connected))
         for name in [name for name, webhook in self._webhooks.items() if self._is_silent(webhook, at)]:
             # It was paused or deleted, or has no worker, which the other consumers show.
@@ -71,6 +76,14 @@ class ConsumerProgress:
         if self._webhooks:
             lags[WEBHOOKS] = max(webhook.lag for webhook in self._webhooks.values())
         return lags
+
+    def _forget_removed(self) -> None:
+        latest = max((consumer.at for consumer in self._consumers.values()), default=0.0)
+        self._consumers = {
+            name: consumer
+            for name, consumer in self._consumers.items()
+            if latest - consumer.at <= REMOVED_AFTER
+        }
 
     def _consumer_lags(self, at: float, is_connected: bool) -> Iterator[tuple[str, int]]:
         for name, consumer in self._consumers.items():

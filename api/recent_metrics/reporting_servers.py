@@ -18,6 +18,12 @@ REPORT_VALIDITY = 3 * REPORT_INTERVAL
 RATE_SPAN = 60.0
 """Seconds over which the rates of single commands and events are computed."""
 
+CLOSEST_REPORTS = 1.0
+"""Seconds of uptime between two reports of a server, of which a closer one is ignored."""
+
+MAX_REPORTS = int(2 * RATE_SPAN / REPORT_INTERVAL)
+"""Reports of one server that are kept. Anybody may write to the channel."""
+
 MAX_SERVERS = 100
 """Servers whose reports are kept. Anybody may write to the channel."""
 
@@ -53,7 +59,7 @@ def _totals(report: MetricsReport) -> tuple[int, ...]:
 class ReportingServer:
     """The reports of one server within `RATE_SPAN`, the latest last, and when that one was received."""
 
-    reports: deque[MetricsReport] = field(default_factory=deque)
+    reports: deque[MetricsReport] = field(default_factory=lambda: deque(maxlen=MAX_REPORTS))
     received_at: float = 0.0
 
     @property
@@ -75,8 +81,8 @@ class ReportingServer:
         return self._rate([report.counts.events.get(name, 0) for report in self._ends])
 
     def add(self, report: MetricsReport, at: float) -> None:
-        """Add a report, unless it is older than the latest: messages may come twice or out of order."""
-        if self.reports and report.uptime <= self.latest.uptime:
+        """Add a report, unless it is not later than the latest: messages may come twice or out of order."""
+        if self.reports and report.uptime < self.latest.uptime + CLOSEST_REPORTS:
             return
         self.reports.append(report)
         self.received_at = at

@@ -98,6 +98,29 @@ async def test_each_server_reports_its_own_connections(redis_url: str, database:
             assert [each.id for report in reports for each in report.largest] == [f"{n}/1" for n in names]
 
 
+async def test_a_server_whose_reply_comes_twice_is_reported_once(
+    redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_servers(redis_url, database) as (first, second):
+        publish = second.wakeups.publish
+
+        def publish_twice(topic: str, text: str) -> None:
+            publish(topic, text)
+            publish(topic, text)
+
+        monkeypatch.setattr(second.wakeups, "publish", publish_twice)
+        assert [report.server for report in await first.directory.reports(10)] == ["a", "b"]
+
+
+async def test_a_message_that_is_too_long_is_ignored(
+    redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any program may write to the channel, and reading takes memory and time."""
+    async with two_servers(redis_url, database) as (first, _second):
+        monkeypatch.setattr("api.connections.directory.MAX_MESSAGE", 10)
+        assert [report.server for report in await first.directory.reports(10)] == ["a"]
+
+
 async def test_the_server_that_has_a_connection_ends_it(redis_url: str, database: str) -> None:
     """Whichever server was asked; the other connections stay open."""
     async with two_servers(redis_url, database) as (first, second):

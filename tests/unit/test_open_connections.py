@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from api.access.admissions import Admission
 from api.access.callers import Caller
 from api.connections.open_connections import (
+    MAX_CONNECTIONS,
     MAX_OPERATIONS,
+    MAX_REPORT,
     MAX_TEXT,
     ConnectionKind,
     OpenConnection,
@@ -85,6 +87,17 @@ def test_a_report_has_the_first_operations_and_the_beginnings_of_their_documents
     assert connection.operation_count == 99
     assert [operation.position for operation in connection.operations] == list(range(MAX_OPERATIONS))
     assert {len(operation.document) for operation in connection.operations} == {MAX_TEXT}
+
+
+def test_a_report_has_as_many_connections_as_there_is_room_for() -> None:
+    """First without documents, and then without the smallest connections, which its totals count."""
+    opened = [Connection(admission(number), number, MAX_OPERATIONS) for number in range(2 * MAX_CONNECTIONS)]
+    report = connections(*opened).report(2 * MAX_CONNECTIONS, None)
+    assert report.connections == len(opened)
+    assert MAX_REPORT / 2 < len(report.model_dump_json()) < MAX_REPORT + 1_000
+    documents = [connection.operations[0].document for connection in report.largest]
+    assert documents == sorted(documents, reverse=True)
+    assert {len(document) for document in documents} == {0, MAX_TEXT}
 
 
 def test_a_connection_is_found_by_the_id_that_its_report_has() -> None:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from api.consumer_kinds import ConsumerKind, consumer_title
 from api.metrics import Metrics
-from api.recent_metrics.consumer_progress import MAX_CONSUMERS, WEBHOOKS, ConsumerProgress
+from api.recent_metrics.consumer_progress import MAX_CONSUMERS, REMOVED_AFTER, WEBHOOKS, ConsumerProgress
 from api.recent_metrics.metrics_reports import (
     MAX_REPORT,
     CommandCounts,
@@ -19,7 +19,14 @@ from api.recent_metrics.metrics_reports import (
 )
 from api.recent_metrics.recent_metrics import RecentMetrics
 from api.recent_metrics.registry_counts import read_counts
-from api.recent_metrics.reporting_servers import MAX_SERVERS, REPORT_VALIDITY, Rates, ReportingServers
+from api.recent_metrics.reporting_servers import (
+    CLOSEST_REPORTS,
+    MAX_REPORTS,
+    MAX_SERVERS,
+    REPORT_VALIDITY,
+    Rates,
+    ReportingServers,
+)
 from api.recent_metrics.samples import LONGEST_SPAN, MAX_POINTS, SAMPLE_INTERVAL, Sample, SampleRing, series
 from subscriptions.live.ports import LiveStats
 
@@ -88,6 +95,17 @@ def test_the_memory_for_servers_and_consumers_is_bounded() -> None:
     assert len(progress.lags(NOON, is_connected=True)) == MAX_CONSUMERS
 
 
+@pytest.mark.parametrize("pause", [CLOSEST_REPORTS / 100, CLOSEST_REPORTS])
+def test_the_memory_for_the_reports_of_a_server_is_bounded(pause: float) -> None:
+    """However close together they are: anybody may write to the channel."""
+    servers = ReportingServers()
+    for number in range(10 * MAX_REPORTS):
+        servers.accept(report(uptime=number * pause), NOON)
+    (server,) = servers.running(NOON)
+    assert len(server.reports) <= MAX_REPORTS
+    assert server.latest.uptime - server.reports[-2].uptime >= CLOSEST_REPORTS
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -129,6 +147,18 @@ def test_a_consumer_without_a_worker_stays_where_it_was() -> None:
     later = NOON + REPORT_VALIDITY + 1
     assert progress.lags(later, is_connected=True) == {"view.memos": 60}
     assert progress.lags(later, is_connected=False) == {}
+
+
+def test_a_consumer_that_is_removed_has_no_lag_after_a_time() -> None:
+    """If others go on. If all are silent, no worker runs, and their lags count."""
+    progress = ConsumerProgress(REPORT_VALIDITY)
+    progress.reach(100)
+    progress.beat("view.removed", 40, NOON)
+    progress.beat("view.memos", 90, NOON)
+    later = NOON + REMOVED_AFTER + 1
+    assert progress.lags(later, is_connected=True) == {"view.removed": 60, "view.memos": 10}
+    progress.beat("view.memos", 100, later)
+    assert progress.lags(later, is_connected=True) == {"view.memos": 0}
 
 
 def test_of_webhooks_the_one_that_is_most_behind_counts() -> None:
