@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from subscriptions.consumers.state import ConsumerState, Generation, GenerationState, PartitionState
-
-PartitionKey = tuple[str, int, int]
-"""The consumer, the number of the generation, and the number of the partition."""
+from subscriptions.consumers.state import (
+    ConsumerState,
+    Generation,
+    GenerationState,
+    PartitionKey,
+    PartitionState,
+)
 
 
 class Assignment(NamedTuple):

@@ -76,7 +76,10 @@ class InterruptibleHandler(DeferringHandler, Protocol):
         """Make `handle` return at once, though it has not taken all commits; `settle` knows which."""
 
     async def drain(self) -> None:
-        """Begin no other work, and return when the work under way has ended and its outcome is known."""
+        """Begin no other work, not after another `begin` either, and wait for the work under way.
+
+        Return when its outcome is known, or after a limit of the handler.
+        """
 
 
 class Consumer:
@@ -136,7 +139,7 @@ class Consumer:
         return not any(loop.is_running for loop in self._loops)
 
     async def drain(self) -> None:
-        """Let the handler end the work that another process would repeat, however long that takes."""
+        """Let the handler end the work that another process would repeat, as long as it allows that."""
         if isinstance(self._handler, InterruptibleHandler):
             await self._handler.drain()
 

@@ -15,13 +15,13 @@ from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Database
-from subscriptions.consumers.assignment import Assignment, PartitionKey, assignments, next_assignment
+from subscriptions.consumers.assignment import Assignment, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.consumer import CommitHandler, Consumer
 from subscriptions.consumers.consumer_update import GenerationOutput
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
-from subscriptions.consumers.state import ConsumerState
+from subscriptions.consumers.state import ConsumerState, PartitionKey
 from subscriptions.feed.background import BackgroundLoop, Backoff
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import BEAT_EVERY, Wakeups
@@ -109,6 +109,7 @@ class ConsumerGroup:
         self._builds = builds
         self._is_stopping = False
         self._running: dict[PartitionKey, Consumer] = {}
+        self._requests: set[PartitionKey] = set()
         self._handovers: dict[Consumer, asyncio.Task[None]] = {}
         self._listener = wakeups.listen(CONSUMERS_TOPIC)
         self._loop = BackgroundLoop(
@@ -148,9 +149,18 @@ class ConsumerGroup:
             async with asyncio.timeout(LAST_LOOK):
                 await self._loop.join()
         await self._loop.stop()
-        await asyncio.gather(*(consumer.stop() for consumer in self._running.values()))
+        await asyncio.gather(
+            self._withdraw_requests(), *(consumer.stop() for consumer in self._running.values())
+        )
         await asyncio.gather(*self._handovers.values())
         await self._release(self._running.values())
+
+    async def _withdraw_requests(self) -> None:
+        """Let other processes take the partitions that are kept for this one."""
+        try:
+            await self._leases.withdraw(self._requests)
+        except Unavailable as error:
+            logger.warning("requests for partitions are not withdrawn, and end by themselves: %s", error)
 
     async def _release(self, consumers: Collection[Consumer]) -> None:
         """Let other processes take the partitions of consumers that have ended."""
@@ -177,6 +187,9 @@ class ConsumerGroup:
                 await definition.observe(state)
             self._wakeups.beat(name, states[name].position, states[name].revision)
         seen = list(assignments(states.values(), self._builds))
+        self._requests = {
+            assignment.key for assignment in seen if assignment.partition.successor == self._leases.owner
+        }
         await self._extend(seen)
         return await self._take_share(seen)
 
@@ -238,6 +251,7 @@ class ConsumerGroup:
     async def _request(self, assignment: Assignment) -> None:
         """Ask the owner of the partition for it."""
         name, generation, _ = assignment.key
+        self._requests.add(assignment.key)
         await self._leases.request(name, generation, assignment.partition)
         self._wakeups.announce(CONSUMERS_TOPIC, 1)
 

@@ -5,13 +5,20 @@ That every event counts once does not rest on leases, but on the guard of each w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eventstore.mongo.driver import Database, unavailable_if_down
 from eventstore.mongo.lease import Lease
-from subscriptions.consumers.state import CONSUMERS, ConsumerState, Partition, PartitionState, partition_path
+from subscriptions.consumers.state import (
+    CONSUMERS,
+    ConsumerState,
+    Partition,
+    PartitionKey,
+    PartitionState,
+    partition_path,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +88,21 @@ class PartitionLeases:
                 {**lease.guard, successor: None}, {"$set": {successor: self.owner}}
             )
 
+    async def withdraw(self, requests: Iterable[PartitionKey]) -> None:
+        """Take back this process's requests for partitions; those of other processes stay."""
+        with unavailable_if_down():
+            for consumer, generation, number in requests:
+                successor = f"{partition_path(generation, number)}.successor"
+                await self._consumers.update_one(
+                    {"_id": consumer, successor: self.owner}, {"$unset": {successor: ""}}
+                )
+
     async def take_over(self, state: ConsumerState, number: int) -> list[PartitionLease] | None:
         """Take all partitions of a generation at once, whichever processes have their leases.
 
         From then on no process moves any of them until the leases end or are released: they stand still, and
-        this owner does not work on them either. Return None if a partition was taken since it was seen;
+        this owner does not work on them either. They are kept for no process that has asked for them before:
+        it may have ended. Return None if a partition was taken since it was seen;
         guarded by the epochs of all of them.
         """
         seen = state.generations[number].partitions
@@ -94,7 +111,7 @@ class PartitionLeases:
         taken: dict[str, Any] = {}
         for lease in leases:
             guard |= lease.predecessor.guard
-            taken |= lease.taking(self.owner, code=None, blocked="$$REMOVE")[0]["$set"]
+            taken |= lease.taking(self.owner, code=None, blocked="$$REMOVE", successor="$$REMOVE")[0]["$set"]
         with unavailable_if_down():
             result = await self._consumers.update_one(guard, [{"$set": taken}])
         return leases if result.matched_count else None

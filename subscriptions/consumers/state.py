@@ -37,6 +37,9 @@ CONSUMERS = "consumers"
 RESERVED_FOR = 5.0
 """Seconds for which a partition that its owner has left is kept for the process that asked for it."""
 
+PartitionKey = tuple[str, int, int]
+"""The consumer, the number of the generation, and the number of the partition."""
+
 PROJECTION = {"revision": 1, "last": 1, "active": 1, "generations": 1, "retired": 1, "now": "$$NOW"}
 """What `ConsumerState.from_document` needs to be read, with the server's clock at that time."""
 

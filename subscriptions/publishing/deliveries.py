@@ -21,6 +21,7 @@ from domain.kernel import RecordedEvent
 from eventstore.mongo.driver import Database, Document, unavailable_if_down
 from eventstore.mongo.reads import aggregate
 from subscriptions.publishing.ports import DeliveryFailed, WebhookKey
+from subscriptions.publishing.retry_schedule import RetrySchedule
 
 WEBHOOK_DELIVERIES = "webhook_deliveries"
 """The name of the collection."""
@@ -63,12 +64,19 @@ class PendingDelivery:
             failed_at=self.failed_at,
         )
 
-    def after_failure(self, failure: DeliveryFailed, now: datetime, due: datetime | None) -> PendingDelivery:
-        """Return the delivery after a failed attempt."""
+    def after_failure(
+        self, failure: DeliveryFailed, schedule: RetrySchedule, now: datetime, resumed: datetime | None
+    ) -> PendingDelivery:
+        """Return the delivery after a failed attempt; `resumed` is when the webhook's last pause ended."""
+        attempts, began = self.attempts + 1, self.first_failed_at or now
+        if resumed is not None and self.failed_at is not None and self.failed_at < resumed:
+            # The time until it is given up does not run while the webhook is paused.
+            attempts, began = 1, now
+        due = schedule.next_attempt(attempts, began, now, failure.retry_after)
         return replace(
             self,
-            attempts=self.attempts + 1,
-            first_failed_at=self.first_failed_at or now,
+            attempts=attempts,
+            first_failed_at=began,
             failed_at=now,
             status=failure.status,
             error=str(failure),

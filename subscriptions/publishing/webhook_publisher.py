@@ -38,6 +38,9 @@ MAX_PENDING = 1_000
 LONGEST_PAUSE = 60.0
 """Seconds after which a publisher looks for work that it was not woken for."""
 
+LONGEST_DRAIN = 20.0
+"""Seconds for which a publisher whose webhook moves waits for its requests and for their outcomes."""
+
 LAST_REQUESTS = 1.0
 """Seconds for which a publisher that stops waits for its requests: less than a consumer may take to leave."""
 
@@ -66,6 +69,7 @@ class WebhookPublisher(InterruptibleHandler):
         self._loop = BackgroundLoop(self._start_requests, symptom, logger, sleep=self._sleep)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
+        self._is_draining = False
         self._set_up(0)
 
     def _set_up(self, position: int) -> None:
@@ -75,7 +79,7 @@ class WebhookPublisher(InterruptibleHandler):
         self._waiting = WaitingStreams()
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
-        self._is_interrupted = self._is_draining = self._is_turn_of_retries = False
+        self._is_interrupted = self._is_ending = self._is_turn_of_retries = False
         self._look_at = self._write_at = 0.0
 
     def wake(self) -> None:
@@ -83,7 +87,7 @@ class WebhookPublisher(InterruptibleHandler):
         self._wake.set()
 
     async def begin(self, checkpoint: Checkpoint) -> None:
-        """Take up what waits from before."""
+        """Take up what waits from before; after `drain` nothing is sent any more."""
         self._set_up(checkpoint.position)
         await self._deliveries.prepare()
         await self._deliveries.adopt(self._run.former, checkpoint.position)
@@ -108,9 +112,8 @@ class WebhookPublisher(InterruptibleHandler):
         is repeated by the next publisher. Raises the error of an outcome that could not be recorded.
         """
         if is_last:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_REQUESTS):
-                    await self.drain()
+            self._is_ending = True
+            await self._end_requests(LAST_REQUESTS)
         if self._error is not None:
             raise self._error
         first = self._queues.first_position
@@ -123,11 +126,9 @@ class WebhookPublisher(InterruptibleHandler):
         self._room.set()
 
     async def drain(self) -> None:
-        """Begin no other request, also for streams that wait, and return when none is under way."""
+        """Begin no other request from now on, and wait up to `LONGEST_DRAIN` for those under way."""
         self._is_draining = True
-        await self._loop.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._end_requests(LONGEST_DRAIN)
 
     async def end(self) -> None:
         """Stop all requests; those under way may be sent again."""
@@ -138,6 +139,11 @@ class WebhookPublisher(InterruptibleHandler):
             await asyncio.wait(self._tasks)
         with suppress(Unavailable):
             await self._attempts.write()
+
+    async def _end_requests(self, within: float) -> None:
+        await self._loop.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
 
     async def _accept(self, event: RecordedEvent) -> bool:
         """Queue an event, or leave it to its stream if that waits. Return False if interrupted before."""
@@ -169,7 +175,7 @@ class WebhookPublisher(InterruptibleHandler):
 
     def _sendable(self) -> Webhook | None:
         """Return the webhook if requests may begin now."""
-        return None if self._is_draining else self._webhook.sendable
+        return None if self._is_draining or self._is_ending else self._webhook.sendable
 
     @property
     def _capacity(self) -> int:
@@ -290,10 +296,4 @@ class WebhookPublisher(InterruptibleHandler):
 
     def _failed(self, pending: PendingDelivery, failure: DeliveryFailed) -> PendingDelivery:
         now, schedule = self._parts.clock(), self._parts.schedule
-        resumed = self._webhook.resumed
-        if resumed is not None and pending.failed_at is not None and pending.failed_at < resumed:
-            # The time until it is given up does not run while the webhook is paused.
-            pending = replace(pending, attempts=0, first_failed_at=None)
-        began = pending.first_failed_at or now
-        due = schedule.next_attempt(pending.attempts + 1, began, now, failure.retry_after)
-        return pending.after_failure(failure, now, due)
+        return pending.after_failure(failure, schedule, now, self._webhook.resumed)

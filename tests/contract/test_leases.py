@@ -149,6 +149,24 @@ async def test_a_partition_has_the_successor_that_asked_first_until_it_is_taken(
     assert (seen.owner, seen.successor) == ("second", None)
 
 
+async def test_a_process_withdraws_its_own_requests_alone(consumed: Consumed) -> None:
+    """So a partition is not kept for one that stops before it could take it."""
+    assert await consumed.take("first") is not None
+    await consumed.request("second")
+    await consumed.leases("third").withdraw([("test", 1, 0)])
+    assert (await consumed.seen()).successor == "second"
+    await consumed.leases("second").withdraw([("test", 1, 0), ("test", 2, 0), ("other", 1, 0)])
+    assert (await consumed.seen()).successor is None
+
+
+async def test_partitions_that_are_taken_over_are_kept_for_no_successor(consumed: Consumed) -> None:
+    assert await consumed.take("first") is not None
+    await consumed.request("second")
+    assert await consumed.leases("third").take_over(await consumed.checkpoints.state("test"), 1) is not None
+    seen = await consumed.seen()
+    assert (seen.owner, seen.successor) == ("third", None)
+
+
 async def test_a_partition_is_not_kept_for_long_for_a_successor_that_does_not_take_it(
     consumed: Consumed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

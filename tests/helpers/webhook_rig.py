@@ -98,7 +98,7 @@ class WebhookRig:
         self.seal = PositionSeal(b"s" * 32)
         self.sender = HttpSender(settings, self.secrets, self.seal, clock)
         self.status_reader = WebhookStatusReader(database, self.log, self.checkpoints, clock)
-        self._parts = self._make_parts(catalog, settings, clock)
+        self.parts = self._make_parts(catalog, settings, clock)
         self._streams = streams
         self._lease_time = lease_time
         self._versions: dict[tuple[str, str], int] = {}
@@ -120,7 +120,7 @@ class WebhookRig:
 
     def _make_worker(self) -> PublishingWorker:
         return PublishingWorker(
-            self._parts, self.feed, self.checkpoints, self.wakeups,
+            self.parts, self.feed, self.checkpoints, self.wakeups,
             tick=0.2, lease_time=self._lease_time, streams=self._streams,
         )  # fmt: skip
 

@@ -11,7 +11,11 @@ from domain.builtin.webhooks.commands import DeleteWebhook
 from domain.kernel import RecordedEvent
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Document
-from subscriptions.publishing.webhook_registry import WebhookRegistry
+from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.publishing.ports import WebhookKey
+from subscriptions.publishing.webhook_publisher import WebhookPublisher
+from subscriptions.publishing.webhook_registry import RegisteredWebhook, WebhookRegistry
+from subscriptions.publishing.webhook_runs import run_of
 from tests.helpers.webhook_receiver import WebhookReceiver, serving
 from tests.helpers.webhook_rig import PATIENCE, WebhookRig, append_notes, open_webhook_rig
 
@@ -59,7 +63,7 @@ async def test_two_workers_share_webhooks(mongo_url: str, redis_url: str, databa
 async def test_a_webhook_moves_when_its_requests_have_ended(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long they take, though a worker that stops would not wait for them."""
+    """Though a worker that stops would not wait so long for them."""
     monkeypatch.setattr("subscriptions.publishing.webhook_publisher.LAST_REQUESTS", 0.0)
     parts = (mongo_url, redis_url, database)
     async with serving(WebhookReceiver()) as receiver, open_webhook_rig(*parts, lease_time=LONG) as rig:
@@ -78,6 +82,51 @@ async def test_a_webhook_moves_when_its_requests_have_ended(
             await rig.until_saved()
     assert receiver.first_versions == {"note-0": [1, 2], "note-1": [1, 2]}
     assert receiver.doubles == 0
+
+
+async def test_a_webhook_moves_though_a_request_does_not_end(
+    mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or its outcome cannot be stored; the next worker sends it again."""
+    for limit in ("LAST_REQUESTS", "LONGEST_DRAIN"):
+        monkeypatch.setattr(f"subscriptions.publishing.webhook_publisher.{limit}", 0.0)
+    parts = (mongo_url, redis_url, database)
+    async with serving(WebhookReceiver()) as receiver, open_webhook_rig(*parts, lease_time=LONG) as rig:
+        for number in range(2):
+            await rig.create(receiver.url, streams=(f"note-{number}",))
+        receiver.may_answer.clear()
+        await append_notes(rig, streams=2, versions=1)
+        await receiver.until(lambda: receiver.requests == 2)
+        async with open_webhook_rig(*parts, lease_time=LONG):
+            await until_shared(rig, webhooks=2, workers=2)
+            receiver.may_answer.set()
+            await rig.until_saved()
+    assert receiver.first_versions == {"note-0": [1], "note-1": [1]}
+
+
+async def test_a_publisher_that_leaves_does_not_begin_to_send_again(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """Its consumer begins again if the last save before the move has failed."""
+    async with (
+        serving(WebhookReceiver()) as receiver,
+        open_webhook_rig(mongo_url, redis_url, database) as rig,
+    ):
+        webhook = await rig.create(receiver.url)
+        await rig.worker.stop()
+        registered = RegisteredWebhook(await rig.webhook(webhook), version=1, created_at=0)
+        run = run_of(WebhookKey("default", webhook), registered.webhook)
+        publisher = WebhookPublisher(run, lambda: registered, rig.parts)
+        await publisher.drain()
+        await rig.append("note-0")
+        commits, _ = await rig.log.commits_of(["note"])
+        await publisher.begin(Checkpoint(1, 0))
+        await publisher.handle(commits)
+        # The publisher looks at its events while MongoDB answers.
+        await rig.log.head()
+        assert await publisher.settle(commits[-1].position, is_last=True) < commits[-1].position
+        await publisher.end()
+    assert receiver.requests == 0
 
 
 async def test_a_retry_that_is_interrupted_goes_on_where_it_was(
