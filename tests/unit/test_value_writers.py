@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 from typing import Any, cast
 
 import pytest
@@ -72,6 +73,30 @@ async def test_one_document_serves_all_values_of_its_conditions(yes: bool) -> No
         result = await run(OperationExecutor, document, source, value, writers=writers)
         [row] = result["data"]["tasks"]["nodes"]
         assert row == ({"id": "task-1", "title": "Ä"} if value else {"id": "task-1"})
+
+
+def test_writers_are_kept_up_to_a_number_of_fields() -> None:
+    """A field has as many writers as its conditions have combinations of values."""
+    names = [f"c{place}" for place in range(5)]
+    conditions = " ".join(f"{name}: title @include(if: ${name})" for name in names)
+    leaves = " ".join(f"a{place}: id" for place in range(50))
+    declared = ", ".join(f"${name}: Boolean!" for name in names)
+    tree = SelectionTree(
+        SCHEMA, parse(f"query ({declared}) {{ tasks {{ nodes {{ {conditions} {leaves} }} }} }}")
+    )
+    query, connection = (
+        cast(GraphQLObjectType, SCHEMA.type_map[name]) for name in ("Query", "TaskConnection")
+    )
+    [tasks] = tree.collect([tree.operations[None]], query, {})
+    [nodes] = tree.collect(tasks.selections, connection, {})
+    writers = FieldWriters(tree)
+    first, *others = (dict(zip(names, values, strict=True)) for values in product([True, False], repeat=5))
+    write = writers.find(connection, nodes.nodes, first)
+    assert write is not None
+    assert writers.find(connection, nodes.nodes, first) is write
+    for variables in others:
+        assert writers.find(connection, nodes.nodes, variables) is not None
+    assert writers.find(connection, nodes.nodes, first) is not write
 
 
 async def test_a_page_that_fits_its_types_needs_no_execution(monkeypatch: pytest.MonkeyPatch) -> None:
