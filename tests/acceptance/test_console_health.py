@@ -14,10 +14,8 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 from tests.helpers.served_api import serve
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.browser
@@ -25,8 +23,7 @@ def test_a_view_that_lags_is_found_explained_and_mended(
     mongo_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     """An API without a worker has an empty log; a worker starts once the page has shown why a view lags."""
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
     database = f"test_{uuid4().hex}"
     servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
     with serve(worker=False, **servers) as api, _walking(api.port, tmp_path) as lines:

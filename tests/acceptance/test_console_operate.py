@@ -16,7 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 from tests.helpers.access_rig import bearer
 from tests.helpers.fragile_context import BAD, Bug
 from tests.helpers.fulfilment_runs import SAGA
@@ -31,7 +31,6 @@ CONTEXTS = (
     "projections.builtin.alerts",
     "tests.helpers.fragile_context",
 )
-ROOT = Path(__file__).parents[2]
 DEADLINE = 120.0
 TOKEN = make_token("root", "default", (ADMINISTRATOR, DEPLOYMENT))
 RECEIVE = 'mutation { receiveStock(input: { id: "stock-lamp", quantity: 9 }) { receipt { version } } }'
@@ -113,8 +112,7 @@ def test_an_operator_mends_what_hangs_and_ends_what_must_end(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A stuck step is found and retried; a key and a socket end; a caller without rights sees none of it."""
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
     monkeypatch.setattr(Bug, "there", False)
     dropped = operator.ask(LETTERS)["nodes"][0]
     base = f"http://127.0.0.1:{operator.served.port}"

@@ -18,13 +18,12 @@ from pymongo import MongoClient
 
 from api.settings import Settings
 from domain.kernel.personal import actor_subject
-from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
 from tests.helpers.recorded_runs import chat, message, record, span, tool
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
 RUNS = ("projections.views.runs", "projections.views.spans", "projections.views.run_days")
-ROOT = Path(__file__).parents[2]
 DEADLINE = 120.0
 PERSON = "jane"
 TITLE = "a | b \\| `code` <img src=x> [link](http://x) # \u202egnihtyreve"
@@ -65,8 +64,7 @@ def nerve(mongo_url: str, redis_url: str) -> Iterator[Served]:
 @pytest.mark.browser
 def test_a_run_is_explained_compared_and_exported(nerve: Served, tmp_path: Path) -> None:
     """What did this agent do in this run and what did it cost: by mouse and by keyboard alone."""
-    require("npm")
-    subprocess.run([require("make"), "console"], cwd=ROOT, check=True)
+    build_pages()
     plan = {
         "base": f"http://127.0.0.1:{nerve.port}",
         "folder": str(tmp_path),

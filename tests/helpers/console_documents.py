@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphql import DocumentNode, FragmentDefinitionNode, FragmentSpreadNode, Visitor, parse, print_ast, visit
+from graphql import DocumentNode, FragmentDefinitionNode, FragmentSpreadNode, Visitor, parse, visit
 
 FOLDER = Path(__file__).parents[2] / "api/console/web/src/console/api"
 
@@ -32,11 +32,6 @@ def console_documents() -> dict[str, DocumentNode]:
         path.stem: _with_fragments(parse(path.read_text()), fragments)
         for path in sorted((FOLDER / "operations").glob("*.graphql"))
     }
-
-
-def console_operations() -> dict[str, str]:
-    """Return the texts of the documents by the names of their files."""
-    return {name: print_ast(document) for name, document in console_documents().items()}
 
 
 def _with_fragments(operation: DocumentNode, fragments: dict[str, FragmentDefinitionNode]) -> DocumentNode:

@@ -58,11 +58,6 @@ class ExportedLog:
         """The streams in the order of their first commits."""
         return list(dict.fromkeys(commit.stream for commit in self.commits))
 
-    @property
-    def correlations(self) -> Sequence[str]:
-        """The correlation ids in the order of their first commits."""
-        return list(dict.fromkeys(commit.first["correlationid"] for commit in self.commits))
-
     def history(self, stream: str) -> Sequence[ExportedCommit]:
         """Return the commits of a stream."""
         return [commit for commit in self.commits if commit.stream == stream]
