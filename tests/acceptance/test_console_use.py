@@ -66,10 +66,10 @@ def test_markup_and_text_that_reorders_its_surroundings_is_shown_as_text() -> No
 
 
 def test_a_page_stays_usable_however_much_it_shows() -> None:
-    """A stream of 100,000 events, a trace of as many, 20,000 in the tail, and a row of a megabyte."""
+    """100,000 events in a stream, a trace and a run; 20,000 in the tail; a row of a megabyte."""
     seen = run_in_browser("sizes", {})
     assert seen["problems"] == []
-    assert [each["what"] for each in seen["seen"]] == ["stream", "row", "whole text", "trace", "tail"]
+    assert [each["what"] for each in seen["seen"]] == ["stream", "row", "whole text", "trace", "run", "tail"]
     for each in seen["seen"]:
         assert each["elements"] < ELEMENTS, each
         assert each["milliseconds"] < USABLE, each

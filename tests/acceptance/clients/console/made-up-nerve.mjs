@@ -28,9 +28,10 @@ const DECLARATIONS = /Declaration$|^(ViewStatus|DeclaredStep|CommandCount|EventC
  * Starts it. `scalars` has a value for each scalar by its name, or a function that returns one. `roots` has values of
  * root fields, as functions of their arguments. `queries` has the whole data by the name of an operation, as a function
  * of its variables, and `subscriptions` a function by the name of an operation that receives one which sends a result.
+ * `extensions` adds to the schema what a deployment can have beside the default contexts.
  */
-export async function startMadeUpNerve({ scalars, roots = {}, queries = {}, subscriptions = {} }) {
-  const schema = buildSchema(await readFile(new URL("api/schema.graphql", ROOT), "utf8"));
+export async function startMadeUpNerve({ scalars, roots = {}, queries = {}, subscriptions = {}, extensions = "" }) {
+  const schema = buildSchema((await readFile(new URL("api/schema.graphql", ROOT), "utf8")) + extensions);
   const page = await readFile(new URL("console.html", STATIC), "utf8");
   const html = page
     .replace("__GRAPHQL_PATH__", "./graphql")

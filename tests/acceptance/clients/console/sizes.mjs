@@ -1,5 +1,5 @@
-// Opens a stream of 100,000 events, a trace of as many nodes, the tail of many of them, and a row of a megabyte. Prints after each how
-// many elements the page has, and how many milliseconds a click then takes.
+// Opens a stream of 100,000 events, a trace of as many nodes, a run of as many spans, the tail of many events, and a
+// row of a megabyte. Prints after each how many elements the page has, and how many milliseconds a click then takes.
 import { goTo, linkTo, openBrowser } from "./browser.mjs";
 import { startMadeUpNerve } from "./made-up-nerve.mjs";
 
@@ -26,6 +26,8 @@ const queries = {
   LatestEvent: () => ({ events: { nodes: [{ version: EVENTS, position: "end" }] } }),
   Versions: ({ after, first }) => ({ versions: range(after, first).map(versionOf) }),
   Trace: ({ after = "0" }) => ({ trace: tracePage(Number(after)) }),
+  AgentRun: ({ id }) => ({ agentRun: runOf(id) }),
+  RunSpans: ({ after }) => ({ spans: spanPage(Number(after ?? 0)) }),
 };
 const subscriptions = {
   EventTail: (send, { filter, after }) => {
@@ -35,7 +37,9 @@ const subscriptions = {
   },
 };
 
-const nerve = await startMadeUpNerve({ scalars, queries, subscriptions });
+/** The page of runs is there for callers that have this query. */
+const extensions = "extend type Query { agentRun: ID }";
+const nerve = await startMadeUpNerve({ scalars, queries, subscriptions, extensions });
 const { browser, page, problems } = await openBrowser();
 const seen = [];
 try {
@@ -56,6 +60,11 @@ try {
   await goTo(page, linkTo("trace", { id: "large" }));
   await page.getByText("the trace has more, which are not shown").waitFor();
   await measure("trace");
+
+  await goTo(page, linkTo("runs", { id: "agentrun-large", show: "waterfall" }));
+  await page.getByText(/^agentrun-large has more spans than the 20,000/).waitFor({ timeout: 60_000 });
+  await page.locator(".span-row").first().waitFor();
+  await measure("run");
 
   await goTo(page, linkTo("watch", { after: "0" }));
   await page.getByText("20,000 events received, the last 5,000 are kept").waitFor({ timeout: 60_000 });
@@ -111,4 +120,28 @@ function tracePage(after) {
     position: `${number}`,
   }));
   return { nodes, truncated: after + 500 < EVENTS, position: `${after + 500}` };
+}
+
+function runOf(id) {
+  const texts = ["errorType", "conversationId", "agentId", "taskId", "workflowId", "cost"];
+  const lists = ["services", "providers", "models"];
+  const counts = ["agentCalls", "modelCalls", "toolCalls", "errors", "inputTokens", "outputTokens"];
+  return {
+    ...{ id, traceId: "large", name: "large", state: "COMPLETED", agentName: "reader", correlationId: "large" },
+    ...{ startedAt: TIME, endedAt: TIME, durationSeconds: 1, spans: EVENTS, _meta: { position: "1" } },
+    ...Object.fromEntries(texts.map((name) => [name, null])),
+    ...Object.fromEntries(lists.map((name) => [name, []])),
+    ...Object.fromEntries(counts.map((name) => [name, 1])),
+  };
+}
+
+function spanPage(after) {
+  const nodes = range(after, 200).map((number) => ({
+    ...{ id: `span-${number}`, spanId: `${number}`, parentId: number === 1 ? null : `${Math.floor(number / 2)}` },
+    ...{ name: `chat ${number}`, kind: "CLIENT", operation: "chat", status: "OK", errorType: null, service: null },
+    ...{ agentName: null, provider: null, requestModel: null, model: null, inputTokens: null, outputTokens: null },
+    ...{ cost: null, finishReasons: [], toolName: null, toolCallId: null, attributes: {}, hasContent: false },
+    ...{ startedAt: TIME, endedAt: TIME, durationSeconds: 1, startNano: `${number}` },
+  }));
+  return { nodes, pageInfo: { hasNextPage: after + 200 < EVENTS, endCursor: `${after + 200}` } };
 }

@@ -42,9 +42,10 @@ function factBlocks(facts: Row): string[] {
 
 function listBlocks(name: string, list: ReportList): string[] {
   const heading = `## ${title(name)} (${list.rows.length})`;
-  if ("columns" in list) return [heading, ...tableOf(list.rows, list.columns)];
+  const notice = list.isCut ? ["There are more of them than this file has."] : [];
+  if ("columns" in list) return [heading, ...notice, ...tableOf(list.rows, list.columns)];
   const details = list.rows.map((row, index) => detailBlocks(row, `### ${index + 1}: ${written(row[list.heading])}`));
-  return [heading, ...details.flat()];
+  return [heading, ...notice, ...details.flat()];
 }
 
 /** Returns a table of these fields, without those that no row has. */

@@ -15,16 +15,17 @@ export type Report = {
 
 /**
  * Rows of a report. In Markdown they are a table of the `columns`, or each has a heading with the field `heading`, and
- * its fields below; in JSON they have all fields.
+ * its fields below; in JSON they have all fields. A list is cut if there are more rows than the page has read.
  */
-export type ReportList = { rows: Row[] } & ({ columns: string[] } | { heading: string });
+export type ReportList = { rows: Row[]; isCut?: boolean } & ({ columns: string[] } | { heading: string });
 
 /** When a report was written, and from which address. */
 export type Origin = { writtenAt: string; address: string };
 
 export function toJson({ page, id, facts, lists, leftOut }: Report, { writtenAt, address }: Origin): string {
   const rows = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list.rows]));
-  return `${writeJson({ page, id, address, writtenAt, leftOut, facts, ...rows })}\n`;
+  const incomplete = Object.keys(lists).filter((name) => lists[name]?.isCut);
+  return `${writeJson({ page, id, address, writtenAt, leftOut, incomplete, facts, ...rows })}\n`;
 }
 
 /** Writes a value as JSON with line breaks. Integers that a number of JavaScript cannot hold keep their digits. */

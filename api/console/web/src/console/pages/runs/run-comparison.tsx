@@ -1,5 +1,6 @@
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
+import { CutNotice } from "./cut-notice";
 import { FigureTable } from "./figure-table";
 import { runLink } from "./run";
 import { RunStateBadge } from "./run-state-badge";
@@ -21,6 +22,7 @@ export function RunComparison({ first, other }: { first: RunReading; other: stri
   return (
     <>
       <Problems problems={second.problems} about={`the run ${other}`} />
+      <CutNotice reading={second} />
       <div className="versus">
         {[left, right].map((run, index) => (
           <p key={run.id}>

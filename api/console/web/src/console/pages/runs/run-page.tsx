@@ -5,6 +5,7 @@ import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
 import { CompareChoice } from "./compare-choice";
+import { CutNotice } from "./cut-notice";
 import type { Run } from "./run";
 import { RunComparison } from "./run-comparison";
 import { RunFacts } from "./run-facts";
@@ -19,7 +20,7 @@ type Props = { id: string; state: PageState };
 /** What an agent did in one run and what it cost: as a transcript, as a waterfall, or beside another run. */
 export function RunPage({ id, state }: Props) {
   const reading = useRun(id);
-  const { run, spans, problems, isComplete } = reading;
+  const { run, spans, problems, isComplete, isCut } = reading;
   if (run === null) return <Unknown id={id} />;
   return (
     <>
@@ -42,12 +43,15 @@ export function RunPage({ id, state }: Props) {
         </p>
         {run && (
           <div className="run-actions">
-            {isComplete && <ExportMenu build={async () => ({ report: runReport(run, spans), problems: [] })} />}
+            {isComplete && (
+              <ExportMenu build={async () => ({ report: runReport(run, spans, isCut), problems: [] })} />
+            )}
             <CompareChoice run={run} other={state.with} />
           </div>
         )}
       </header>
       <Problems problems={problems} about={`the run ${id}`} />
+      <CutNotice reading={reading} />
       {!run && !problems.length && <p className="loading">Reading the run…</p>}
       {run && !state.with && <OneRun run={run} reading={reading} state={state} />}
       {run && state.with && <RunComparison key={state.with} first={reading} other={state.with} />}

@@ -17,12 +17,12 @@ const COLUMNS = [
 ];
 
 /** Returns the report of a run. The contents of its spans are personal and not among these fields. */
-export function runReport(run: Run, spans: Span[]): Report {
+export function runReport(run: Run, spans: Span[], isCut: boolean): Report {
   return {
     page: "run",
     id: run.id,
     facts: plain(run),
-    lists: { spans: { rows: spans.map(plain), columns: COLUMNS } },
+    lists: { spans: { rows: spans.map(plain), columns: COLUMNS, isCut } },
     leftOut: spans.some(({ hasContent }) => hasContent) ? ["spans.content"] : [],
   };
 }

@@ -11,11 +11,16 @@ export type SpansState = {
   spans: Span[];
   problems: Problem[];
   isComplete: boolean;
+  /** Whether the run has more spans than are kept. */
+  isCut: boolean;
   /** How often a span has changed after it was recorded, as it does when its content is erased. */
   changes: number;
 };
 
-const EMPTY: SpansState = { spans: [], problems: [], isComplete: false, changes: 0 };
+const EMPTY: SpansState = { spans: [], problems: [], isComplete: false, isCut: false, changes: 0 };
+
+/** How many spans are kept at most; a run that has more is cut. */
+const KEPT = 20_000;
 
 /** Milliseconds in which arriving spans are collected before the page shows them. */
 const COLLECTING = 200;
@@ -42,11 +47,22 @@ export function useSpans(run: string, position: string | undefined): SpansState 
     let stop = () => {};
     let timer = 0;
     let changes = 0;
+    let isCut = false;
+
+    /** Keeps a span, or what it has become. */
+    function keep(span: Span) {
+      if (spans.has(span.spanId) || spans.size < KEPT) spans.set(span.spanId, span);
+      else isCut = true;
+    }
 
     function show(others: Partial<SpansState> = {}) {
       clearTimeout(timer);
       timer = 0;
-      setState((old) => ({ ...old, ...others, changes, spans: [...spans.values()].sort(byStart) }));
+      setState((old) => ({ ...old, ...others, changes, isCut, spans: [...spans.values()].sort(byStart) }));
+    }
+
+    function showSoon() {
+      timer ||= setTimeout(show, COLLECTING);
     }
 
     async function read(atLeast: string) {
@@ -56,10 +72,11 @@ export function useSpans(run: string, position: string | undefined): SpansState 
         const { data, problems } = await http.run(RunSpans, { run, atLeast, after }, controller.signal);
         const page = data?.spans;
         if (!page) return show({ problems, isComplete: true });
-        page.nodes.forEach((span) => spans.set(span.spanId, span));
+        page.nodes.forEach(keep);
         after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : undefined;
-        show({ isComplete: !after });
-      } while (after);
+        showSoon();
+      } while (after && !isCut);
+      show({ isComplete: true });
       if (schema.hasSubscription("spans")) stop = follow(atLeast);
     }
 
@@ -68,8 +85,8 @@ export function useSpans(run: string, position: string | undefined): SpansState 
         next: ({ spans: message }) => {
           if (message.__typename !== "SpanChanged" || !message.span) return;
           if (message.kind === "UPDATED") changes += 1;
-          spans.set(message.span.spanId, message.span);
-          timer ||= setTimeout(show, COLLECTING);
+          keep(message.span);
+          showSoon();
         },
         failed: (problems) => show({ problems }),
       });

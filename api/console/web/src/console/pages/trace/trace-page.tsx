@@ -36,7 +36,7 @@ export function TracePage({ correlationId, state }: Props) {
           <GraphiqlLink operation={Trace} variables={{ correlationId }} />
         </p>
         {isComplete && nodes.length > 0 && (
-          <ExportMenu build={async () => ({ report: traceReport(correlationId, nodes), problems: [] })} />
+          <ExportMenu build={async () => ({ report: traceReport(correlationId, nodes, isCut), problems: [] })} />
         )}
         <nav aria-label="How the trace is shown" className="tabs">
           <a href={link({ show: undefined })} aria-current={isTimeline ? undefined : "page"}>
