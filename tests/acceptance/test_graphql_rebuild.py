@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from domain.kernel.errors import Unavailable
+from projections.rebuilding.rebuilds import Rebuilds
 from tests.helpers.served_api import Client, Served, serve
 from tests.helpers.servers import eventually
 
@@ -90,3 +94,28 @@ async def test_a_subscription_to_a_view_that_is_none_is_refused(served: Served) 
         await client.subscribe("1", 'subscription { viewStatus(names: ["ghosts"]) { name } }')
         message = await client.receive()
     assert message["payload"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_a_subscription_goes_on_after_an_outage(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changed meanwhile arrives when the status can be read again."""
+    is_refused = threading.Event()
+
+    async def refuse(*_: object) -> None:
+        is_refused.set()
+        raise Unavailable("MongoDB did not answer")
+
+    served.do("createTask", title="before the outage")
+    async with served.client() as client:
+        await client.subscribe(
+            "1", 'subscription { viewStatus(names: ["tasks"]) { generations { events } } }'
+        )
+        (generation,) = (await client.next())["generations"]
+        with monkeypatch.context() as outage:
+            outage.setattr(Rebuilds, "status", refuse)
+            assert await asyncio.to_thread(is_refused.wait, 10)
+        await asyncio.to_thread(served.do, "createTask", title="after the outage")
+        before = generation["events"]
+        while generation["events"] == before:
+            (generation,) = (await client.next())["generations"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from inspect import getdoc
@@ -21,6 +22,7 @@ from api.graphql.fields.deployment_access import require_deployment
 from api.graphql.item_lookups import ItemLookUp
 from api.graphql.strawberry_internals import Field
 from api.limits.weights import STATUS
+from domain.kernel.errors import Unavailable
 from domain.kernel.names import client_name
 from domain.kernel.obstacles import Obstacle
 from projections.rebuilding.comparison import Comparison, RowVerdict
@@ -190,9 +192,13 @@ async def _follow(
 
 
 async def _changes(names: Sequence[str] | None, context: RequestContext) -> AsyncIterator[dict[str, Any]]:
+    """Yield the status of each view, then of each that changed, also after an outage."""
     sent: dict[str, ViewStatus] = {}
     while True:
-        for status in await context.runtime.rebuilds.status(names):
+        statuses: Sequence[ViewStatus] = ()
+        with suppress(Unavailable):
+            statuses = await context.runtime.rebuilds.status(names)
+        for status in statuses:
             if sent.get(status.name) != status:
                 sent[status.name] = status
                 yield _view_source(status, context)

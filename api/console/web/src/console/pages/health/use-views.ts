@@ -1,4 +1,4 @@
-import { useContext, useState } from "react";
+import { useContext, useEffect, useState } from "react";
 
 import { useOperation, useSubscription } from "../../api/hooks";
 import { ViewStatuses, ViewStatusTail } from "../../api/operations";
@@ -9,16 +9,25 @@ import { Session } from "../../session";
 export type ViewStatus = NonNullable<ViewStatusesQuery["viewStatus"]>[number];
 export type Generation = ViewStatus["generations"][number];
 
+/** A view as a connection delivered it; each new connection has a higher epoch. */
+type Change = { view: ViewStatus; epoch: number };
+
 /** Returns the views as they change. */
 export function useViews(): { views: ViewStatus[]; problems: Problem[] } {
-  const { schema } = useContext(Session);
+  const { live, schema } = useContext(Session);
   const { data, problems } = useOperation(ViewStatuses, schema.hasQuery("viewStatus") ? {} : null);
-  const [changed, setChanged] = useState<ReadonlyMap<string, ViewStatus>>(new Map());
+  const [changed, setChanged] = useState<ReadonlyMap<string, Change>>(new Map());
   const tailProblems = useSubscription(
     ViewStatusTail,
     schema.hasSubscription("viewStatus") ? {} : null,
-    ({ viewStatus }) => setChanged((views) => new Map(views).set(viewStatus.name, viewStatus)),
+    ({ viewStatus }) => setChanged((views) => new Map(views).set(viewStatus.name, { view: viewStatus, epoch: live.epoch })),
   );
-  const views = (data?.viewStatus ?? []).map((view) => changed.get(view.name) ?? view);
+
+  // What is read after a lost connection is newer than what that connection delivered.
+  useEffect(() => {
+    setChanged((views) => new Map([...views].filter(([, { epoch }]) => epoch === live.epoch)));
+  }, [data]);
+
+  const views = (data?.viewStatus ?? []).map((view) => changed.get(view.name)?.view ?? view);
   return { views, problems: [...problems, ...tailProblems] };
 }
