@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 
-from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
+from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, run_in_browser
 from tests.helpers.served_api import Served, serve
 
 DEADLINE = 120.0
@@ -35,9 +33,9 @@ def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
 def test_the_console_explains_and_follows_what_happens(served: Served, tmp_path: Path) -> None:
     """By mouse and keyboard: from an id to a version, to why, to its trace; the tail misses nothing."""
     build_pages()
-    seen = _walk(f"http://127.0.0.1:{served.port}", tmp_path)
+    plan = {"base": f"http://127.0.0.1:{served.port}", "folder": str(tmp_path)}
+    seen = run_in_browser("walk", plan)
     assert seen["problems"] == []
-    assert seen["violations"] == []
     assert {urlsplit(url).hostname for url in seen["requests"] if not url.startswith("data:")} == {
         "127.0.0.1"
     }
@@ -56,13 +54,3 @@ def test_the_types_of_the_operations_fit_the_schema() -> None:
     command = [node_with_clients(), "console-types.mjs", "--check"]
     environment = {**os.environ, "PYTHON": sys.executable}
     subprocess.run(command, cwd=PACKAGE, check=True, timeout=DEADLINE, env=environment)
-
-
-def _walk(base: str, folder: Path) -> dict[str, Any]:
-    chromium = require("chromium", "chromium-browser", "google-chrome")
-    command = [node_with_clients(), "console.mjs", chromium, base, str(folder)]
-    done = subprocess.run(
-        command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
-    )
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +10,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
+from tests.acceptance.clients.programs import browser_program, build_pages
 from tests.helpers.served_api import serve
 
 
@@ -26,10 +22,12 @@ def test_a_view_that_lags_is_found_explained_and_mended(
     build_pages()
     database = f"test_{uuid4().hex}"
     servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    with serve(worker=False, **servers) as api, _walking(api.port, tmp_path) as lines:
-        before = next(lines)
-        with serve(worker=True, **servers):
-            seen = next(lines)
+    with serve(worker=False, **servers) as api:
+        plan = {"base": f"http://127.0.0.1:{api.port}", "folder": str(tmp_path)}
+        with browser_program("health", plan) as read:
+            before = read()
+            with serve(worker=True, **servers):
+                seen = read()
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)
     assert seen["problems"] == []
@@ -43,16 +41,3 @@ def test_a_view_that_lags_is_found_explained_and_mended(
     assert seen["table"] == 61
     assert seen["command"].split("\t")[2:5] == ["1", "0", "0"]
     assert seen["filter"] == "#/watch?types=task.created"
-
-
-@contextmanager
-def _walking(port: int, folder: Path) -> Iterator[Iterator[dict[str, Any]]]:
-    """Run the walk; yield what it prints, line by line."""
-    chromium = require("chromium", "chromium-browser", "google-chrome")
-    command = [node_with_clients(), "console-health.mjs", chromium, f"http://127.0.0.1:{port}", str(folder)]
-    with subprocess.Popen(command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield map(json.loads, process.stdout)
-        finally:
-            process.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pytest
 from pymongo import MongoClient
 
 from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
-from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
+from tests.acceptance.clients.programs import build_pages, run_in_browser
 from tests.helpers.access_rig import bearer
 from tests.helpers.fragile_context import BAD, Bug
 from tests.helpers.fulfilment_runs import SAGA
@@ -31,7 +30,6 @@ CONTEXTS = (
     "projections.builtin.alerts",
     "tests.helpers.fragile_context",
 )
-DEADLINE = 120.0
 TOKEN = make_token("root", "default", (ADMINISTRATOR, DEPLOYMENT))
 RECEIVE = 'mutation { receiveStock(input: { id: "stock-lamp", quantity: 9 }) { receipt { version } } }'
 PLACE = """mutation ($id: ID!) { placeOrder(input: {
@@ -116,7 +114,8 @@ def test_an_operator_mends_what_hangs_and_ends_what_must_end(
     monkeypatch.setattr(Bug, "there", False)
     dropped = operator.ask(LETTERS)["nodes"][0]
     base = f"http://127.0.0.1:{operator.served.port}"
-    seen = operate({"base": base, "token": TOKEN, "dropped": dropped, "folder": str(tmp_path)})
+    plan = {"base": base, "token": TOKEN, "dropped": dropped, "folder": str(tmp_path)}
+    seen = run_in_browser("operate", plan)
     assert seen["problems"] == []
     assert {page: found for page, found in seen["violations"].items() if found} == {}
     before, after = seen["steps"]["before"], seen["steps"]["after"]
@@ -140,13 +139,3 @@ def test_an_operator_mends_what_hangs_and_ends_what_must_end(
         '{ alerts(filter: { key: { eq: "backup:nightly" } }) { nodes { state acknowledgedBy note } } }'
     )["nodes"]
     assert alert == {"state": "ACKNOWLEDGED", "acknowledgedBy": "root", "note": "I free some space"}
-
-
-def operate(plan: dict[str, Any]) -> Any:
-    """Run the program in a browser; return what it saw."""
-    chromium = require("chromium", "chromium-browser", "google-chrome")
-    command = [node_with_clients(), "console-operate.mjs", chromium, json.dumps(plan)]
-    done = subprocess.run(
-        command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
-    )
-    return json.loads(done.stdout)

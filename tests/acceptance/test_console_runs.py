@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +17,12 @@ from pymongo import MongoClient
 
 from api.settings import Settings
 from domain.kernel.personal import actor_subject
-from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
+from tests.acceptance.clients.programs import build_pages, run_in_browser
 from tests.helpers.recorded_runs import chat, message, record, span, tool
 from tests.helpers.served_api import Served, serve
 from tests.helpers.servers import eventually
 
 RUNS = ("projections.views.runs", "projections.views.spans", "projections.views.run_days")
-DEADLINE = 120.0
 PERSON = "jane"
 TITLE = "a | b \\| `code` <img src=x> [link](http://x) # \u202egnihtyreve"
 SHOWN_TITLE = TITLE.replace("\u202e", "⟨U+202E⟩").replace("\\|", "\\⟨U+007C⟩")
@@ -74,7 +72,7 @@ def test_a_run_is_explained_compared_and_exported(nerve: Served, tmp_path: Path)
     run = nerve.ask(RUN, id=plan["run"])["agentRun"]
     task = nerve.ask("query ($id: ID!) { task(id: $id) { title status } }", id=plan["task"])["task"]
     process = nerve.ask(PROCESS, id=plan["process"])["process"]
-    seen = _walk(plan)
+    seen = run_in_browser("runs", plan)
     assert (seen["problems"], seen["violations"]) == ([], [])
     check_pages(seen, plan["task"])
     check_comparison(seen, plan["run"], plan["other"])
@@ -85,16 +83,6 @@ def test_a_run_is_explained_compared_and_exported(nerve: Served, tmp_path: Path)
     assert json.loads(seen["trace"]["JSON"])["nodes"][0]["stream"] == plan["run"]
     assert sum("Its content was erased" in step for step in seen["erased"]) == 5
     assert "I refund it now" not in str(seen["erased"])
-
-
-def _walk(plan: dict[str, str]) -> dict[str, Any]:
-    chromium = require("chromium", "chromium-browser", "google-chrome")
-    command = [node_with_clients(), "console-runs.mjs", chromium, json.dumps(plan)]
-    done = subprocess.run(
-        command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True, timeout=DEADLINE, check=True
-    )
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
 
 
 def recorded(nerve: Served) -> dict[str, str]:

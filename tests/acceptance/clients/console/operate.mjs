@@ -1,17 +1,16 @@
 // Operates a deployment by the console: processes that are stuck, dead letters, API keys, connections, alerts and
-// webhooks. Prints what it saw as JSON. Usage: node console-operate.mjs CHROMIUM PLAN, which has as JSON `base`, the
-// `token` of an administrator of the deployment, a dead letter that is `dropped` meanwhile, and a `folder` for the
-// screenshot of a failure.
-import axe from "axe-core";
+// webhooks. Prints what it saw as JSON. The plan has `base`, the `token` of an administrator of the deployment, a dead
+// letter that is `dropped` meanwhile, and a `folder` for the screenshot of a failure.
 import { createClient } from "graphql-ws";
-import { chromium } from "playwright-core";
 import WebSocket from "ws";
 
-const [executablePath, plan] = process.argv.slice(2);
-const { base, token, dropped, folder } = JSON.parse(plan);
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
-const seen = { problems: [], violations: {} };
-const page = await openPage(token);
+import { violations } from "./accessibility.mjs";
+import { goTo, linkTo, openBrowser, openPage, readPlan } from "./browser.mjs";
+
+const { base, token, dropped, folder } = await readPlan();
+const { browser, problems } = await openBrowser();
+const page = await openPage(browser, problems, { token });
+const seen = { problems, violations: {} };
 
 try {
   await page.goto(`${base}/console${linkTo("processes", { status: "STUCK" })}`);
@@ -50,7 +49,7 @@ async function retryByKeyboard() {
 
 /** Retries the other one, chosen in the list, by mouse; returns the question. */
 async function retryTheOther() {
-  await goTo(linkTo("processes", { status: "STUCK" }));
+  await goTo(page, linkTo("processes", { status: "STUCK" }));
   await page.getByLabel(/^choose repayment/).check();
   await page.getByRole("button", { name: "Retry chosen" }).click();
   const question = await dialog().innerText();
@@ -64,7 +63,7 @@ async function retryTheOther() {
 
 /** Retries two dead letters, of which one was dropped meanwhile; returns what the page says of that one. */
 async function retryLetters() {
-  await goTo("#/health");
+  await goTo(page, "#/health");
   const letters = page.getByRole("region", { name: "Dead letters" });
   await letters.getByLabel(/^choose item/).nth(1).waitFor();
   await run("mutation ($input: DropDeadLetterInput!) { dropDeadLetter(input: $input) { receipt { version } } }", dropped);
@@ -78,7 +77,7 @@ async function retryLetters() {
 
 /** Issues a key by keyboard, uses it, and revokes it by mouse. */
 async function issueAndRevoke() {
-  await goTo(linkTo("operate", { section: "keys" }));
+  await goTo(page, linkTo("operate", { section: "keys" }));
   await press(page.getByRole("button", { name: "Issue a key" }));
   await page.keyboard.type("billing");
   await page.keyboard.press("Tab");
@@ -101,7 +100,7 @@ async function issueAndRevoke() {
 
 /** Returns the pages that exist for the holder of a key without rights, who follows a link to this one. */
 async function linksFor(key) {
-  const other = await openPage(key);
+  const other = await openPage(browser, problems, { token: key });
   await other.goto(`${base}/console${linkTo("operate", { section: "keys" })}`);
   await other.getByText("You may not see anything that this page shows.").waitFor();
   const links = await other.getByRole("navigation", { name: "Pages" }).innerText();
@@ -122,7 +121,7 @@ async function endSocket() {
     const query = "subscription Victim { events { __typename } }";
     client.subscribe({ query }, { next() {}, error() {}, complete() {} });
   });
-  await goTo(linkTo("operate", { section: "connections" }));
+  await goTo(page, linkTo("operate", { section: "connections" }));
   const row = page.locator("tr", { hasText: "Victim" });
   await press(row.locator("summary"));
   const connection = await row.innerText();
@@ -137,7 +136,7 @@ async function endSocket() {
 
 /** Acknowledges an alert, by keyboard. */
 async function acknowledge() {
-  await goTo(linkTo("operate", { section: "alerts" }));
+  await goTo(page, linkTo("operate", { section: "alerts" }));
   const row = page.getByRole("row", { name: /backup:nightly/ });
   await press(row.getByRole("button", { name: /^Acknowledge/ }));
   await page.keyboard.type("I free some space");
@@ -151,7 +150,7 @@ async function acknowledge() {
 
 /** Pauses a webhook, by mouse. */
 async function pauseWebhook() {
-  await goTo(linkTo("operate", { section: "webhooks" }));
+  await goTo(page, linkTo("operate", { section: "webhooks" }));
   const row = page.getByRole("row", { name: /shop/ });
   await row.getByRole("link", { name: /^Deliveries/ }).click();
   await page.getByRole("heading", { name: "Dead letters" }).waitFor();
@@ -164,38 +163,14 @@ async function pauseWebhook() {
 
 /** Opens a section of “Operate”, and checks it when it shows this. */
 async function checkSection(section, shown) {
-  await goTo(linkTo("operate", { section }));
+  await goTo(page, linkTo("operate", { section }));
   await shown.waitFor();
   await check(section);
 }
 
 /** Looks for violations of accessibility. */
 async function check(name) {
-  // The policy of the page allows no script but its own; DevTools run this one.
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  seen.violations[name] = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
-}
-
-/** Opens a page that shares nothing with others, and is signed in as after its dialog. */
-async function openPage(credential) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce" });
-  context.setDefaultTimeout(15_000);
-  const opened = await context.newPage();
-  opened.on("pageerror", (error) => seen.problems.push(error.message));
-  await opened.addInitScript((text) => sessionStorage.setItem("nerve.token", text), credential);
-  return opened;
-}
-
-/** Goes to another page of the console, as a click on a link does. */
-async function goTo(link) {
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, link);
-}
-
-function linkTo(name, state) {
-  return `#/${name}?${new URLSearchParams(state)}`;
+  seen.violations[name] = await violations(page);
 }
 
 function dialog() {

@@ -1,20 +1,12 @@
 // Creates the first entity with the operation that the empty log offers, finds the view that is behind and why, and waits
 // until a worker has mended it; then looks at the map of the contexts and keeps a filter. Prints what it saw as JSON: a
-// line once a worker may be started, and one at the end.
-// Usage: node console-health.mjs CHROMIUM BASE_URL FOLDER_OF_SCREENSHOTS
-import axe from "axe-core";
-import { chromium } from "playwright-core";
+// line once a worker may be started, and one at the end. The plan has `base`, and a `folder` for screenshots.
+import { violations } from "./accessibility.mjs";
+import { openBrowser, readPlan } from "./browser.mjs";
 
-const [executablePath, base, folder] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
-const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce" });
-context.setDefaultTimeout(15_000);
-const page = await context.newPage();
-const seen = { problems: [], violations: {} };
-page.on("pageerror", (error) => seen.problems.push(error.message));
-page.on("console", (message) => {
-  if (message.text().includes("Content Security Policy")) seen.problems.push(message.text());
-});
+const { base, folder } = await readPlan();
+const { browser, page, problems } = await openBrowser();
+const seen = { problems, violations: {} };
 
 try {
   await page.goto(`${base}/console`);
@@ -80,10 +72,7 @@ async function run(link) {
 async function look(name) {
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
-    // The policy of the page allows no script but its own; DevTools run this one.
-    await page.evaluate(axe.source);
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-    seen.violations[`${name}, ${colorScheme}`] = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+    seen.violations[`${name}, ${colorScheme}`] = await violations(page);
   }
 }
 

@@ -1,21 +1,13 @@
 // Walks through the console: an empty log, an entity with its history and reasons, a trace, the tail of events over a
-// lost connection, and the views. Prints what it saw as JSON.
-// Usage: node console.mjs CHROMIUM BASE_URL FOLDER_OF_SCREENSHOTS
-import { chromium } from "playwright-core";
+// lost connection, and the views. Prints what it saw as JSON. The plan has `base`, and a `folder` for screenshots.
+import { openBrowser, readPlan } from "./browser.mjs";
 
-const [executablePath, base, folder] = process.argv.slice(2);
+const { base, folder } = await readPlan();
 const TITLE = "<img src=x onerror='document.title=`run`'> \u202egnihtyreve " + "long ".repeat(25);
 
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
-const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce" });
-context.setDefaultTimeout(10_000);
-const page = await context.newPage();
-const seen = { requests: [], problems: [], violations: [] };
+const { browser, page, problems } = await openBrowser();
+const seen = { requests: [], problems };
 page.on("request", (request) => seen.requests.push(request.url()));
-page.on("pageerror", (error) => seen.problems.push(error.message));
-page.on("console", (message) => {
-  if (message.text().includes("Content Security Policy")) seen.violations.push(message.text());
-});
 
 // The socket of the page, which the walk can cut.
 let socket;
@@ -115,14 +107,14 @@ function field(name, value) {
 }
 
 async function shot(name) {
-  if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
+  await page.screenshot({ path: `${folder}/${name}.png` });
 }
 
 /** Runs a mutation of its input beside the page; returns its receipt. */
 async function mutate(name, input) {
   const type = `${name[0].toUpperCase()}${name.slice(1)}Input`;
   const query = `mutation Run($input: ${type}!) { ${name}(input: $input, await: PROJECTED) { receipt { stream } } }`;
-  const response = await context.request.post(`${base}/graphql`, { data: { query, variables: { input } } });
+  const response = await page.request.post(`${base}/graphql`, { data: { query, variables: { input } } });
   const { data, errors } = await response.json();
   if (errors) throw new Error(errors[0].message);
   return data[name].receipt;

@@ -1,23 +1,15 @@
 // Explains a run of an agent by the console: by mouse from the list to what it did and cost, by keyboard to the span
 // that failed, then compared with another run, exported, and after the erasure of the person it was about. Prints what
-// it saw as JSON. Usage: node console-runs.mjs CHROMIUM PLAN, which has as JSON `base`, the ids `run`, `other`, `task`,
-// `document` and `process`, the `subject` to erase, and a `folder` for screenshots.
+// it saw as JSON. The plan has `base`, the ids `run`, `other`, `task`, `document` and `process`, the `subject` to erase,
+// and a `folder` for screenshots.
 import { readFile } from "node:fs/promises";
 
-import axe from "axe-core";
-import { chromium } from "playwright-core";
+import { violations } from "./accessibility.mjs";
+import { goTo, linkTo, openBrowser, readPlan } from "./browser.mjs";
 
-const [executablePath, plan] = process.argv.slice(2);
-const { base, run, other, task, document, process: instance, subject, folder } = JSON.parse(plan);
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
-const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "UTC" });
-context.setDefaultTimeout(15_000);
-const page = await context.newPage();
-const seen = { problems: [], violations: [] };
-page.on("pageerror", (error) => seen.problems.push(error.message));
-page.on("console", (message) => {
-  if (message.text().includes("Content Security Policy")) seen.problems.push(message.text());
-});
+const { base, run, other, task, document, process: instance, subject, folder } = await readPlan();
+const { browser, page, problems } = await openBrowser();
+const seen = { problems, violations: [] };
 
 try {
   await page.goto(`${base}/console`);
@@ -86,7 +78,7 @@ async function explainByKeyboard() {
 }
 
 async function compare() {
-  await goTo(`#/runs/${run}`);
+  await goTo(page, `#/runs/${run}`);
   await page.getByLabel("Compare with").selectOption(other);
   await page.getByRole("heading", { name: "Steps" }).waitFor();
   seen.compared = new URL(page.url()).hash;
@@ -98,7 +90,7 @@ async function compare() {
 
 /** Saves what a page shows in both formats; returns the texts of the files. */
 async function exports(link) {
-  await goTo(link);
+  await goTo(page, link);
   const files = {};
   for (const format of ["JSON", "Markdown"]) {
     const saved = page.waitForEvent("download");
@@ -112,12 +104,12 @@ async function exports(link) {
 
 /** The page that is open shows that the content is gone. */
 async function erase() {
-  await goTo(linkTo("runs", { id: run }));
+  await goTo(page, linkTo("runs", { id: run }));
   await page.getByText("I refund it now").waitFor();
   const query = `mutation Erase($input: EraseSubjectInput!) {
     eraseSubject(input: $input, await: PROJECTED) { receipt { position } } }`;
   const data = { query, variables: { input: { subject } } };
-  const response = await context.request.post(`${base}/graphql`, { data });
+  const response = await page.request.post(`${base}/graphql`, { data });
   const { errors } = await response.json();
   if (errors) throw new Error(errors[0].message);
   await page.waitForFunction(() => document.querySelectorAll("li.step .content-erased").length === 5);
@@ -137,23 +129,9 @@ async function focusOn(element) {
 /** Looks for violations of accessibility, on a wide screen and on a phone. */
 async function inspect(name) {
   await page.screenshot({ path: `${folder}/${name}.png` });
-  // The policy of the page allows no script but its own; DevTools run this one.
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  seen.violations.push(...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes.map(({ html }) => html)}`));
+  seen.violations.push(...(await violations(page)).map((violation) => `${name}: ${violation}`));
   await page.setViewportSize({ width: 390, height: 860 });
   const excess = await page.evaluate(() => globalThis.document.documentElement.scrollWidth - innerWidth);
   if (excess > 0) seen.violations.push(`${name}: ${excess} pixels wider than a phone`);
   await page.setViewportSize({ width: 1280, height: 860 });
-}
-
-/** Goes to another page of the console that is open, as a click on a link does. */
-async function goTo(link) {
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, link);
-}
-
-function linkTo(name, state) {
-  return `#/${name}?${new URLSearchParams(state)}`;
 }
