@@ -32,5 +32,5 @@ class RateSettings(BaseModel):
         description="The part of the time of an API process that refused requests of one client may take.",
     )
     refused_burst: float = Field(
-        0.05, gt=0, description="Seconds that refused requests of one client may take at once."
+        0.25, gt=0, description="Seconds that refused requests of one client may take at once."
     )
