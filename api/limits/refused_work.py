@@ -104,7 +104,7 @@ class RefusedWork:
         if delay:
             self._on_refused("refused_work")
             raise RateLimited(
-                "requests that were refused took too long together; correct them, and send none but short "
-                "documents that are known to be valid until then",
+                "requests of this client that were refused took too much time; correct them, and send only "
+                "short documents that are known to be valid until retryAfter has passed",
                 retry_after=delay,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import OperationType
 
@@ -15,8 +15,17 @@ from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
+from api.limits.occupied_time import TimedWork
+from api.transports.rejections import is_refused
 from domain.kernel.errors import Unauthenticated, ValidationFailed
 from domain.kernel.limit_errors import RateLimited
+
+
+class BatchResults(NamedTuple):
+    """The results of a batch in its order, and for how many seconds the refused ones occupied the process."""
+
+    results: Sequence[Result]
+    refused_seconds: float
 
 
 async def run_batch(
@@ -24,12 +33,23 @@ async def run_batch(
     api: VisibleApi,
     context: RequestContext,
     permit: Callable[[], Awaitable[Permit]],
-) -> list[Result]:
-    """Run the operations at the same time; return their results in the order of the batch.
+) -> BatchResults:
+    """Run the operations at the same time. Each of them needs a permit of its own.
 
-    Each of them needs a permit of its own.
+    Where one fails unexpectedly, its exception is raised after all have ended: none goes on unseen.
     """
-    return await asyncio.gather(*(_run(operation, api, context, permit) for operation in batch))
+    works = [TimedWork(_run(operation, api, context, permit)) for operation in batch]
+    outcomes = await asyncio.gather(*works, return_exceptions=True)
+    results = [_raise_or_return(outcome) for outcome in outcomes]
+    pairs = zip(works, results, strict=True)
+    return BatchResults(results, sum(work.seconds for work, result in pairs if is_refused(result)))
+
+
+def _raise_or_return(outcome: Result | BaseException) -> Result:
+    """Return a result; raises an exception."""
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 async def _run(

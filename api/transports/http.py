@@ -37,8 +37,8 @@ from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, tr
 from api.transports.rejections import (
     CHALLENGE,
     REFUSALS,
-    REFUSED_CODES,
     RefusedResponse,
+    is_refused,
     reject,
     respond_with_error,
 )
@@ -160,9 +160,12 @@ async def _operate_batch(
     address, caller = exchange.address, admitted.admission.caller
     permit = partial(endpoint.permit, caller, address)
     with DisconnectGuard(request.scope):
-        results = await run_batch(batch, admitted.api, endpoint.context(headers, caller, address), permit)
-    kind = RefusedResponse if any(map(_is_refused, results)) else Response
-    return kind(encode(results), media_type=media.content_type)
+        results, refused_seconds = await run_batch(
+            batch, admitted.api, endpoint.context(headers, caller, address), permit
+        )
+    if endpoint.refused_work is not None:
+        endpoint.refused_work.note(exchange.client, refused_seconds)
+    return Response(encode(results), media_type=media.content_type)
 
 
 async def _operate(
@@ -182,7 +185,9 @@ async def _operate(
     address = exchange.address
     context = endpoint.context(headers, caller, address)
     with await endpoint.permit(caller, address) as permit, DisconnectGuard(request.scope):
-        if endpoint.refused_work is not None and is_large_document(api.executor.known_weight(operation)):
+        if endpoint.refused_work is not None and is_large_document(
+            api.executor.known_weight(operation, caller.scope.tenant)
+        ):
             exchange.check_debt()
         prepared = await api.prepare_in_turn(operation, caller)
         _check_method(request.method, prepared.kind)
@@ -288,11 +293,5 @@ def _respond(result: Result, media: ResponseFormat) -> ASGIApp:
         status = 400 if media is GRAPHQL else 200
         if any(error["extensions"]["code"] == Unauthenticated.code for error in result["errors"]):
             status, headers = 401, {"www-authenticate": CHALLENGE}
-    kind = RefusedResponse if _is_refused(result) else Response
+    kind = RefusedResponse if is_refused(result) else Response
     return kind(body, status, headers, media_type=media.content_type)
-
-
-def _is_refused(result: Result) -> bool:
-    return result.get("data") is None and any(
-        error["extensions"]["code"] in REFUSED_CODES for error in result["errors"]
-    )

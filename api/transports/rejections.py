@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
+from typing import Any
 
 from starlette.responses import Response
 
@@ -46,6 +48,13 @@ CHALLENGE = "Bearer"
 
 class RefusedResponse(Response):
     """The response to a request that was refused because of what was sent."""
+
+
+def is_refused(result: Mapping[str, Any]) -> bool:
+    """Return whether the result of an operation has no data, because of what was sent."""
+    return result.get("data") is None and any(
+        error["extensions"]["code"] in REFUSED_CODES for error in result.get("errors", ())
+    )
 
 
 def respond_with_error(error: NerveError, media: ResponseFormat | None) -> Response:

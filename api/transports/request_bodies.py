@@ -33,9 +33,11 @@ class HttpRejection(Exception):
 
 
 def declared_size(method: str, headers: Mapping[str, str]) -> int | None:
-    """Return the bytes of the body, as its header says; 0 where there is no body, None without the header."""
+    """Return the bytes of the body by its header: 0 without a body, None if it is compressed or not said."""
     if method != "POST":
         return 0
+    if _read_coding(headers.get("content-encoding")) is not None:
+        return None
     size = headers.get("content-length", "")
     return int(size) if size.isdecimal() else None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -59,3 +62,25 @@ def test_short_known_documents_and_other_callers_go_on(served: Served, headers: 
     other = bearer(make_token(uuid4().hex, "default", ("administrator", "metrics")))
     assert served.post({"query": "{ __typename } # of another"}, **other).status_code == 200
     assert 'nerve_rate_limited_total{limit="refused_work"}' in served.http.get("/metrics", headers=other).text
+
+
+def test_a_short_known_document_is_run_by_its_hash_too(served: Served, headers: dict[str, str]) -> None:
+    by_hash = {"version": 1, "sha256Hash": sha256(KNOWN["query"].encode()).hexdigest()}
+    persisted = {"extensions": {"persistedQuery": by_hash}}
+    assert served.post({**KNOWN, **persisted}, **headers).status_code == 200
+    assert served.post(persisted, **headers).json() == {"data": {"__typename": "Query"}}
+
+
+def test_a_compressed_body_has_to_wait(served: Served, headers: dict[str, str]) -> None:
+    """Its size says nothing about how long it takes to read it."""
+    body = gzip.compress(json.dumps(KNOWN).encode())
+    coded = {**headers, "content-type": "application/json", "content-encoding": "gzip"}
+    assert served.http.post("/graphql", content=body, headers=coded).status_code == 429
+
+
+def test_a_refused_batch_counts(served: Served) -> None:
+    """Its operations are run in tasks of their own."""
+    caller = bearer(make_token(uuid4().hex, "default", ("administrator",)))
+    [result] = served.post([COSTLY], **caller).json()
+    assert result["errors"][0]["extensions"]["code"] == "TOO_COMPLEX"
+    assert served.post({"query": "{ __typename } # unknown"}, **caller).status_code == 429

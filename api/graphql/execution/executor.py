@@ -104,13 +104,15 @@ class Executor:
         name = operation.name.value if operation.name else None
         return PreparedOperation(request, text, document, operation.operation, name)
 
-    def needs_parsing(self, request: OperationRequest) -> bool:
+    def needs_parsing(self, request: OperationRequest, tenant: str) -> bool:
         """Return whether the text of the request would have to be parsed: that takes long for large ones."""
-        return request.query is not None and self.known_weight(request) is None
+        text = self._persisted.look_up(request.query, request.document_name, tenant)
+        return text is not None and self._documents.get((self.schema, text)) is None
 
-    def known_weight(self, request: OperationRequest) -> int | None:
+    def known_weight(self, request: OperationRequest, tenant: str) -> int | None:
         """Return the weight of the document if its text is known to be valid; see `weigh`."""
-        document = self._documents.get((self.schema, request.query or ""))
+        text = self._persisted.look_up(request.query, request.document_name, tenant)
+        document = None if text is None else self._documents.get((self.schema, text))
         return None if document is None else document.weight
 
     async def execute(self, prepared: PreparedOperation, context: RequestContext) -> Result:

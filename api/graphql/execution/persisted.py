@@ -55,16 +55,22 @@ class PersistedDocuments:
         Raises PersistedQueryNotFound, NotTrusted, and ValidationFailed where the name is not that of the
         text.
         """
-        name = None if name is None else _bare(name)
         if text is None:
-            text = self._trusted.get(name or "") or self._sent.get((tenant, name or ""))
+            text = self.look_up(None, name, tenant)
             if text is None:
                 raise PersistedQueryNotFound
-        elif name is not None and self._trusted.get(name) != text and name != _hash(text):
+        elif name is not None and self._trusted.get(_bare(name)) != text and _bare(name) != _hash(text):
             raise ValidationFailed("the query does not have the hash that was sent with it", ("query",))
         if self._only_trusted and text not in self._texts:
             raise NotTrusted("this server runs trusted documents only, and this document is not one of them")
         return text
+
+    def look_up(self, text: str | None, name: str | None, tenant: str) -> str | None:
+        """Return the text that is sent or named, without a check; None for a name that is not known."""
+        if text is not None:
+            return text
+        name = _bare(name or "")
+        return self._trusted.get(name) or self._sent.get((tenant, name))
 
     def keep(self, text: str, name: str | None, tenant: str) -> None:
         """Keep a valid text that was sent with this name, so that clients can send the name alone."""

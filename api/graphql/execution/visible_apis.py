@@ -41,7 +41,7 @@ class VisibleApi:
 
     async def prepare_in_turn(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
         """Return what `prepare` does. A text that has to be parsed waits for its turn."""
-        if not self.executor.needs_parsing(request):
+        if not self.executor.needs_parsing(request, caller.scope.tenant):
             return self.prepare(request, caller)
         return await self.turns.run(lambda: self.prepare(request, caller))
 

@@ -242,7 +242,7 @@ class Connection:
         self._permits[id] = permit
         try:
             request = read_operation(payload)
-            if api.executor.needs_parsing(request):
+            if api.executor.needs_parsing(request, context.scope.tenant):
                 in_turn = partial(api.prepare_in_turn, request, context.caller)
                 self._wait(id, in_turn, partial(self._run, id, context, api))
                 return
