@@ -23,7 +23,7 @@ from tests.helpers.marked_requests import (
     Request,
     Sender,
 )
-from tests.helpers.tokens import auth_settings
+from tests.helpers.tokens import MANY_FAILURES, auth_settings
 
 CONTEXTS = ["tests.helpers.papers.papers", "tests.helpers.papers.folders", "tests.helpers.memos",
             "tests.helpers.memo_books", "projections.views.documents"]  # fmt: skip
@@ -61,7 +61,7 @@ def outcome(rig: AccessRig, mongo_client: MongoClient[dict[str, Any]]) -> Outcom
     """All requests, sent once for all tests."""
     profile = CommandProfile(mongo_client[rig.database])
     settings = auth_settings(claims=("team", "shelf"))
-    with rig.serve(contexts=CONTEXTS, worker=True, auth=settings) as served:
+    with rig.serve(contexts=CONTEXTS, worker=True, auth=settings, rates=MANY_FAILURES) as served:
         sender = Sender(served)
         sender.create_folder()
         with profile.recording():

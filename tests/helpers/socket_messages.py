@@ -90,6 +90,7 @@ def _subscribe(name: str, id: str, payload: object) -> st.SearchStrategy[Step]:
 
 
 QUERY: dict[str, object] = {"query": "{ __typename }", "variables": None, "extensions": {}}
+REFUSED = ({}, {"query": 5}, {"query": "{"}, {"query": "{ " * 2_000}, {"query": "{ nope }"})
 IDS = ("1", "2", "\N{SNOWMAN}" * 200)
 VALID = [
     _said("init", {"type": "connection_init"}),
@@ -100,9 +101,8 @@ VALID = [
     *(_subscribe("subscribe", name, EVENTS) for name in IDS),
     # Each has an id of its own: when it ends is not the client's to know.
     st.uuids().flatmap(lambda drawn: _subscribe("query", str(drawn), QUERY)),
-    *(
-        _subscribe("refused", "refused", payload)
-        for payload in ({}, {"query": 5}, {"query": "{"}, {"query": "{ " * 2_000}, {"query": "{ nope }"})
+    st.tuples(st.uuids(), st.sampled_from(REFUSED)).flatmap(
+        lambda drawn: _subscribe("refused", str(drawn[0]), drawn[1])
     ),
     *(_said("complete", {"type": "complete", "id": name}, id=name) for name in (*IDS, "never")),
 ]

@@ -10,7 +10,7 @@ console.log(
     filename: "types.ts",
     schema: parse(schemaText),
     documents: [{ document: cases }],
-    config: { enumsAsTypes: true, strictScalars: true, scalars: { DateTime: "string", Duration: "string", JSON: "unknown", Position: "string" } },
+    config: { enumsAsTypes: true, strictScalars: true, scalars: { DateTime: "string", Duration: "string", Int64: "string", JSON: "unknown", Position: "string" } },
     plugins: [{ typescript: {} }, { operations: {} }],
     pluginMap: { typescript, operations },
   }),
