@@ -90,7 +90,13 @@ def _subscribe(name: str, id: str, payload: object) -> st.SearchStrategy[Step]:
 
 
 QUERY: dict[str, object] = {"query": "{ __typename }", "variables": None, "extensions": {}}
-REFUSED = ({}, {"query": 5}, {"query": "{"}, {"query": "{ " * 2_000}, {"query": "{ nope }"})
+REFUSED: Sequence[dict[str, object]] = (
+    {},
+    {"query": 5},
+    {"query": "{"},
+    {"query": "{ " * 2_000},
+    {"query": "{ nope }"},
+)
 IDS = ("1", "2", "\N{SNOWMAN}" * 200)
 VALID = [
     _said("init", {"type": "connection_init"}),

@@ -28,8 +28,11 @@ They often come and go together, and each takes half a millisecond of the event 
 """
 
 
+ABORTED = 1006
+"""The code of a socket that ended without a close frame of the server."""
+
 PLACE_TIME = 1.0
-"""Seconds after which the place of a socket that ended without `connection_init` is free.
+"""Seconds after which the place of a socket that its client dropped before `connection_init` is free.
 
 A client that opens and drops sockets all the time would otherwise keep the event loop busy.
 """
@@ -156,8 +159,10 @@ class SocketRegistry:
         """Remove a socket that has closed."""
         if socket in self._open:
             self._open.discard(socket)
-            if owner := self._waiting.pop(socket, None):
+            if socket in self._waiting and socket.code == ABORTED:
+                owner = self._waiting.pop(socket)
                 self.loop.call_later(PLACE_TIME, self._uninitialised.give_back, owner)
+            self.initialise(socket)
             self._heartbeats.discard(socket)
             self._on_closed(str(socket.code) if socket.code in COUNTED_CODES else "other")
 
