@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ from subscriptions.publishing.webhook_publisher import WebhookPublisher
 from subscriptions.publishing.webhook_registry import RegisteredWebhook, WebhookRegistry
 from subscriptions.publishing.webhook_runs import run_of
 from tests.helpers.webhook_receiver import WebhookReceiver, serving
-from tests.helpers.webhook_rig import PATIENCE, WebhookRig, append_notes, open_webhook_rig
+from tests.helpers.webhook_rig import PATIENCE, QUICK, WebhookRig, append_notes, open_webhook_rig
 
 LONG = 60.0
 """Seconds of a lease that does not end while a test runs."""
@@ -90,14 +91,15 @@ async def test_a_webhook_moves_though_a_request_does_not_end(
     """Or its outcome cannot be stored; the next worker sends it again."""
     for limit in ("LAST_REQUESTS", "LONGEST_DRAIN"):
         monkeypatch.setattr(f"subscriptions.publishing.webhook_publisher.{limit}", 0.0)
-    parts = (mongo_url, redis_url, database)
-    async with serving(WebhookReceiver()) as receiver, open_webhook_rig(*parts, lease_time=LONG) as rig:
+    patient = QUICK.model_copy(update={"timeout": 10 * PATIENCE})
+    start = partial(open_webhook_rig, mongo_url, redis_url, database, settings=patient, lease_time=LONG)
+    async with serving(WebhookReceiver()) as receiver, start() as rig:
         for number in range(2):
             await rig.create(receiver.url, streams=(f"note-{number}",))
         receiver.may_answer.clear()
         await append_notes(rig, streams=2, versions=1)
         await receiver.until(lambda: receiver.requests == 2)
-        async with open_webhook_rig(*parts, lease_time=LONG):
+        async with start():
             await until_shared(rig, webhooks=2, workers=2)
             receiver.may_answer.set()
             await rig.until_saved()
