@@ -50,10 +50,9 @@ def served(mongo_url: str, redis_url: str, name: str) -> Iterator[Served]:
 
 
 @pytest.fixture(autouse=True)
-def _bug() -> Iterator[None]:
-    Bug.there = True
-    yield
-    Bug.there = False
+def _bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The views have their bug at first, and for the tests of other modules as before."""
+    monkeypatch.setattr(Bug, "there", True)
 
 
 def item(served: Served, name: str = "good") -> str:
