@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,9 @@ from tests.helpers.certificates import Authority
 from tests.helpers.drivers import chosen_driver
 from tests.helpers.served_api import Served, serve
 from tests.helpers.tls_proxy import tls_proxy
+
+PATIENCE = 20
+"""Seconds for what comes at once on a machine that does nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,43 @@ async def test_the_api_is_served_over_tls_to_all_clients(authority: Authority, o
             # More than is handled in one turn: reading pauses below TLS as well.
             await socket.send('{"type":"ping","payload":{"text":"' + "x" * 900_000 + '"}}')
             assert len(await socket.recv()) > 900_000
+
+
+async def test_a_client_that_listens_over_tls_gets_every_event_at_once(
+    authority: Authority, own: dict[str, Any]
+) -> None:
+    """It sends nothing after its subscription, so only the server's own writes can pass events on."""
+    query = "subscription { events { ... on Event { type } } }"
+    subscribe = {"type": "subscribe", "id": "1", "payload": {"query": query}}
+    create = {"query": 'mutation { createTask(input: {title: "x"}) { receipt { stream } } }'}
+    with served_with_tls(authority, own) as served:
+        address, context = f"127.0.0.1:{served.port}", trusting(authority)
+        async with (
+            httpx.AsyncClient(verify=context, base_url=f"https://{address}") as http,
+            connect(
+                f"wss://{address}/graphql",
+                subprotocols=[Subprotocol("graphql-transport-ws")],
+                ssl=context,
+                ping_interval=None,
+            ) as socket,
+        ):
+            await socket.send('{"type":"connection_init"}')
+            assert await socket.recv() == '{"type":"connection_ack"}'
+            await socket.send(json.dumps(subscribe))
+            await wait_for_subscription(http)
+            for _ in range(5):
+                assert (await http.post("/graphql", json=create)).status_code == 200
+                async with asyncio.timeout(PATIENCE):
+                    # Other messages say how far the subscription has come.
+                    while "task.created" not in await socket.recv(decode=True):
+                        pass
+
+
+async def wait_for_subscription(http: httpx.AsyncClient) -> None:
+    """Wait until the server has an open subscription."""
+    async with asyncio.timeout(PATIENCE):
+        while "nerve_socket_operations 1.0" not in (await http.get("/metrics")).text:
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")

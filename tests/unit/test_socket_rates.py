@@ -150,9 +150,31 @@ class QuickTimers:
         self._timers.append(asyncio.Handle(callback, (), asyncio.get_running_loop()))
         return self._timers[-1]
 
+    def fire_next(self) -> None:
+        """Fire the next timer; its exception reaches the caller."""
+        self._timers.pop(0)._callback()  # type: ignore[attr-defined]
+
     def run_next(self) -> bool:
         """Fire the next timer, and return whether there was one."""
         if not self._timers:
             return False
         self._timers.pop(0)._run()
         return True
+
+
+async def test_the_fault_of_one_socket_does_not_stop_the_others() -> None:
+    """The queue goes on with the sockets behind it, and with those that come later."""
+    loop: Any = QuickTimers()
+    queue, served = TurnQueue(loop), list[str]()
+
+    def fail() -> None:
+        raise RuntimeError("a socket failed")
+
+    queue.add(fail)
+    queue.add(lambda: served.append("waiting"))
+    with pytest.raises(RuntimeError):
+        loop.fire_next()
+    loop.fire_next()
+    queue.add(lambda: served.append("later"))
+    loop.fire_next()
+    assert served == ["waiting", "later"]

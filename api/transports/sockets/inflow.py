@@ -44,9 +44,12 @@ class TurnQueue:
 
     def _run(self) -> None:
         end = perf_counter() + TURN
-        while self._waiting and perf_counter() < end:
-            self._waiting.popleft()()
-        self._timer = self._loop.call_later(REST, self._run) if self._waiting else None
+        try:
+            while self._waiting and perf_counter() < end:
+                self._waiting.popleft()()
+        finally:
+            # The fault of one socket stops no other.
+            self._timer = self._loop.call_later(REST, self._run) if self._waiting else None
 
 
 class Inflow:

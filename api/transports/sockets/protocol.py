@@ -87,7 +87,8 @@ class SocketProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=0)
+        # With 0, event loops take an empty buffer for a full one over TLS (python/cpython#102792).
+        self._transport.set_write_buffer_limits(high=1)
         self._outbox = Outbox(
             self._transport,
             self.registry.coalescer,
@@ -261,7 +262,7 @@ class SocketProtocol(asyncio.Protocol):
         if self._parser.state not in (State.CONNECTING, State.OPEN) or SEND_EOF in pieces:
             self._end()
         if SEND_EOF in pieces:
-            if self._parser.parser_exc is None:
+            if self._parser.parser_exc is None or not self._transport.can_write_eof():
                 self._transport.close()
             else:
                 # A close with unread bytes is a reset, and the client might not see the code.
