@@ -24,7 +24,7 @@ logger = logging.getLogger("nerve.metrics")
 @asynccontextmanager
 async def reporting(runtime: Runtime) -> AsyncIterator[None]:
     """Report the counts of this worker inside the context."""
-    reporter = Reporter(runtime, ServerRole.WORKER)
+    reporter = MetricsReporter(runtime, ServerRole.WORKER)
 
     async def report() -> float:
         reporter.report()
@@ -37,7 +37,7 @@ async def reporting(runtime: Runtime) -> AsyncIterator[None]:
 @asynccontextmanager
 async def sampling(runtime: Runtime) -> AsyncIterator[None]:
     """Report the counts of this API process inside the context, and sample those of all servers."""
-    sampler = Sampler(runtime)
+    sampler = MetricsSampler(runtime)
     async with _repeating(BackgroundLoop(sampler.run, "metrics are not sampled", logger)):
         yield
 
@@ -51,7 +51,7 @@ async def _repeating(loop: BackgroundLoop) -> AsyncIterator[None]:
         await loop.stop()
 
 
-class Reporter:
+class MetricsReporter:
     """Sends the counts of this server to the others."""
 
     def __init__(self, runtime: Runtime, role: ServerRole) -> None:
@@ -75,12 +75,12 @@ class Reporter:
         return report
 
 
-class Sampler:
+class MetricsSampler:
     """Receives the reports of servers and the beats of workers, and takes a sample in each interval."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._recent = runtime.metrics.recent
-        self._reporter = Reporter(runtime, ServerRole.API)
+        self._reporter = MetricsReporter(runtime, ServerRole.API)
         self._log = runtime.wakeups.position_waiters(LOG_TOPIC)
         runtime.wakeups.on_beat(self._take_beat)
         runtime.wakeups.subscribe(REPORT_TOPIC, self._take_report)

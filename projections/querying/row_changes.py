@@ -104,7 +104,7 @@ class RowChanges:
             self._dropped += 1
 
 
-class ChangedRows:
+class ChangeTracker:
     """Finds out whether changed rows concern the results of queries, with reads that requests share.
 
     MongoDB ends a read after `seconds`.

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from api.result_cache_settings import ResultCacheSettings
 from api.settings import Settings
-from projections.querying.row_changes import ChangedRows
+from projections.querying.row_changes import ChangeTracker
 from tests.faults.query_histories import APIS, Outcome, QueryHistories
 from tests.helpers.cached_api import CachedApi, cached_api
 from tests.helpers.drivers import chosen_driver
@@ -57,7 +57,7 @@ def serve_without_a_check(_monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def overlook_changed_rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(ChangedRows, "concern", lambda *_: False)
+    monkeypatch.setattr(ChangeTracker, "concern", lambda *_: False)
     return {}
 
 

@@ -21,7 +21,7 @@ from api.runtime import Runtime
 from domain.kernel import Catalog
 from domain.kernel.errors import Unavailable
 from projections.kernel import View
-from projections.querying.row_changes import ChangedRows
+from projections.querying.row_changes import ChangeTracker
 from projections.querying.row_reads import QueryReads, RowMark, record_rows
 from projections.querying.view_states import ViewState, ViewStates
 from tests.helpers import memo_books, memos
@@ -127,7 +127,7 @@ class QueryResultsRig:
         self.results = QueryResults(
             ResultCache(max_bytes),
             cast(ViewStates, self.states),
-            cast(ChangedRows, self.changes),
+            cast(ChangeTracker, self.changes),
             self.metrics,
             max_age,
             clock=lambda: self.now,

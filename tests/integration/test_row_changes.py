@@ -9,7 +9,7 @@ import pytest
 
 from domain.builtin.subjects.events import SubjectErased
 from eventstore.reading.last_commits import LastCommits
-from projections.querying.row_changes import MOST_CHANGES, ChangedRows
+from projections.querying.row_changes import MOST_CHANGES, ChangeTracker
 from projections.querying.row_reads import QueryReads, RowMark, record_rows
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
@@ -32,7 +32,7 @@ class Follower:
     """The changes as one process sees them, and marks of it."""
 
     def __init__(self, rig: Rig) -> None:
-        self._changed = ChangedRows({"notes": rig.locator}, LastCommits(rig.database), 10)
+        self._changed = ChangeTracker({"notes": rig.locator}, LastCommits(rig.database), 10)
 
     async def marks(self, tenant: str = TENANT) -> Mapping[str, RowMark]:
         marks = await self._changed.marks(tenant, NOTES)

@@ -9,7 +9,7 @@ from api.deployment_state import read_deployment_state
 from api.lifecycle import open_runtime
 from api.recent_metrics.metrics_reports import ServerRole, server_name
 from api.runtime import Runtime
-from api.sampling_runtime import Reporter, Sampler
+from api.sampling_runtime import MetricsReporter, MetricsSampler
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope, Scope
@@ -36,8 +36,8 @@ async def test_an_api_process_samples_what_all_servers_report(
     servers: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
     settings = Settings(poll_interval=0.2, **servers)
     async with open_runtime(settings) as api, open_runtime(settings) as other:
-        recent, sampler = api.metrics.recent, Sampler(api)
-        reporter = Reporter(other, ServerRole.API)
+        recent, sampler = api.metrics.recent, MetricsSampler(api)
+        reporter = MetricsReporter(other, ServerRole.API)
         await register(other)
         await sampler.run()
 

@@ -28,7 +28,7 @@ from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.group_reads import GroupReads
 from eventstore.reading.last_commits import LastCommits
-from projections.querying.row_changes import ChangedRows
+from projections.querying.row_changes import ChangeTracker
 from projections.querying.row_reads import QueryReads, RowMark
 from projections.querying.view_states import ViewState, ViewStates
 
@@ -75,7 +75,7 @@ class QueryResults:
         self,
         cache: ResultCache,
         states: ViewStates,
-        changes: ChangedRows,
+        changes: ChangeTracker,
         metrics: ResultCacheMetrics,
         max_age: float = 0,
         timeout: float = 30,
@@ -96,7 +96,7 @@ class QueryResults:
         settings = runtime.settings
         locators = {name: parts.locator for name, parts in runtime.view_parts.items()}
         commits, timeout = LastCommits(runtime.database), settings.operation_timeout
-        states, changes = ViewStates(locators, commits, timeout), ChangedRows(locators, commits, timeout)
+        states, changes = ViewStates(locators, commits, timeout), ChangeTracker(locators, commits, timeout)
         own, metrics = settings.result_cache, runtime.metrics.result_cache
         return cls(ResultCache(own.max_bytes), states, changes, metrics, own.max_age, timeout)
 
