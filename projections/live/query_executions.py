@@ -87,7 +87,7 @@ class QueryExecutions(Generic[C]):
 
     @property
     def has_lasting_result(self) -> bool:
-        """Whether the next execution is not soon, and the last result may be delivered meanwhile."""
+        """Whether the last result may be delivered now, because the next execution is not soon."""
         is_soon = self._due - monotonic() <= SOON
         return (
             not is_soon and self.result is not None and self.result.place.position >= self._progress.erasure

@@ -49,7 +49,7 @@ def test_the_reason_of_a_status_is_reached_by_mouse_alone_and_by_keyboard_alone(
 
 
 def test_nothing_is_live_while_the_server_is_gone_and_nothing_is_missing_afterwards(served: Served) -> None:
-    """It is gone for five minutes, by the clock of the page; a command is stored meanwhile."""
+    """It is away for five minutes by the clock of the page, and a command is stored in that time."""
     task = _started_task(served)
     seen = run_in_browser("connection", {"port": served.port, "task": task})
     assert seen["problems"] == []

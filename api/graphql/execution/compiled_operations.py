@@ -109,7 +109,7 @@ class CompiledOperation:
         return root.fields
 
     def info(self, place: FieldPlace, variables: VariableValues, context: ExecutionContext) -> Info:
-        """Return what graphql-core passes to a resolver beside its source and its arguments."""
+        """Return the `info` that graphql-core passes to a resolver, after its source."""
         # No resolver calls graphql-core back: it gets neither a signal to abort nor helpers.
         helpers: Any = None
         return GraphQLResolveInfo(

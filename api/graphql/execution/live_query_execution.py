@@ -55,7 +55,7 @@ class LiveQueryExecution:
 
     @property
     def bound_rules(self) -> Hashable:
-        """The rules of access that select the rows a subscriber sees, beside document and tenant."""
+        """The rules of access that select the rows which a subscriber of this document and tenant sees."""
         return self._execution.selection.schema, *self._dependencies.bound_rules(self._context)
 
     def query(self) -> LiveQuery[QueryContent]:

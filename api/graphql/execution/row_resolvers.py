@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
@@ -47,7 +48,7 @@ class ViewResolver:
         return self._resolve(source, info, **arguments)
 
 
-class BatchResolver:
+class BatchResolver(ABC):
     """The resolver of a field whose values are read from elsewhere, for all sources of a level at once."""
 
     __slots__ = ()
@@ -56,11 +57,11 @@ class BatchResolver:
         """Return the value for a source that needs no read; NEEDS_READ for others."""
         return NEEDS_READ
 
+    @abstractmethod
     async def resolve_all(
         self, sources: Sequence[Mapping[str, Any]], info: Any, arguments: Mapping[str, Any]
     ) -> Sequence[Any]:
-        """Return the values for these sources, for which nothing is there at once."""
-        raise NotImplementedError
+        """Return the values for these sources, which all need a read."""
 
     def count_rows(self, values: Sequence[Any]) -> int:
         """Return how many rows these values add to a response."""
