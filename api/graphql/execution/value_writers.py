@@ -161,14 +161,14 @@ class WriterCompiler:
         """Return the writer of values of an interface or union: of each type when the first value has it."""
         writers: dict[str, Write] = {}
 
-        def written(value: Any, budget: ByteBudget, context: Any) -> Any:
+        def write_abstract(value: Any, budget: ByteBudget, context: Any) -> Any:
             name = declared.resolve_type(value, None, declared)
             write = writers.get(name)
             if write is None:
                 write = writers[name] = self._possible(declared, name, selections)
             return write(value, budget, context)
 
-        return written
+        return write_abstract
 
     def _possible(self, declared: Any, name: str, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values of an interface or union that are of the type with this name."""
