@@ -9,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from api.graphql.execution.field_places import FieldPlace
 from api.graphql.execution.row_resolvers import NEEDS_READ, BatchResolver
+from api.graphql.execution.selected_fields import SelectedField
 
 
 class BatchedField:
     """A field under its name in a response, with its resolver and the writer of its values."""
 
-    __slots__ = ("name", "place", "resolver", "write")
+    __slots__ = ("name", "resolver", "selected", "write")
 
     def __init__(
-        self, name: str, place: FieldPlace, resolver: BatchResolver, write: Callable[[Any, Any, Any], Any]
+        self,
+        name: str,
+        selected: SelectedField,
+        resolver: BatchResolver,
+        write: Callable[[Any, Any, Any], Any],
     ) -> None:
         self.name = name
-        self.place = place
+        self.selected = selected
         self.resolver = resolver
         self.write = write
 

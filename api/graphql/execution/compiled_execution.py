@@ -85,13 +85,13 @@ class CompiledExecution:
 
     async def _resolve(self, field: RootField) -> Any:
         """Return the value of the field, and keep it; raises any exception where it has none."""
-        if field.place is None:
+        if field.selected is None:
             return None
-        arguments = field.place.arguments.coerce(self._variables)
-        info = self._operation.info(field.place, self._variables, self._context)
+        arguments = field.selected.arguments.coerce(self._variables)
+        info = self._operation.info(field.selected, self._variables, self._context)
         try:
-            assert field.place.definition.resolve is not None
-            value = field.place.definition.resolve(None, info, **arguments)
+            assert field.selected.definition.resolve is not None
+            value = field.selected.definition.resolve(None, info, **arguments)
             if is_coroutine(value):
                 value = await value
         except Exception as error:
@@ -105,8 +105,8 @@ class CompiledExecution:
     async def _fill(self, field: BatchedField, pending_values: Sequence[PendingValue]) -> None:
         """Read the values of a field for all objects that lack it, and write them."""
         try:
-            info = self._operation.info(field.place, self._variables, self._context)
-            arguments = field.place.arguments.coerce(self._variables)
+            info = self._operation.info(field.selected, self._variables, self._context)
+            arguments = field.selected.arguments.coerce(self._variables)
             sources = [pending.source for pending in pending_values]
             values = await field.resolver.resolve_all(sources, info, arguments)
             if rows := field.resolver.count_rows(values):

@@ -16,9 +16,9 @@ from graphql.execution import VariableValues
 
 from api.execution_metrics import CoreReason
 from api.graphql.execution.core_executor import is_coroutine
-from api.graphql.execution.field_places import FieldPlace
 from api.graphql.execution.input_coercion import VariableCoercer
 from api.graphql.execution.request_context import ExecutionContext, Info
+from api.graphql.execution.selected_fields import SelectedField
 from api.graphql.execution.selection_tree import (
     ResponseField,
     SelectionTree,
@@ -31,10 +31,10 @@ from eventstore.lru import LruCache
 
 
 class RootField(NamedTuple):
-    """A field of the root under its name in the response. ``__typename`` has no place, and no resolver."""
+    """A field of the root under its name in the response. `selected` is None for ``__typename``."""
 
     name: str
-    place: FieldPlace | None
+    selected: SelectedField | None
     write: Write
 
 
@@ -108,16 +108,16 @@ class CompiledOperation:
             self._roots.put(key, root._replace(weight=root.size))
         return root.fields
 
-    def info(self, place: FieldPlace, variables: VariableValues, context: ExecutionContext) -> Info:
+    def info(self, field: SelectedField, variables: VariableValues, context: ExecutionContext) -> Info:
         """Return the `info` that graphql-core passes to a resolver, after its source."""
         # No resolver calls graphql-core back: it gets neither a signal to abort nor helpers.
         helpers: Any = None
         return GraphQLResolveInfo(
-            place.nodes[0].name.value,
-            place.nodes,
-            place.definition.type,
-            place.parent,
-            place.path,
+            field.nodes[0].name.value,
+            field.nodes,
+            field.definition.type,
+            field.parent,
+            field.path,
             self._tree.schema,
             self._fragments,
             None,
@@ -146,4 +146,4 @@ class CompiledOperation:
         if definition is None:
             return RootField(field.name, None, compiler.field(self._root_type, field).write)
         write = compiler.value(definition.type, field.selections)
-        return RootField(field.name, FieldPlace.of(self._root_type, definition, field), write)
+        return RootField(field.name, SelectedField.of(self._root_type, definition, field), write)

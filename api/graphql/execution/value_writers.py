@@ -23,8 +23,8 @@ from graphql import (
 
 from api.execution_metrics import CoreReason
 from api.graphql.execution.batched_fields import BatchedField
-from api.graphql.execution.field_places import FieldPlace
 from api.graphql.execution.row_resolvers import BatchResolver
+from api.graphql.execution.selected_fields import SelectedField
 from api.graphql.execution.selection_tree import (
     ResponseField,
     SelectionSet,
@@ -194,8 +194,8 @@ class WriterCompiler:
         resolver = definition.resolve
         if self._defers_batched_fields and isinstance(resolver, BatchResolver):
             write = self.value(definition.type, field.selections)
-            place = FieldPlace.of(declared, definition, field)
-            batched = BatchedField(field.name, place, resolver, write)
+            selected = SelectedField.of(declared, definition, field)
+            batched = BatchedField(field.name, selected, resolver, write)
             return FieldWriter(None, constant_writer(None), batched=batched)
         if not isinstance(resolver, ItemLookUp | DirectResolver):
             raise NotCompilable(CoreReason.RESOLVER)

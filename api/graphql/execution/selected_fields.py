@@ -1,4 +1,4 @@
-"""Fields at their places in a document, with what their resolvers need."""
+"""Fields that a document selects, with what their resolvers need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from api.graphql.execution.input_coercion import ArgumentCoercer
 from api.graphql.execution.selection_tree import ResponseField
 
 
-class FieldPlace(NamedTuple):
-    """A field of objects of the type `parent`, where a document selects it.
+class SelectedField(NamedTuple):
+    """A field that a document selects of objects of the type `parent`.
 
     The `path` is that of the field in an object of the root; inside of lists, it has no more than its end.
     """
@@ -25,6 +25,6 @@ class FieldPlace(NamedTuple):
 
     @classmethod
     def of(cls, parent: GraphQLObjectType, definition: GraphQLField, field: ResponseField) -> Self:
-        """Return the place of a field of the response."""
+        """Return the field of `parent` that a field of the response selects."""
         path = Path(None, field.name, parent.name)
         return cls(parent, definition, list(field.nodes), path, ArgumentCoercer(definition, field.node))
