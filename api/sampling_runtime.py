@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-from api.recent_metrics.metrics_reports import REPORT_TOPIC, MetricsReport, ServerRole, server_name
+from api.recent_metrics.metrics_reports import REPORT_TOPIC, MetricsReport, ServerRole
 from api.recent_metrics.reporting_servers import REPORT_INTERVAL
 from api.runtime import Runtime
+from eventstore.server_names import server_name
 from subscriptions.feed.background import BackgroundLoop
 from subscriptions.feed.feed import LOG_TOPIC
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -21,11 +19,6 @@ MAX_NAMES = 2_000
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def server_name() -> str:
-    """Return what people find this server by: its machine, and the number of its process there."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class ServerRole(StrEnum):

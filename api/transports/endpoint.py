@@ -29,7 +29,7 @@ from api.transports.single_connection import Reservations
 from domain.dispatch.trace_context import TraceContext, current_trace_context
 from domain.kernel.errors import NerveError, Unauthenticated
 from domain.kernel.limit_errors import RateLimited
-from subscriptions.consumers.group import process_name
+from eventstore.server_names import unique_server_name
 
 FORWARDED = b"x-forwarded-for"
 """The header by which proxies pass on the address of a client."""
@@ -70,7 +70,7 @@ class Endpoint:
         streams = ResponseStreams(
             admissions, settings.ping_interval, settings.max_outstanding_bytes, settings.max_sockets
         )
-        own = OpenConnections(process_name())
+        own = OpenConnections(unique_server_name())
         own.add(streams)
         return cls(
             apis,

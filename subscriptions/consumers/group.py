@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Database
+from eventstore.server_names import unique_server_name
 from subscriptions.consumers.assignment import Assignment, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.consumer import CommitHandler, Consumer
@@ -102,7 +100,7 @@ class ConsumerGroup:
         self._feed = feed
         self._checkpoints = checkpoints
         self._generations = Generations(database)
-        self._leases = PartitionLeases(database, process_name(), TERM_SHARE * lease_time)
+        self._leases = PartitionLeases(database, unique_server_name(), TERM_SHARE * lease_time)
         self._wakeups = wakeups
         self._pause = min(BEAT_EVERY * tick, lease_time / 3)
         self._partitions = partitions
@@ -278,8 +276,3 @@ def _owned(assignment: Assignment, owner: str) -> Assignment:
     """The assignment as it is once `owner` works on it with the generation's code."""
     code = assignment.generation.code
     return assignment._replace(partition=replace(assignment.partition, owner=owner, owner_code=code))
-
-
-def process_name() -> str:
-    """Return a new name that shows people where this process runs, and that no other process has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"

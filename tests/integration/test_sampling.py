@@ -7,13 +7,14 @@ from typing import Any
 
 from api.deployment_state import read_deployment_state
 from api.lifecycle import open_runtime
-from api.recent_metrics.metrics_reports import ServerRole, server_name
+from api.recent_metrics.metrics_reports import ServerRole
 from api.runtime import Runtime
 from api.sampling_runtime import MetricsReporter, MetricsSampler
 from api.settings import Settings
 from domain.agents.commands import RegisterAgent
 from domain.kernel import Envelope, Scope
 from domain.kernel.obstacles import Obstacle
+from eventstore.server_names import server_name
 from projections.rebuilding.status import ViewStatus
 from tests.helpers.process_rig import until
 

@@ -18,11 +18,12 @@ from api.graphql.strawberry_internals import Field
 from api.graphql.type_map import TypeMap
 from api.limits.weights import STATUS
 from api.recent_metrics.consumer_progress import WEBHOOKS
-from api.recent_metrics.metrics_reports import CommandCounts, ServerRole, server_name
+from api.recent_metrics.metrics_reports import CommandCounts, ServerRole
 from api.recent_metrics.reporting_servers import ReportingServer
 from api.recent_metrics.samples import LONGEST_SPAN, SHORTEST_SPAN, Values
 from domain.kernel.access import DEPLOYMENT, METRICS
 from domain.kernel.errors import Forbidden, ValidationFailed
+from eventstore.server_names import server_name
 
 DEFAULT_SPAN = 300
 
