@@ -102,8 +102,8 @@ class ServerReport(_Report):
     """The connections of one API process: their number, and those with the most bytes waiting."""
 
     server: str
-    connections: int
-    operations: int
+    connection_count: int
+    operation_count: int
     waiting_bytes: int
     largest: Sequence[ConnectionReport]
 
@@ -138,8 +138,8 @@ class OpenConnections:
         )
         return ServerReport(
             server=self.server,
-            connections=len(entries),
-            operations=sum(entry.connection.operations for entry in entries),
+            connection_count=len(entries),
+            operation_count=sum(entry.connection.operations for entry in entries),
             waiting_bytes=sum(entry.connection.outstanding for entry in entries),
             largest=list(self._describe_within(largest, MAX_REPORT)),
         )

@@ -63,14 +63,14 @@ def connections(*open: Connection) -> OpenConnections:
 def test_those_for_whose_clients_most_bytes_wait_are_reported() -> None:
     own = connections(*(Connection(admission(number), outstanding=number) for number in range(1, 6)))
     report = own.report(2, None)
-    assert (report.connections, report.waiting_bytes) == (5, 15)
+    assert (report.connection_count, report.waiting_bytes) == (5, 15)
     assert [each.id for each in report.largest] == ["server-1/5", "server-1/4"]
 
 
 def test_a_report_of_one_subject_counts_its_connections_alone() -> None:
     own = connections(Connection(admission(1), 5, 1), Connection(admission(2, "bob"), 7, 2))
     report = own.report(10, "bob")
-    assert (report.connections, report.operations, report.waiting_bytes) == (1, 2, 7)
+    assert (report.connection_count, report.operation_count, report.waiting_bytes) == (1, 2, 7)
     (connection,) = report.largest
     assert (connection.subject, connection.tenant, connection.roles) == ("bob", "acme", ["admin", "clerk"])
     assert (connection.kind, connection.opened_at) == ("SOCKET", NOON)
@@ -79,7 +79,7 @@ def test_a_report_of_one_subject_counts_its_connections_alone() -> None:
 def test_connections_whose_client_is_not_admitted_are_left_out() -> None:
     """Also a request that is in progress, which is no connection."""
     own = connections(Connection(None), Connection(Admission(Caller())))
-    assert own.report(10, None).connections == 0
+    assert own.report(10, None).connection_count == 0
 
 
 def test_a_report_has_the_first_operations_and_the_beginnings_of_their_documents() -> None:
@@ -93,7 +93,7 @@ def test_a_report_has_as_many_connections_as_there_is_room_for() -> None:
     """First without documents, and then without the smallest connections, which its totals count."""
     opened = [Connection(admission(number), number, MAX_OPERATIONS) for number in range(2 * MAX_CONNECTIONS)]
     report = connections(*opened).report(2 * MAX_CONNECTIONS, None)
-    assert report.connections == len(opened)
+    assert report.connection_count == len(opened)
     assert MAX_REPORT / 2 < len(report.model_dump_json()) < MAX_REPORT + 1_000
     documents = [connection.operations[0].document for connection in report.largest]
     assert documents == sorted(documents, reverse=True)

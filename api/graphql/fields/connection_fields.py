@@ -53,8 +53,8 @@ _CONNECTION = {
 }
 _SERVER = {
     "name": (str, "The API process: its host, process id and a random part."),
-    "connections": (int, "The number of its connections, of the subject if one is given."),
-    "operations": (int, "The number of operations that run over them."),
+    "connection_count": (int, "The number of its connections, of the subject if one is given."),
+    "operation_count": (int, "The number of operations that run over them."),
     "waiting_bytes": (float, "Bytes that wait for the clients of these connections to take them."),
 }
 

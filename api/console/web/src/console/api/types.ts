@@ -604,7 +604,7 @@ export type ConnectionsQueryVariables = Exact<{
   subject?: InputMaybe<Scalars['String']['input']>;
 }>;
 
-export type ConnectionsQuery = { connections: { servers: Array<{ name: string, connections: number, operations: number, waitingBytes: number }>, nodes: Array<{ connectionId: string, server: string, kind: ConnectionKind, tenant: string, subject: string | null, roles: Array<string>, openedAt: string, expiresAt: string | null, waitingBytes: number, operationCount: number, operations: Array<{ operationId: string, name: string | null, document: string, position: string | null, lag: number | null }> }> } | null };
+export type ConnectionsQuery = { connections: { servers: Array<{ name: string, connectionCount: number, operationCount: number, waitingBytes: number }>, nodes: Array<{ connectionId: string, server: string, kind: ConnectionKind, tenant: string, subject: string | null, roles: Array<string>, openedAt: string, expiresAt: string | null, waitingBytes: number, operationCount: number, operations: Array<{ operationId: string, name: string | null, document: string, position: string | null, lag: number | null }> }> } | null };
 
 export type ConsumersQueryVariables = Exact<{ [key: string]: never; }>;
 

@@ -17,7 +17,7 @@ export function ConnectionsSection({ state: { subject } }: { state: PageState })
   usePolling(answer);
   const { data, problems, reload } = answer;
   const { servers, nodes } = data?.connections ?? {};
-  const total = servers?.reduce((sum, { connections }) => sum + connections, 0) ?? 0;
+  const total = servers?.reduce((sum, { connectionCount }) => sum + connectionCount, 0) ?? 0;
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -43,12 +43,12 @@ export function ConnectionsSection({ state: { subject } }: { state: PageState })
         <section aria-labelledby="servers-title">
           <h2 id="servers-title">Servers that have answered</h2>
           <ul className="names">
-            {servers.map(({ name, connections, operations, waitingBytes }) => (
+            {servers.map(({ name, connectionCount, operationCount, waitingBytes }) => (
               <li key={name}>
                 <Line>{name}</Line>{" "}
                 <span className="quiet">
-                  {connections.toLocaleString("en")} connections, {operations.toLocaleString("en")} operations,{" "}
-                  {bytes(waitingBytes)} waiting
+                  {connectionCount.toLocaleString("en")} connections,{" "}
+                  {operationCount.toLocaleString("en")} operations, {bytes(waitingBytes)} waiting
                 </span>
               </li>
             ))}
