@@ -46,6 +46,7 @@ from api.settings import Settings
 from api.tracing.api_parts import executor_class, request_middleware
 from api.tracing.opening import Tracing, open_tracing
 from api.transports.admission_guard import AdmissionGuard, admission_of
+from api.transports.application import Application
 from api.transports.endpoint import Endpoint
 from api.transports.http import METHODS, GraphQLOverHttp
 from api.transports.origin_guard import OriginGuard
@@ -98,9 +99,13 @@ def create_app(
                 yield
 
     routes = _routes(development_tokens)
-    return Starlette(
+    # The name of a span is that of its route, which Starlette finds.
+    direct = () if settings.tracing is not None else _graphql_paths(prefixes)
+    return Application(
+        _guards(settings, prefixes),
+        dict.fromkeys(direct, GraphQLOverHttp()),
+        (*METHODS, "HEAD"),
         lifespan=lifespan,
-        middleware=_guards(settings, prefixes),
         exception_handlers={404: _not_found},
         routes=[*(Mount(prefix, routes=routes) for prefix in prefixes if prefix), *routes],
     )
@@ -137,9 +142,13 @@ def _attach(app: Starlette, endpoint: Endpoint, sockets: SocketRegistry, tracing
 
 def _sockets(endpoint: Endpoint, prefixes: Sequence[str]) -> SocketRegistry:
     runtime, settings = endpoint.runtime, endpoint.runtime.settings
-    paths = [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
-    closed = runtime.metrics.count_closed_socket
+    paths, closed = _graphql_paths(prefixes), runtime.metrics.count_closed_socket
     return SocketRegistry(endpoint, _socket_limits(settings), paths, settings.origin_policy, closed)
+
+
+def _graphql_paths(prefixes: Sequence[str]) -> list[str]:
+    """Return the paths of GraphQL, which is served with and without a slash at the end."""
+    return [prefix + path for prefix in prefixes for path in (GRAPHQL, f"{GRAPHQL}/")]
 
 
 def _measure(runtime: Runtime, sockets: SocketRegistry, endpoint: Endpoint, limits: CallerLimits) -> None:

@@ -23,6 +23,7 @@ from eventstore.mongo.log_collections import LogCollections
 from tests.bench.callers import per_second
 from tests.bench.data import settings
 from tests.bench.harness import Benchmark, Contender, Contest, Figure, Goal
+from tests.bench.limits import COMMANDS
 from tests.bench.load import load, post
 from tests.bench.machine import Machine, on_subject_core
 
@@ -113,13 +114,14 @@ async def _hot_stream(machine: Machine) -> AsyncIterator[Contest]:
 
 @asynccontextmanager
 async def _graphql(machine: Machine) -> AsyncIterator[Contest]:
-    request = post({"query": MUTATION, "variables": {"input": {"name": "Invoice"}}})
+    body = {"query": MUTATION, "variables": {"input": {"name": "Invoice"}}}
     with ExitStack() as stack:
 
-        def contender(name: str, factory: str) -> Contender:
+        def contender(name: str, factory: str, path: str = "/graphql") -> Contender:
             # A database for each, since every nerve tails its log.
             environment = machine.settings(f"graphql_{uuid4().hex}")
             port = stack.enter_context(machine.serving(factory, environment))
+            request = post(body, path=path)
 
             async def turn() -> Figure:
                 return await load(port, repeat(request), CALLERS, SECONDS, is_stored)
@@ -127,8 +129,8 @@ async def _graphql(machine: Machine) -> AsyncIterator[Contest]:
             return Contender(name, turn)
 
         yield Contest(
-            contender(f"startWorkflow, {CALLERS} clients", "tests.bench.subject:usual"),
-            contender(BUS_BEHIND_ORJSON, "tests.bench.limits:commands"),
+            contender(f"startWorkflow, {CALLERS} clients", "nerve"),
+            contender(BUS_BEHIND_ORJSON, "tests.bench.limits:commands", COMMANDS),
             (contender("plain strawberry, an insert_one each", "tests.bench.plain:usual"),),
         )
 

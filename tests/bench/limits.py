@@ -18,6 +18,9 @@ from api.settings import load_settings
 from domain.kernel import Envelope
 from domain.workflows.commands import StartWorkflow
 
+COMMANDS = "/commands"
+"""The path of the route to the command bus."""
+
 ANSWERS = "BENCH_ANSWERS"
 """The environment variable that names the file of the answers to give: a JSON object by `answer_key`."""
 
@@ -49,5 +52,5 @@ def commands() -> Starlette:
         data = {"data": {"startWorkflow": {"receipt": shown}}}
         return Response(orjson.dumps(data), media_type="application/json")
 
-    app.router.routes.insert(0, Route("/graphql", start_workflow, methods=["POST"]))
+    app.router.routes.insert(0, Route(COMMANDS, start_workflow, methods=["POST"]))
     return app

@@ -23,12 +23,12 @@ PATIENCE = 30.0
 """Seconds after which a turn that has not ended counts as stuck; far more than any turn lasts."""
 
 
-def post(body: object, token: str | None = None) -> bytes:
-    """A whole HTTP request that posts `body` as JSON to ``/graphql``, with a token if one is given."""
+def post(body: object, token: str | None = None, path: str = "/graphql") -> bytes:
+    """A whole HTTP request that posts `body` as JSON, with a token if one is given."""
     content = orjson.dumps(body)
     authorization = "" if token is None else f"Authorization: Bearer {token}\r\n"
     head = (
-        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Accept: application/json\r\n{authorization}Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
