@@ -121,6 +121,7 @@ async def _open_endpoint(
         chooser = TenantChooser(authenticator)
         admissions = Admissions(chooser, now, runtime.settings.max_sockets_per_caller, places)
         endpoint = Endpoint.of(runtime, apis, admissions, limits)
+        stack.push_async_callback(endpoint.results.close)
         sockets = _sockets(endpoint, prefixes)
         endpoint.connections.own.add(sockets)
         _measure(runtime, sockets, endpoint, limits)

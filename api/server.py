@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -16,7 +17,10 @@ from api.garbage import collect_less
 from api.runtime import Runtime
 from api.settings import Settings
 from api.tls import open_tls
+from api.transports.endpoint import Endpoint
 from api.transports.response_streams import ResponseStreams
+from api.transports.shortcut_protocol import shortcut_protocol
+from api.transports.shortcuts import Shortcuts
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.uvicorn_http import http_protocol
 
@@ -64,7 +68,7 @@ async def open_server(
             uvicorn.Config(
                 app,
                 lifespan="off",
-                http=http_protocol(settings.request_timeout),
+                http=_http_protocol(settings, app.state.endpoint),
                 ws=socket_protocol(app.state.sockets),
                 timeout_graceful_shutdown=DRAIN,
                 access_log=False,
@@ -77,6 +81,13 @@ async def open_server(
             ),
             app.state.endpoint.streams,
         )
+
+
+def _http_protocol(settings: Settings, endpoint: Endpoint) -> type[asyncio.Protocol]:
+    if settings.tracing is not None:
+        # Each request has a span, which the application records.
+        return http_protocol(settings.request_timeout)
+    return shortcut_protocol(settings.request_timeout, Shortcuts(endpoint))
 
 
 async def serve(

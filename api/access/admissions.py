@@ -70,20 +70,20 @@ class Admission:
 class Admissions:
     """Admits requests and connections of one endpoint.
 
-    A caller, identified by its tenant and subject, may have `limit` connections at a time here, and as many
-    as there are `places` for it in all processes.
+    A caller, identified by its tenant and subject, may have `most` connections at a time here, and as many as
+    there are `places` for it in all processes.
     """
 
     def __init__(
         self,
         authenticator: Authenticator,
         clock: Callable[[], datetime],
-        limit: int,
+        most: int,
         places: ConnectionPlaces = UNLIMITED,
     ) -> None:
         self._authenticator = authenticator
         self._clock = clock
-        self._limit = limit
+        self._most = most
         self._places = places
         self._with_place: set[Admission] = set()
         self._taking: set[asyncio.Task[None]] = set()
@@ -102,6 +102,18 @@ class Admissions:
         caller = self._authenticator.authenticate(headers)
         return self._add(caller) if isinstance(caller, Caller) else self._admit_later(caller)
 
+    def find_caller(self, headers: Mapping[str, str]) -> Caller | None:
+        """Return the caller that sent these headers; None where authentication has to wait.
+
+        Raises what `admit` raises.
+        """
+        caller = self._authenticator.authenticate(headers)
+        if isinstance(caller, Caller):
+            return caller
+        if isinstance(caller, Coroutine):
+            caller.close()
+        return None
+
     def keep_open(self, admission: Admission, on_revoked: OnRevoked) -> None:
         """Make the admission a connection that stays open until access ends or `release` is called.
 
@@ -113,7 +125,7 @@ class Admissions:
         if admission.error:
             raise admission.error
         if subject is not None:
-            if self._connections[subject] >= self._limit:
+            if self._connections[subject] >= self._most:
                 raise self._too_many()
             self._take_place(admission)
             self._connections[subject] += 1
@@ -164,7 +176,7 @@ class Admissions:
         admission.revoke(error)
 
     def _too_many(self) -> RateLimited:
-        return RateLimited(f"a caller may have {self._limit} open connections at a time")
+        return RateLimited(f"a caller may have {self._most} open connections at a time")
 
     def _take_place(self, admission: Admission) -> None:
         """Take a place for the connection. It is open while other processes are asked."""

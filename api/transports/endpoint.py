@@ -23,6 +23,7 @@ from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.limits.caller_limits import CallerLimits, Permit
 from api.limits.refused_work import RefusedWork
 from api.runtime import Runtime
+from api.transports.known_requests import KnownRequests
 from api.transports.request_reading import RequestLimits
 from api.transports.response_streams import ResponseStreams
 from api.transports.single_connection import Reservations
@@ -60,6 +61,7 @@ class Endpoint:
     addresses: ClientAddresses
     limits: RequestLimits
     connections: ConnectionDirectory
+    known_requests: KnownRequests
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class Endpoint:
             ClientAddresses(settings.trusted_proxies),
             RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
             ConnectionDirectory(own, admissions, runtime.wakeups, MessageSeal(runtime.digest_key)),
+            KnownRequests(),
         )
 
     def admit(self, headers: Mapping[str, str]) -> AdmittedCaller | Coroutine[None, None, AdmittedCaller]:
@@ -149,8 +152,12 @@ class Endpoint:
 def client_address(scope: Scope, addresses: ClientAddresses) -> str | None:
     """Return the address of the client of a request over HTTP."""
     client = scope.get("client")
-    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == FORWARDED]
-    return addresses.find(client[0] if client else None, forwarded)
+    return addresses.find(client[0] if client else None, forwarded_for(scope))
+
+
+def forwarded_for(scope: Scope) -> list[str]:
+    """Return the values of each header ``X-Forwarded-For`` of a request."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == FORWARDED]
 
 
 def traced(headers: Mapping[str, str]) -> TraceBlock:

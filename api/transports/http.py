@@ -7,11 +7,10 @@ operations share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
@@ -20,35 +19,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.encoding import encode
 from api.graphql.execution.execution_results import OperationRefused
-from api.graphql.execution.executor import PreparedOperation, Result
+from api.graphql.execution.executor import PreparedOperation
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.result_cache import CachedResult
 from api.graphql.execution.visible_apis import VisibleApi
 from api.limits.caller_limits import Permit
 from api.limits.occupied_time import TimedWork
-from api.limits.refused_work import client_of, is_large_body, is_large_document
+from api.limits.refused_work import is_large_body, is_large_document
 from api.transports.admission_guard import admission_of, headers_of
 from api.transports.batches import run_batch
-from api.transports.body_responses import BodyResponse
-from api.transports.conditional_responses import respond_conditionally
 from api.transports.disconnects import DisconnectGuard
-from api.transports.endpoint import AdmittedCaller, Endpoint, client_address, traced
+from api.transports.endpoint import AdmittedCaller, Endpoint, traced
+from api.transports.exchange import Exchange
+from api.transports.known_requests import check_refusal
+from api.transports.operation_responses import remember_request, respond, respond_to_query
 from api.transports.rejections import (
-    CHALLENGE,
     REFUSALS,
     RefusedResponse,
-    is_refused,
     reject,
     respond_with_error,
 )
 from api.transports.request_bodies import HttpRejection, declared_size
 from api.transports.request_reading import read_request
-from api.transports.response_formats import GRAPHQL, JSON, SSE, ResponseFormat, choose, types
+from api.transports.response_formats import JSON, SSE, ResponseFormat, choose, types
 from api.transports.response_streams import ResponseStream, SingleSubscriptionSink, StreamResponse
 from api.transports.running_operations import RunningSubscription
 from api.transports.single_connection import StreamOperation, check_id, find_token
-from domain.kernel.errors import Unauthenticated, ValidationFailed
+from domain.kernel.errors import ValidationFailed
 from subscriptions.live.sinks import Subscription
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -63,7 +61,7 @@ class GraphQLOverHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, which was admitted. How long a refused one occupied the process is noted."""
-        exchange = _Exchange(Request(scope, receive), headers_of(scope), scope["app"].state.endpoint)
+        exchange = Exchange(Request(scope, receive), headers_of(scope), scope["app"].state.endpoint)
         refused_work = exchange.endpoint.refused_work
         if refused_work is None:
             response = await _serve(exchange)
@@ -75,30 +73,7 @@ class GraphQLOverHttp:
         await response(scope, receive, send)
 
 
-class _Exchange(NamedTuple):
-    """A request, its headers under lower-case names, and the endpoint that serves it."""
-
-    request: Request
-    headers: Mapping[str, str]
-    endpoint: Endpoint
-
-    @property
-    def address(self) -> str | None:
-        """The network address of the client."""
-        return client_address(self.request.scope, self.endpoint.addresses)
-
-    @property
-    def client(self) -> str:
-        """The client that the time of refused work counts for."""
-        return client_of(admission_of(self.request).caller, self.address)
-
-    def check_debt(self) -> None:
-        """Raise RateLimited where the client has a debt of refused work."""
-        if self.endpoint.refused_work is not None:
-            self.endpoint.refused_work.check(self.client)
-
-
-async def _serve(exchange: _Exchange) -> ASGIApp:
+async def _serve(exchange: Exchange) -> ASGIApp:
     """Return the response to one request."""
     media = choose(exchange.headers.get("accept"), streams=False)
     try:
@@ -113,11 +88,11 @@ async def _serve(exchange: _Exchange) -> ASGIApp:
     except REFUSALS as error:
         return respond_with_error(error, media)
     except OperationRefused as refused:
-        return _respond(refused.result, media or JSON)
+        return respond(refused.result, media or JSON)
 
 
 async def _serve_admitted(
-    exchange: _Exchange, media: ResponseFormat | None, admitted: AdmittedCaller
+    exchange: Exchange, media: ResponseFormat | None, admitted: AdmittedCaller
 ) -> ASGIApp:
     request, headers, endpoint = exchange
     admission = admitted.admission
@@ -148,7 +123,7 @@ async def _serve_admitted(
 
 async def _operate_batch(
     batch: list[Any],
-    exchange: _Exchange,
+    exchange: Exchange,
     media: ResponseFormat,
     admitted: AdmittedCaller,
     shared: ResponseStream | None,
@@ -170,7 +145,7 @@ async def _operate_batch(
 
 async def _operate(
     operation: OperationRequest,
-    exchange: _Exchange,
+    exchange: Exchange,
     media: ResponseFormat,
     admitted: AdmittedCaller,
     shared: ResponseStream | None,
@@ -184,6 +159,7 @@ async def _operate(
         api = finding if isinstance(finding, VisibleApi) else await finding
     address = exchange.address
     context = endpoint.context(headers, caller, address)
+    check_refusal(request.scope)
     with await endpoint.permit(caller, address) as permit, DisconnectGuard(request.scope):
         if endpoint.refused_work is not None and is_large_document(
             api.executor.known_weight(operation, caller.scope.tenant)
@@ -196,10 +172,12 @@ async def _operate(
         if prepared.kind is OperationType.SUBSCRIPTION:
             return _stream(prepared, context, endpoint, admitted, permit)
         if prepared.kind is OperationType.MUTATION:
-            return _respond(await api.executor.execute(prepared, context), media)
+            return respond(await api.executor.execute(prepared, context), media)
         start = perf_counter()
         result = await endpoint.results.execute(api.executor, prepared, context)
-        response = _respond_to_query(exchange, result, media)
+        if isinstance(result, CachedResult) and shared is None:
+            remember_request(exchange, admitted, prepared, media, result)
+        response = respond_to_query(exchange, result, media)
         if endpoint.refused_work is not None and isinstance(response, RefusedResponse):
             # Executions may be shared with others, and run elsewhere.
             endpoint.refused_work.note_execution(exchange.client, perf_counter() - start)
@@ -267,31 +245,3 @@ def _stream(
         kept.release()
 
     return StreamResponse(stream, close)
-
-
-def _respond_to_query(exchange: _Exchange, result: Result | CachedResult, media: ResponseFormat) -> ASGIApp:
-    if isinstance(result, CachedResult):
-        body = media.whole(result.body)
-    elif "errors" in result:
-        return _respond(result, media)
-    else:
-        body = media.whole(encode(result))
-    if exchange.request.method == "POST" or media.streams:
-        return BodyResponse(body, media.content_type)
-    return respond_conditionally(exchange.headers, body, media.content_type)
-
-
-def _respond(result: Result, media: ResponseFormat) -> ASGIApp:
-    """Respond with a result. A refused operation is a client error in the media type for GraphQL alone.
-
-    One that needs credentials is refused with 401 in each.
-    """
-    body, status, headers = media.whole(encode(result)), 200, {}
-    if "errors" not in result:
-        return BodyResponse(body, media.content_type)
-    if "data" not in result:
-        status = 400 if media is GRAPHQL else 200
-        if any(error["extensions"]["code"] == Unauthenticated.code for error in result["errors"]):
-            status, headers = 401, {"www-authenticate": CHALLENGE}
-    kind = RefusedResponse if is_refused(result) else Response
-    return kind(body, status, headers, media_type=media.content_type)

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+ON_HEAD = "nerve.on_head"
+"""The item of a request's scope that is called with the headers of its response, if there is one."""
+
 _ALWAYS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
@@ -40,6 +43,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._complete(message, is_private=is_private)
+                if (on_head := scope.get(ON_HEAD)) is not None:
+                    on_head(message["headers"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -37,12 +37,20 @@ class GroupReads:
 
         Raises what `load` raises.
         """
+        return await self._group(key, item, load).value(item)
+
+    def join(self, key: Hashable, item: Hashable, load: Load) -> asyncio.Future[Any]:
+        """Return a future of what `read` returns. It is not to be cancelled: the read goes on."""
+        return self._group(key, item, load).join(item)
+
+    def _group(self, key: Hashable, item: Hashable, load: Load) -> _Group:
+        """Return the next group under the key that can read the item."""
         group = self._next.get(key)
         if group is None or not group.accepts(item):
             group = self._next[key] = _Group(load)
             # In a context of its own: it has neither the deadline nor the trace of one of its requests.
             group.task = asyncio.create_task(self._run(key, group), context=Context())
-        return await group.value(item)
+        return group
 
     async def _run(self, key: Hashable, group: _Group) -> None:
         try:
@@ -78,14 +86,19 @@ class _Group:
 
     async def value(self, item: Hashable) -> Any:
         """Wait for the read, and return the item's value."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(item, []).append(future)
-        self._waiters += 1
+        future = self.join(item)
         try:
             return await future
         except asyncio.CancelledError:
             self._leave()
             raise
+
+    def join(self, item: Hashable) -> asyncio.Future[Any]:
+        """Return a future of the item's value."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(item, []).append(future)
+        self._waiters += 1
+        return future
 
     def _leave(self) -> None:
         self._waiters -= 1

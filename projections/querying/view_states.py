@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from domain.builtin.deadletters.aggregate import DeadLetter
@@ -57,11 +58,20 @@ class ViewStates:
         Raises Unavailable.
         """
         load = partial(self._load, tenant)
-        return await _in_order([self._reads.read(("states", tenant), view, load) for view in views])
+        return await self._reads.read(("states", tenant), tuple(views), load)  # type: ignore[no-any-return]
 
-    async def _load(self, tenant: str, views: Collection[str]) -> Mapping[str, ViewState]:
-        states = await _in_order([self._state(tenant, view) for view in views])
-        return dict(zip(views, states, strict=True))
+    def start(self, tenant: str, views: Sequence[str]) -> asyncio.Future[Sequence[ViewState]]:
+        """Return a future of what `read` returns; it is not to be cancelled."""
+        return self._reads.join(("states", tenant), tuple(views), partial(self._load, tenant))
+
+    async def _load(
+        self, tenant: str, items: Collection[tuple[str, ...]]
+    ) -> Mapping[tuple[str, ...], Sequence[ViewState]]:
+        """Return the states of several sequences of views."""
+        views = list(dict.fromkeys(chain.from_iterable(items)))
+        read = await _in_order([self._state(tenant, view) for view in views])
+        states = dict(zip(views, read, strict=True))
+        return {item: [states[view] for view in item] for item in items}
 
     async def _state(self, tenant: str, view: str) -> ViewState:
         locator = self._locators[view]

@@ -97,7 +97,7 @@ async def _spans(machine: Machine) -> AsyncIterator[Contest]:
     turns = [requests(seed) for seed in range(ROUNDS + 1)]
     async with AsyncExitStack() as stack:
         environment = {**machine.settings(name), "NERVE_CONTEXTS": CONTEXTS}
-        port = stack.enter_context(machine.serving("tests.bench.subject:usual", environment))
+        port = stack.enter_context(machine.serving("nerve", environment))
         client = await stack.enter_async_context(open_client(machine.mongo_url))
         bare = client[f"{name}_bare"]
         await LogCollections.of(bare).prepare(now())

@@ -27,7 +27,7 @@ def nerve_cursor(id: str) -> str:
     return parse_order(workflows.view, None).cursor({"id": id})
 
 
-NERVE = ReadServer("its application", asgi_command("tests.bench.subject:usual"), nerve_cursor)
+NERVE = ReadServer("its application", asgi_command("nerve"), nerve_cursor)
 NERVE_FROM_MEMORY = ReadServer(
     "its application", asgi_command("tests.bench.subject:from_memory"), nerve_cursor
 )

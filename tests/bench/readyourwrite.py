@@ -110,7 +110,7 @@ async def _read_your_write(machine: Machine) -> AsyncIterator[Contest]:
     async with AsyncExitStack() as stack:
         environment = machine.settings(database)
         stack.enter_context(machine.working(environment))
-        port = stack.enter_context(machine.serving("tests.bench.subject:usual", environment))
+        port = stack.enter_context(machine.serving("nerve", environment))
         http = await stack.enter_async_context(
             httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{port}",

@@ -64,8 +64,8 @@ class SecuredReads:
         environment = machine.settings(await prepare_rows(machine))
         token, secured = secured_token(), {**environment, **secured_environment()}
         with ExitStack() as stack:
-            open_port = stack.enter_context(machine.serving("tests.bench.subject:usual", environment))
-            port = stack.enter_context(machine.serving("tests.bench.subject:usual", secured))
+            open_port = stack.enter_context(machine.serving("nerve", environment))
+            port = stack.enter_context(machine.serving("nerve", secured))
             plain = self.operation.requests(nerve_cursor)
             signed = self.operation.requests(nerve_cursor, token)
             answers = [await ask(open_port, request) for request in plain]
@@ -93,7 +93,7 @@ async def _commands(machine: Machine) -> AsyncIterator[Contest]:
 
         def contender(name: str, request: bytes, **more: str) -> Contender:
             environment = {**machine.settings(f"secured_{uuid4().hex}"), **more}
-            port = stack.enter_context(machine.serving("tests.bench.subject:usual", environment))
+            port = stack.enter_context(machine.serving("nerve", environment))
             turn = partial(load, port, repeat(request), CALLERS, SECONDS, is_stored)
             return Contender(name, turn)
 

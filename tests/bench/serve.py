@@ -1,7 +1,7 @@
 """Serves one ASGI application on a listening socket it inherits: ``python -m tests.bench.serve FACTORY FD``.
 
 Every contender of a benchmark over HTTP runs under the same settings of uvicorn and of the garbage collector,
-those of `nerve serve`.
+those of `nerve serve`. The factory `NERVE` is nerve itself, with its own protocol for HTTP.
 """
 
 from __future__ import annotations
@@ -10,8 +10,13 @@ import socket
 import sys
 
 import uvicorn
+import uvloop
 
+from api import server
 from api.garbage import collect_less
+from api.settings import load_settings
+
+NERVE = "nerve"
 
 
 class _Server(uvicorn.Server):
@@ -22,6 +27,10 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     factory, descriptor = sys.argv[1:]
+    listener = socket.socket(fileno=int(descriptor))
+    if factory == NERVE:
+        uvloop.run(server.serve(load_settings(), listener))
+        return
     config = uvicorn.Config(
         factory,
         factory=True,
@@ -32,7 +41,7 @@ def main() -> None:
         log_level="warning",
         server_header=False,
     )
-    _Server(config).run([socket.socket(fileno=int(descriptor))])
+    _Server(config).run([listener])
 
 
 if __name__ == "__main__":

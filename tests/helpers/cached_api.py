@@ -75,4 +75,8 @@ def _data(body: bytes) -> Any:
 async def cached_api(settings: Settings, *, worker: bool = False) -> AsyncIterator[CachedApi]:
     """Open an API process, with a worker in it or not."""
     async with open_runtime(settings, worker=worker) as runtime:
-        yield CachedApi(runtime)
+        api = CachedApi(runtime)
+        try:
+            yield api
+        finally:
+            await api.results.close()

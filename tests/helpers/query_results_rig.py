@@ -14,7 +14,7 @@ from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.result_cache import CachedResult, ResultCache
+from api.graphql.execution.result_cache import CachedResult, ResultCache, ResultKey
 from api.graphql.schema import build_schema
 from api.result_cache_metrics import Miss, ResultCacheMetrics
 from api.runtime import Runtime
@@ -71,6 +71,9 @@ class ScriptedStates:
         self._check()
         return [ViewState(self.generation, self.last_commit) for _ in views]
 
+    def start(self, tenant: str, views: Sequence[str]) -> asyncio.Future[Sequence[ViewState]]:
+        return asyncio.ensure_future(self.read(tenant, views))
+
     async def are_complete(self, _views: Sequence[str], states: Sequence[ViewState]) -> bool:
         self._check()
         return all(state.last_commit <= self.reached for state in states)
@@ -124,6 +127,7 @@ class QueryResultsRig:
     def __init__(self, *, max_bytes: int = 1_000_000, max_age: float = 0) -> None:
         self.executor, self.states, self.now = CountingExecutor(SCHEMA), ScriptedStates(), 100.0
         self.changes, self.metrics = ScriptedChanges(), RecordedMetrics()
+        self.key: ResultKey | None = None
         self.results = QueryResults(
             ResultCache(max_bytes),
             cast(ViewStates, self.states),
@@ -146,9 +150,19 @@ class QueryResultsRig:
         context = RequestContext(cast(Runtime, None), caller, {})
         prepared = self.executor.prepare(request)
         result = await self.results.execute(self.executor, prepared, context)
+        if isinstance(result, CachedResult):
+            self.key = result.key
         answer = orjson.loads(result.body) if isinstance(result, CachedResult) else result
         number: int = answer["data"]
         return number
+
+    async def serve(self) -> int | None:
+        """Return the number of the execution of the last cached result, as `QueryResults.serve` serves it."""
+        served: asyncio.Future[CachedResult | None] = asyncio.get_running_loop().create_future()
+        assert self.key is not None
+        self.results.serve(self.key, served.set_result)
+        cached = await served
+        return None if cached is None else orjson.loads(cached.body)["data"]
 
     async def answers(self, times: int) -> list[int]:
         return [await self.answer() for _ in range(times)]

@@ -28,6 +28,7 @@ from api.ids import now
 from api.limits.caller_limits import NoCallerLimits
 from api.settings import Settings
 from api.transports.endpoint import Endpoint
+from api.transports.known_requests import KnownRequests
 from api.transports.sockets.protocol import socket_protocol
 from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
@@ -153,12 +154,13 @@ def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
         results=nothing,
         streams=nothing,
         reservations=nothing,
-        admissions=Admissions(access, now, limit=100),
+        admissions=Admissions(access, now, most=100),
         caller_limits=NoCallerLimits(),
         refused_work=None,
         addresses=ClientAddresses(),
         limits=nothing,
         connections=nothing,
+        known_requests=KnownRequests(),
     )
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, cast
 
 import graphql
+import pymongo
 import pytest
 import strawberry
 import uvicorn
@@ -20,6 +21,7 @@ from graphql.execution.get_variable_signature import GraphQLVariableSignature
 from graphql.execution.values import VariableValueSource
 from graphql.pyutils import Path
 from graphql.utilities.coerce_input_value import coerce_default_value
+from pymongo.synchronous.pool import Connection
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument
@@ -215,14 +217,36 @@ def test_strawberry_leaves_its_definitions_in_the_schema() -> None:
             check(library, module, f"{type(definition).__name__}.{name}", hasattr(definition, name))
 
 
+def test_pymongo_lends_a_connection_as_expected() -> None:
+    module, library = "eventstore/mongo/direct_connection.py", "pymongo"
+    parameters = ("self", "read_preference", "session", "operation")
+    function = getattr(pymongo.MongoClient, "_conn_for_reads", None)
+    check(
+        library, module, f"MongoClient._conn_for_reads{parameters}", function and takes(function, *parameters)
+    )
+    with pymongo.MongoClient[dict[str, object]](connect=False) as client:
+        topology = client.topology_description
+    check(library, module, "MongoClient.topology_description", callable(topology.server_descriptions))
+    check(
+        library, module, "Connection.close_conn(self, reason)", takes(Connection.close_conn, "self", "reason")
+    )
+    for name in ("self.address", "self.conn"):
+        check(library, module, f"Connection.{name}", name in inspect.getsource(Connection.__init__))
+
+
 def test_uvicorn_serves_http_as_expected() -> None:
-    module, library = "api/transports/uvicorn_http.py", "uvicorn"
+    module = "api/transports/uvicorn_http.py, api/transports/shortcut_protocol.py"
+    library = "uvicorn"
     overridden: dict[str, tuple[str, ...]] = {
         "connection_made": ("self", "transport"),
         "connection_lost": ("self", "exc"),
         "data_received": ("self", "data"),
         "on_message_begin": ("self",),
         "on_headers_complete": ("self",),
+        "on_message_complete": ("self",),
+        "shutdown": ("self",),
+        "timeout_keep_alive_handler": ("self",),
+        "_unset_keepalive_if_required": ("self",),
     }
     for name, parameters in overridden.items():
         function = getattr(HttpToolsProtocol, name, None)
@@ -236,7 +260,7 @@ def test_uvicorn_serves_http_as_expected() -> None:
     config.load()
     protocol = HttpToolsProtocol(config, ServerState(), {}, asyncio.new_event_loop())
     protocol.loop.close()
-    for name in ("loop", "transport", "cycle"):
+    for name in ("loop", "transport", "cycle", "client", "flow", "pipeline", "scope", "server_state"):
         check(library, module, f"HttpToolsProtocol.{name}", hasattr(protocol, name))
     cycle = inspect.signature(RequestResponseCycle).parameters
     check(library, module, "a request's cycle with its scope", "scope" in cycle)

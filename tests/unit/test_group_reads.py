@@ -49,6 +49,26 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventstore.mongo.group_reads.PATIENCE", 10)
 
 
+async def test_a_future_joins_the_next_read() -> None:
+    """And not the one that has begun; it gets the error of its read."""
+    store, groups = Store(), GroupReads(10)
+    first = groups.join("k", "a", store.load)
+    await until(lambda: store.reads)
+    store.values["a"] = 1
+    second, third = groups.join("k", "a", store.load), groups.join("k", "y", store.load)
+    store.end(0)
+    assert await first == 0
+    await until(lambda: len(store.reads) == 2)
+    store.end(1)
+    assert [await second, await third] == [1, None]
+
+    async def fail(_items: Collection[str]) -> Mapping[str, int]:
+        raise OSError("down")
+
+    with pytest.raises(OSError, match="down"):
+        await groups.join("other", "a", fail)
+
+
 async def test_requests_that_arrive_together_share_one_read() -> None:
     store, groups = Store(), GroupReads(10)
     tasks = [asyncio.create_task(groups.read("k", item, store.load)) for item in ("a", "b", "a", "x")]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.access.callers import UNRESTRICTED, Caller
+from api.graphql.execution.result_cache import ResultCache
 from api.graphql.schema import build_schema
 from api.result_cache_metrics import Miss
 from domain.dispatch.trace_context import TraceContext, current_trace_context
@@ -234,3 +235,43 @@ async def test_different_texts_and_variables_stay_within_the_bound() -> None:
         for query in (QUERY, f"query Q{number % 50} {{ memos {{ totalCount }} }}"):
             await rig.answer(query, first=number)
     assert rig.results.cache.bytes <= 20_000
+
+
+async def test_a_cached_result_is_served_by_its_key_as_it_is_by_its_query(rig: QueryResultsRig) -> None:
+    """After one read of the states; and not if a changed row concerns it, or nothing is known of the rows."""
+    rig.changes.are_followed = True
+    rig.states.last_commit = 6
+    assert await rig.answers(2) == [1, 2]
+    reads, hits = rig.states.reads, rig.metrics.hits
+    assert await rig.serve() == 2
+    rig.states.last_commit = 7
+    rig.changes.changed.append("memo-2")
+    assert await rig.serve() == 2
+    assert (rig.states.reads, rig.metrics.hits) == (reads + 2, hits + 2)
+    rig.states.is_down = True
+    assert await rig.serve() is None
+    rig.states.is_down = False
+    rig.states.last_commit = 8
+    rig.changes.changed.append(READ_ROW)
+    assert await rig.serve() is None
+    rig.changes.are_followed = False
+    assert await rig.serve() is None
+    assert rig.metrics.hits == hits + 2
+
+
+async def test_a_result_that_may_be_old_is_served_by_its_key_at_once() -> None:
+    rig = QueryResultsRig(max_age=5)
+    assert await rig.answers(2) == [1, 2]
+    reads = rig.states.reads
+    rig.now += 4
+    assert await rig.serve() == 2
+    assert rig.states.reads == reads
+    rig.now += 2
+    assert await rig.serve() == 2
+    assert rig.states.reads == reads + 1
+
+
+async def test_a_result_that_was_evicted_is_not_served_by_its_key(rig: QueryResultsRig) -> None:
+    await rig.answers(2)
+    rig.results.cache = ResultCache(1_000)
+    assert await rig.serve() is None

@@ -26,6 +26,7 @@ from api.graphql.execution.result_cache import CachedResult, ResultCache, Result
 from api.result_cache_metrics import Miss, ResultCacheMetrics
 from api.runtime import Runtime
 from domain.kernel.errors import Unavailable
+from eventstore.mongo.direct_connection import DirectConnection
 from eventstore.mongo.group_reads import GroupReads
 from eventstore.reading.last_commits import LastCommits
 from projections.querying.row_changes import ChangeTracker
@@ -69,6 +70,7 @@ class QueryResults:
     """Returns the results of queries.
 
     `max_age` is in seconds: see `ResultCacheSettings`. MongoDB ends a shared read after `timeout` seconds.
+    The `direct` connection is closed with the results.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class QueryResults:
         max_age: float = 0,
         timeout: float = 30,
         clock: Callable[[], float] = monotonic,
+        direct: DirectConnection | None = None,
     ) -> None:
         self.cache = cache
         self._states = states
@@ -87,7 +90,9 @@ class QueryResults:
         self._metrics = metrics
         self._max_age = max_age
         self._clock = clock
+        self._direct = direct
         self._executions = GroupReads(timeout)
+        self._comparisons: set[asyncio.Task[None]] = set()
         metrics.measure(lambda: cache.bytes)
 
     @classmethod
@@ -95,10 +100,16 @@ class QueryResults:
         """Return the results of a process, as its settings say."""
         settings = runtime.settings
         locators = {name: parts.locator for name, parts in runtime.view_parts.items()}
-        commits, timeout = LastCommits(runtime.database), settings.operation_timeout
+        direct, timeout = DirectConnection(runtime.database), settings.operation_timeout
+        commits = LastCommits(runtime.database, direct)
         states, changes = ViewStates(locators, commits, timeout), ChangeTracker(locators, commits, timeout)
         own, metrics = settings.result_cache, runtime.metrics.result_cache
-        return cls(ResultCache(own.max_bytes), states, changes, metrics, own.max_age, timeout)
+        return cls(ResultCache(own.max_bytes), states, changes, metrics, own.max_age, timeout, direct=direct)
+
+    async def close(self) -> None:
+        """Close the connection for the reads of states."""
+        if self._direct is not None:
+            await self._direct.close()
 
     async def execute(
         self, executor: Executor, prepared: PreparedOperation, context: RequestContext
@@ -117,6 +128,60 @@ class QueryResults:
         if cached is not None and self._clock() - cached.confirmed_at < self._max_age:
             return self._hit(query, cached)
         return await self._check(query, cached)
+
+    def serve(self, key: ResultKey, on_checked: Callable[[CachedResult | None], None]) -> None:
+        """Call `on_checked` with the cached result of a query, as soon as its rows are known to be unchanged.
+
+        It is called with None, at once or later, where the query has to be executed. This does for a query
+        with a cached result what `execute` does, without a task. Nothing is recorded with its executor.
+        """
+        cached, began = self.cache.find(key), self._clock()
+        if cached is None:
+            on_checked(None)
+        elif began - cached.confirmed_at < self._max_age:
+            self._metrics.hit()
+            on_checked(cached)
+        else:
+            reading = self._states.start(key.tenant, cached.views)
+            reading.add_done_callback(partial(self._compare, cached, began, on_checked))
+
+    def _compare(
+        self,
+        cached: CachedResult,
+        began: float,
+        on_checked: Callable[[CachedResult | None], None],
+        reading: asyncio.Future[Sequence[ViewState]],
+    ) -> None:
+        if reading.cancelled() or reading.exception() is not None:
+            on_checked(None)
+        elif cached.states == (states := reading.result()):
+            self._confirm(cached, began)
+            on_checked(cached)
+        else:
+            task = asyncio.create_task(self._compare_rows(cached, began, states, on_checked))
+            self._comparisons.add(task)
+            task.add_done_callback(self._comparisons.discard)
+
+    async def _compare_rows(
+        self,
+        cached: CachedResult,
+        began: float,
+        states: Sequence[ViewState],
+        on_checked: Callable[[CachedResult | None], None],
+    ) -> None:
+        try:
+            marks = await self._changes.marks(cached.key.tenant, cached.views)
+        except Unavailable:
+            marks = None
+        if marks is None or not self._is_unchanged(cached, states, marks):
+            on_checked(None)
+            return
+        self._confirm(cached, began)
+        on_checked(cached)
+
+    def _confirm(self, cached: CachedResult, began: float) -> None:
+        cached.confirm(began)
+        self._metrics.hit()
 
     async def _check(self, query: _CacheableQuery, cached: CachedResult | None) -> Result | CachedResult:
         """Return the cached result if its rows have not changed, or else execute the query."""
@@ -149,7 +214,7 @@ class QueryResults:
             is_unchanged = cached.states == states
             if not is_unchanged:
                 marks = await self._changes.marks(tenant, query.views)
-                is_unchanged = marks is not None and self._is_unchanged(query, cached, states, marks)
+                is_unchanged = marks is not None and self._is_unchanged(cached, states, marks)
             if is_unchanged:
                 cached.confirm(began)
                 return None
@@ -160,17 +225,16 @@ class QueryResults:
 
     def _is_unchanged(
         self,
-        query: _CacheableQuery,
         cached: CachedResult,
         states: Sequence[ViewState],
         marks: Mapping[str, RowMark],
     ) -> bool:
         """Return whether no row that changed up to the marks concerns the result."""
         reads = cached.reads
-        if reads is None or self._changes.concern(query.key.tenant, reads, marks):
+        if reads is None or self._changes.concern(cached.key.tenant, reads, marks):
             return False
         reads.advance(marks)
-        views = zip(query.views, states, strict=True)
+        views = zip(cached.views, states, strict=True)
         if all(marks[view].complete >= state.last_commit for view, state in views):
             cached.states = states
         return True
@@ -189,8 +253,9 @@ class QueryResults:
         if not await _is_certain(self._states.are_current(query.views, basis.states)):
             return {None: (query, result)}
         states = basis.states if basis.is_complete else None
-        cached = CachedResult(encode_to_keep(result), states, basis.read_at, reads)
-        self.cache.keep(query.key, cached)
+        body = encode_to_keep(result)
+        cached = CachedResult(query.key, query.views, body, states, basis.read_at, reads)
+        self.cache.keep(cached)
         return {None: (query, cached)}
 
     def _hit(self, query: _CacheableQuery, cached: CachedResult) -> CachedResult:

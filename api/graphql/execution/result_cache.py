@@ -34,22 +34,26 @@ class ResultKey(NamedTuple):
 
 
 class CachedResult:
-    """An encoded result, and what shows that it is still the result.
+    """An encoded result of a query under this key, and what shows that it is still the result.
 
-    That is the case in these `states` of its views, which are None if a view lacked a commit, and while no
+    That is the case in these `states` of its `views`, which are None if a view lacked a commit, and while no
     changed row concerns what it `reads`, which are None if they were not recorded. It was the result as of
     `confirmed_at`, a time on the monotonic clock.
     """
 
-    __slots__ = ("body", "confirmed_at", "reads", "states")
+    __slots__ = ("body", "confirmed_at", "key", "reads", "states", "views")
 
     def __init__(
         self,
+        key: ResultKey,
+        views: Sequence[str],
         body: bytes,
         states: Sequence[ViewState] | None,
         confirmed_at: float,
         reads: QueryReads | None = None,
     ) -> None:
+        self.key = key
+        self.views = views
         self.body = body
         self.states = states
         self.confirmed_at = confirmed_at
@@ -96,7 +100,7 @@ class ResultCache:
             self._remembered.put(query, True)
         return is_repeated
 
-    def keep(self, key: ResultKey, result: CachedResult) -> None:
+    def keep(self, result: CachedResult) -> None:
         """Cache the result, unless it would take too much of the cache."""
         if result.weight <= LARGEST_SHARE * self.max_bytes:
-            self._results.put(key, result)
+            self._results.put(result.key, result)
