@@ -27,6 +27,7 @@ from domain.kernel.types.annotations import (
 from domain.kernel.types.model_making import model_maker
 from domain.kernel.types.record_fields import is_named_tuple
 from domain.kernel.types.refusals import class_name, wrong_class
+from domain.kernel.types.stored_scalars import encode_text
 from domain.kernel.types.value_structure import Convert
 from domain.kernel.user_exceptions import FAULTS
 
@@ -40,17 +41,18 @@ MAX_DEPTH = 50
 """The maximum depth of values of one record inside each other; MongoDB limits the depth of documents."""
 
 
-class _Field(NamedTuple):
-    """A field of a record to encode.
+class _Fields(NamedTuple):
+    """The fields of a record by the way in which they are encoded.
 
-    `encode` is for values that are not None, or for all where None is not allowed.
+    `nulls` are stored also where they are None, `firm` do not allow None. `texts` rarely need a call;
+    `encoders` are those of the other fields, for values that are not None.
     """
 
-    name: str
-    takes_text: bool
-    takes_none: bool
-    stores_none: bool
-    encode: Convert
+    names: tuple[str, ...]
+    nulls: frozenset[str]
+    firm: Mapping[str, Convert]
+    texts: tuple[str, ...]
+    encoders: tuple[tuple[str, Convert], ...]
 
 
 class RecordEncoder:
@@ -59,7 +61,7 @@ class RecordEncoder:
     def __init__(self, record: RecordOf, encoder: Callable[[FieldType], Convert | None]) -> None:
         self._record = record
         self._encoder = encoder
-        self._fields: list[_Field] = []
+        self._fields: _Fields | None = None
         self._is_dict = is_typeddict(record.python)
         self._values = _reader(record)
         self._is_recursive = is_recursive(record)
@@ -87,22 +89,26 @@ class RecordEncoder:
         return self._document(self._values(value))
 
     def _document(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        document: dict[str, Any] = {}
+        fields = self._fields or self._compile()
+        nulls = fields.nulls
+        names = self._names_in(values) if self._is_dict else fields.names
+        try:
+            # Most fields of a large record are None or texts: neither costs a call.
+            document = {name: value for name in names if (value := values[name]) is not None or name in nulls}
+        except KeyError as error:
+            raise UnfitValue("the field is missing", (str(error.args[0]),)) from None
         name = ""
         try:
-            for name, takes_text, takes_none, stores_none, encode in self._fields or self._compile():
-                try:
-                    value = values[name]
-                except KeyError:
-                    if self._record.fields[name].may_be_absent:
-                        continue
-                    raise UnfitValue("the field is missing") from None
-                if value is None and takes_none:
-                    if stores_none:
-                        document[name] = None
-                elif takes_text and type(value) is str and value.isascii():
-                    document[name] = value  # The usual case, which needs no call.
-                else:
+            if not fields.firm.keys() <= document.keys():
+                for name, encode in fields.firm.items():
+                    if name in values and name not in document:
+                        encode(None)
+            for name in fields.texts:
+                text = document.get(name)
+                if text is not None and (type(text) is not str or not text.isascii()):
+                    document[name] = encode_text(text)
+            for name, encode in fields.encoders:
+                if (value := document.get(name)) is not None:
                     document[name] = encode(value)
         except UnfitValue as error:
             raise error.at(name) from None
@@ -110,22 +116,35 @@ class RecordEncoder:
             self._check_names(values)
         return document
 
-    def _compile(self) -> list[_Field]:
+    def _compile(self) -> _Fields:
         # Not before the first value, because a record may be recursive.
-        self._fields = [self._field(name, field) for name, field in self._record.fields.items()]
-        return self._fields
-
-    def _field(self, name: str, field: RecordField) -> _Field:
-        inner = field.type.inner if isinstance(field.type, OptionalOf) else field.type
-        encode = self._encoder(inner)
-        assert encode is not None
-        return _Field(
-            name,
-            takes_text=is_text(field.type),
-            takes_none=allows_none(field.type),
-            stores_none=not field.is_none_by_default,
-            encode=encode,
+        fields = self._record.fields
+        encoders = {name: self._encode_of(field) for name, field in fields.items()}
+        self._fields = compiled = _Fields(
+            names=tuple(fields),
+            nulls=frozenset(
+                name
+                for name, field in fields.items()
+                if allows_none(field.type) and not field.is_none_by_default
+            ),
+            firm={name: encoders[name] for name, field in fields.items() if not allows_none(field.type)},
+            texts=tuple(name for name, field in fields.items() if is_text(field.type)),
+            encoders=tuple(each for each in encoders.items() if not is_text(fields[each[0]].type)),
         )
+        return compiled
+
+    def _encode_of(self, field: RecordField) -> Convert:
+        """Return the encoder of values that are not None, or of all where None is not allowed."""
+        encode = self._encoder(field.type.inner if isinstance(field.type, OptionalOf) else field.type)
+        assert encode is not None
+        return encode
+
+    def _names_in(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the fields of a TypedDict that are in a value."""
+        for name, field in self._record.fields.items():
+            if name not in values and not field.may_be_absent:
+                raise UnfitValue("the field is missing", (name,))
+        return [name for name in self._record.fields if name in values]
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
         unknown = [name for name in values if name not in self._record.fields]

@@ -227,7 +227,17 @@ def _choice_encoder(scalar: Scalar) -> Convert:
     if not issubclass(scalar.python, Enum):
         return _lookup(table, wrong_choice(choices))
     members = [member for member in scalar.python if member.value in choices]
-    return _lookup(table | {member: member.value for member in members}, wrong_enum(scalar.python))
+    look_up = _lookup(table | {member: member.value for member in members}, wrong_enum(scalar.python))
+    return look_up if len(members) < len(scalar.python) else _whole_enum_encoder(scalar.python, look_up)
+
+
+def _whole_enum_encoder(python: type[Enum], look_up: Convert) -> Convert:
+    """Return the encoder of an Enum of which every member is a choice, so that none is looked up."""
+
+    def encode(value: Any) -> Any:
+        return value._value_ if type(value) is python else look_up(value)
+
+    return encode
 
 
 def _lookup(table: Mapping[Any, Any], reason: str) -> Convert:
