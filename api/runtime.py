@@ -268,8 +268,8 @@ class Runtime:
     def live_queries(self) -> LiveQueries:
         views = {name: parts.live for name, parts in self.view_parts.items()}
         limits, seconds = self.settings.live_query_limits, self.settings.operation_timeout
-        most = QueryLimits(limits.max_queries, limits.max_queries_per_tenant, seconds)
-        return LiveQueries(views, most, self.ring_limits)
+        query_limits = QueryLimits(limits.max_queries, limits.max_queries_per_tenant, seconds)
+        return LiveQueries(views, query_limits, self.ring_limits)
 
     # Access
 

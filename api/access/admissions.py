@@ -70,20 +70,20 @@ class Admission:
 class Admissions:
     """Admits requests and connections of one endpoint.
 
-    A caller, identified by its tenant and subject, may have `most` connections at a time here, and as many as
-    there are `places` for it in all processes.
+    A caller, identified by its tenant and subject, may have `limit` connections at a time here, and as many
+    as there are `places` for it in all processes.
     """
 
     def __init__(
         self,
         authenticator: Authenticator,
         clock: Callable[[], datetime],
-        most: int,
+        limit: int,
         places: ConnectionPlaces = UNLIMITED,
     ) -> None:
         self._authenticator = authenticator
         self._clock = clock
-        self._most = most
+        self._limit = limit
         self._places = places
         self._with_place: set[Admission] = set()
         self._taking: set[asyncio.Task[None]] = set()
@@ -125,7 +125,7 @@ class Admissions:
         if admission.error:
             raise admission.error
         if subject is not None:
-            if self._connections[subject] >= self._most:
+            if self._connections[subject] >= self._limit:
                 raise self._too_many()
             self._take_place(admission)
             self._connections[subject] += 1
@@ -176,7 +176,7 @@ class Admissions:
         admission.revoke(error)
 
     def _too_many(self) -> RateLimited:
-        return RateLimited(f"a caller may have {self._most} open connections at a time")
+        return RateLimited(f"a caller may have {self._limit} open connections at a time")
 
     def _take_place(self, admission: Admission) -> None:
         """Take a place for the connection. It is open while other processes are asked."""

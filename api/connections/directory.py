@@ -42,7 +42,7 @@ class _Message(BaseModel):
 
 class _ReportRequest(_Message):
     kind: Literal["report"] = "report"
-    most: int
+    limit: int
     subject: str | None
 
 
@@ -80,21 +80,21 @@ class ConnectionDirectory:
         self._ended: dict[str, asyncio.Event] = {}
         wakeups.subscribe(TOPIC, self._receive)
 
-    async def reports(self, most: int, subject: str | None = None) -> Sequence[ServerReport]:
+    async def reports(self, limit: int, subject: str | None = None) -> Sequence[ServerReport]:
         """Return the reports of all processes that answer, of this one first.
 
-        Each has at most `most` connections, those with the most bytes waiting first; with `subject` those of
+        Each has at most `limit` connections, those with the most bytes waiting first; with `subject` those of
         its callers alone.
         """
         request = uuid4().hex
         self._reports[request] = {}
         try:
-            self._send(_ReportRequest(request=request, most=most, subject=subject))
+            self._send(_ReportRequest(request=request, limit=limit, subject=subject))
             await asyncio.sleep(ANSWERS_WITHIN)
             others = self._reports[request].values()
         finally:
             del self._reports[request]
-        return [self.own.report(most, subject), *sorted(others, key=lambda report: report.server)]
+        return [self.own.report(limit, subject), *sorted(others, key=lambda report: report.server)]
 
     async def end(self, id: str, reason: str, actor: str | None) -> None:
         """End a connection; its client receives the reason.
@@ -151,7 +151,7 @@ class ConnectionDirectory:
             return
         match message:
             case _ReportRequest(request=request) if request not in self._reports:
-                report = self.own.report(message.most, message.subject)
+                report = self.own.report(message.limit, message.subject)
                 self._send(_ReportReply(request=request, report=report))
             case _ReportReply(request=request) if request in self._reports:
                 # By server, because a message may come twice.

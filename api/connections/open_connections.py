@@ -125,14 +125,14 @@ class OpenConnections:
         """Include the connections of a transport from now on."""
         self._sources.append(source)
 
-    def report(self, most: int, subject: str | None) -> ServerReport:
-        """Return a report of the connections, of one subject or of all, with at most `most` of them.
+    def report(self, limit: int, subject: str | None) -> ServerReport:
+        """Return a report of the connections, of one subject or of all, with at most `limit` of them.
 
         It has at most `MAX_CONNECTIONS`, and leaves out those for which `MAX_REPORT` has no room.
         """
         entries = [entry for entry in self._entries() if subject in (None, entry.admission.caller.subject)]
         largest = nlargest(
-            min(most, MAX_CONNECTIONS),
+            min(limit, MAX_CONNECTIONS),
             entries,
             key=lambda entry: (entry.connection.outstanding, entry.connection.operations),
         )

@@ -24,7 +24,7 @@ T = TypeVar("T")
 PAGE = 2_000
 """Command ids that are looked up together."""
 
-MOST_NUMBERED = 30
+MAX_NUMBERED = 30
 """Tasks of a case that an earlier version of nerve may have numbered, and that are looked for."""
 
 _COMMANDS = {
@@ -114,7 +114,7 @@ class _StoredEventSearch:
         firsts = {derive_command_id("CreateTask", stream_id("task", f"{case}.1")): case for case in sizes}
         for command_id in await self._stored(firsts):
             case = firsts[command_id]
-            self._numbered[case] = min(sizes[case], MOST_NUMBERED)
+            self._numbered[case] = min(sizes[case], MAX_NUMBERED)
 
     async def find_tasks(self) -> None:
         """Find the tasks that activities are stored for under other ids than they get now.

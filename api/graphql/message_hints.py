@@ -15,7 +15,7 @@ from graphql import (
     is_leaf_type,
 )
 
-MOST_NAMES = 50
+MAX_NAMES = 50
 """Names that a hint lists at most."""
 
 _WRONG_ENUM_VALUE = re.compile(r"Value '(?P<name>\w+)' does not exist in '(?P<type>\w+)' enum")
@@ -49,8 +49,8 @@ def hints(message: str, schema: GraphQLSchema) -> list[str]:
 
 def _listed(names: Iterable[str]) -> str:
     *names, last = names
-    if len(names) >= MOST_NAMES:
-        return f"{', '.join(names[:MOST_NAMES])} and {len(names) + 1 - MOST_NAMES} more"
+    if len(names) >= MAX_NAMES:
+        return f"{', '.join(names[:MAX_NAMES])} and {len(names) + 1 - MAX_NAMES} more"
     return f"{', '.join(names)} and {last}" if names else last
 
 

@@ -19,21 +19,21 @@ class ByteBudget:
     A value that does not fit spends nothing.
     """
 
-    __slots__ = ("_most", "left")
+    __slots__ = ("_limit", "left")
 
-    def __init__(self, most: int = MAX_RESPONSE_BYTES) -> None:
-        self._most = most
-        self.left = most
+    def __init__(self, limit: int = MAX_RESPONSE_BYTES) -> None:
+        self._limit = limit
+        self.left = limit
 
     def renew(self) -> None:
         """Begin another response."""
-        self.left = self._most
+        self.left = self._limit
 
     def take(self, size: int) -> None:
         """Count so many bytes; raises ResponseTooLarge where they do not fit."""
         left = self.left - size
         if left < 0:
-            raise ResponseTooLarge(self._most)
+            raise ResponseTooLarge(self._limit)
         self.left = left
 
     def spend(self, name: str, value: Any) -> None:

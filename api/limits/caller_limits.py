@@ -114,7 +114,7 @@ class SharedCallerLimits:
         outages: Outages,
         on_refused: Callable[[str], None],
     ) -> None:
-        self._most = settings.operations
+        self._max_operations = settings.operations
         self._rate = {
             owner: Rate(rate, rate * settings.burst)
             for owner, rate in (
@@ -143,7 +143,7 @@ class SharedCallerLimits:
         if len(known) < len(delays):
             return self._admit_later(limits, delays)
         self._check_rates(limits, known)
-        place = self._places.take(limits[0].key, self._most)
+        place = self._places.take(limits[0].key, self._max_operations)
         return self._permit(limits[0], place) if isinstance(place, bool) else self._wait(limits[0], place)
 
     async def note_failure(self, address: str | None) -> None:
@@ -162,7 +162,7 @@ class SharedCallerLimits:
     ) -> Permit:
         known = await asyncio.gather(*map(_result, delays))
         self._check_rates(limits, known)
-        place = self._places.take(limits[0].key, self._most)
+        place = self._places.take(limits[0].key, self._max_operations)
         return self._permit(limits[0], place if isinstance(place, bool) else await place)
 
     async def _wait(self, limit: _Limit, place: Awaitable[bool]) -> Permit:
@@ -181,7 +181,8 @@ class SharedCallerLimits:
         if not is_free:
             self._on_refused("operations")
             raise RateLimited(
-                f"the {limit.owner} may run {self._most} operations at a time; wait until one has ended",
+                f"the {limit.owner} may run {self._max_operations} operations at a time; "
+                "wait until one has ended",
                 retry_after=BUSY_RETRY,
             )
         return Permit(lambda: self._places.give_back(limit.key))
@@ -202,15 +203,15 @@ class SharedCallerLimits:
 
 
 class SharedConnectionPlaces:
-    """Counts open connections in Redis: at most `most` of one caller."""
+    """Counts open connections in Redis: at most `limit` of one caller."""
 
-    def __init__(self, places: SharedPlaces, most: int, on_refused: Callable[[str], None]) -> None:
+    def __init__(self, places: SharedPlaces, limit: int, on_refused: Callable[[str], None]) -> None:
         self._places = places
-        self._most = most
+        self._limit = limit
         self._on_refused = on_refused
 
     def take(self, caller: Caller) -> bool | Awaitable[bool]:
-        place = self._places.take(_connections_of(caller), self._most)
+        place = self._places.take(_connections_of(caller), self._limit)
         return self._noted(place) if isinstance(place, bool) else self._wait(place)
 
     def give_back(self, caller: Caller) -> None:

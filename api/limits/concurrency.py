@@ -31,10 +31,10 @@ _RENEWED_AT_ONCE = 50
 class _Held:
     """The places of one key that this process uses, and those that it holds."""
 
-    __slots__ = ("growth", "held", "most", "refused_until", "used")
+    __slots__ = ("growth", "held", "limit", "refused_until", "used")
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.used = 0
         self.held = 0
         self.refused_until = 0.0
@@ -43,11 +43,11 @@ class _Held:
     @property
     def wanted(self) -> int:
         """The places to hold: those in use and a few more, none where none is in use."""
-        return self.used and min(self.most, self.used + self.spare)
+        return self.used and min(self.limit, self.used + self.spare)
 
     @property
     def spare(self) -> int:
-        return max(1, int(self.most * SPARE_SHARE))
+        return max(1, int(self.limit * SPARE_SHARE))
 
 
 class SharedPlaces:
@@ -61,14 +61,14 @@ class SharedPlaces:
         self._clock = clock
         self._held: dict[str, _Held] = {}
 
-    def take(self, key: str, most: int) -> bool | Awaitable[bool]:
-        """Take one of the key's `most` places, and return whether there was one.
+    def take(self, key: str, limit: int) -> bool | Awaitable[bool]:
+        """Take one of the key's `limit` places, and return whether there was one.
 
         It is an awaitable where Redis must be asked.
         """
         places = self._held.get(key)
         if places is None:
-            places = self._held[key] = _Held(most)
+            places = self._held[key] = _Held(limit)
         if places.used < places.held:
             places.used += 1
             return True
@@ -111,7 +111,7 @@ class SharedPlaces:
 
     async def _grow(self, key: str, places: _Held) -> None:
         try:
-            await self._hold(key, places, min(places.most, places.used + places.spare))
+            await self._hold(key, places, min(places.limit, places.used + places.spare))
         finally:
             places.growth = None
         if places.used >= places.held:
@@ -119,6 +119,6 @@ class SharedPlaces:
 
     async def _hold(self, key: str, places: _Held, wanted: int) -> None:
         granted = await self._outages.call(
-            lambda: self._shared.set_places(key, wanted, places.most, LIFETIME)
+            lambda: self._shared.set_places(key, wanted, places.limit, LIFETIME)
         )
-        places.held = places.most if granted is None else granted
+        places.held = places.limit if granted is None else granted

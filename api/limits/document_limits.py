@@ -38,7 +38,7 @@ LONGEST_NAME = 200
 DEEPEST_NESTING = 100
 """Brackets of any kind inside each other. Code that reads nested values calls itself."""
 
-MOST_COMPARISONS = 20_000
+MAX_COMPARISONS = 20_000
 """Selections that validation visits, and pairs of them that it compares; one takes about 2 µs."""
 
 _TOO_MANY_TOKENS = "Syntax Error: Document contains more"
@@ -53,10 +53,10 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
 
     Raises TooComplex, and GraphQLError where the text is no document.
     """
-    most_characters = limits.tokens * CHARACTERS_PER_TOKEN
-    if len(text) > most_characters:
+    max_characters = limits.tokens * CHARACTERS_PER_TOKEN
+    if len(text) > max_characters:
         raise TooComplex(
-            f"the document has {len(text)} characters and may have {most_characters}; "
+            f"the document has {len(text)} characters and may have {max_characters}; "
             "split it, and send values as variables"
         )
     try:
@@ -114,11 +114,11 @@ def _check_tokens(document: DocumentNode) -> None:
             nesting -= 1
 
 
-def _parse(text: str, most_tokens: int) -> DocumentNode:
+def _parse(text: str, max_tokens: int) -> DocumentNode:
     """Do what `graphql.parse` does, and give way between two tokens."""
     lexer = _SlicedLexer(Source(text))
     try:
-        return Parser(text, max_tokens=most_tokens, lexer=lexer).parse_document()
+        return Parser(text, max_tokens=max_tokens, lexer=lexer).parse_document()
     except RecursionError:
         pass
     raise GraphQLSyntaxError(lexer.source, lexer.token.start, "the document is nested too deeply")
@@ -189,7 +189,7 @@ class _SelectionWalk:
 
     def _count(self, comparisons: int) -> None:
         self._comparisons += comparisons
-        if self._comparisons > MOST_COMPARISONS:
+        if self._comparisons > MAX_COMPARISONS:
             raise TooComplex(
                 "the document repeats too many fields and fragments; "
                 "select each field once, and spread fewer fragments in each other"

@@ -8,7 +8,7 @@ from typing import Any
 from api.limits.document_limits import DEEPEST_NESTING
 from domain.kernel.limit_errors import TooComplex
 
-MOST_VALUES = 20_000
+MAX_VARIABLE_VALUES = 20_000
 """Members of all lists and objects together. Coercing one blocks the process for some µs."""
 
 
@@ -20,8 +20,10 @@ def check_values(variables: Mapping[str, Any]) -> None:
         inner: list[Any] = []
         for container in level:
             values += len(container)
-            if values > MOST_VALUES:
-                raise TooComplex(f"the variables have more than {MOST_VALUES} values; send fewer at a time")
+            if values > MAX_VARIABLE_VALUES:
+                raise TooComplex(
+                    f"the variables have more than {MAX_VARIABLE_VALUES} values; send fewer at a time"
+                )
             members = container.values() if isinstance(container, dict) else container
             inner += [member for member in members if isinstance(member, dict | list)]
         if not inner:

@@ -6,22 +6,22 @@ from collections import Counter
 
 
 class Places:
-    """At most `most` places, and at most `most_each` for one owner."""
+    """At most `limit` places, and at most `limit_each` for one owner."""
 
-    def __init__(self, most: int, most_each: int) -> None:
-        self._most = most
-        self._most_each = most_each
+    def __init__(self, limit: int, limit_each: int) -> None:
+        self._limit = limit
+        self._limit_each = limit_each
         self._taken = 0
         self._by_owner: Counter[str] = Counter()
 
     @property
     def are_taken(self) -> bool:
         """Whether there is no place left for anyone."""
-        return self._taken >= self._most
+        return self._taken >= self._limit
 
     def has_all(self, owner: str) -> bool:
         """Return whether the owner has as many places as one may have."""
-        return self._by_owner[owner] >= self._most_each
+        return self._by_owner[owner] >= self._limit_each
 
     def take(self, *owners: str) -> None:
         """Take one place, which counts for each of these owners."""

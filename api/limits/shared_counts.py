@@ -34,7 +34,7 @@ return {granted, tostring(delay)}
 _PLACES = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local process, wanted, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local process, wanted, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lifetime = tonumber(ARGV[4])
 local others = 0
 local fields = redis.call('HGETALL', KEYS[1])
@@ -46,7 +46,7 @@ for index = 1, #fields, 2 do
     others = others + tonumber(count)
   end
 end
-local granted = math.max(0, math.min(wanted, most - others))
+local granted = math.max(0, math.min(wanted, limit - others))
 if granted > 0 then
   redis.call('HSET', KEYS[1], process, string.format('%d %d', granted, now + lifetime))
   redis.call('PEXPIRE', KEYS[1], lifetime)
@@ -82,8 +82,8 @@ class SharedCounts:
             )
         return TokenGrant(int(granted), float(delay))
 
-    async def set_places(self, key: str, wanted: int, most: int, lifetime: float) -> int:
-        """Hold `wanted` of the key's `most` places for `lifetime` seconds; return how many are granted.
+    async def set_places(self, key: str, wanted: int, limit: int, lifetime: float) -> int:
+        """Hold `wanted` of the key's `limit` places for `lifetime` seconds; return how many are granted.
 
         What this process held before is replaced. The places of a process that was killed are free again
         when their lifetime ends.
@@ -91,7 +91,7 @@ class SharedCounts:
         milliseconds = int(lifetime * 1_000)
         with unavailable_if_down():
             granted = await self._redis.eval(
-                _PLACES, 1, f"{self._prefix}:places:{key}", self._process, wanted, most, milliseconds
+                _PLACES, 1, f"{self._prefix}:places:{key}", self._process, wanted, limit, milliseconds
             )
         return int(granted)
 

@@ -14,7 +14,7 @@ DEEPEST = 20
 LONGEST_TEXT = 1_000
 """Characters of a text in an attribute that is kept; the rest is cut off."""
 
-MOST_ITEMS = 50
+MAX_ITEMS = 50
 """Items of a list or map in an attribute that is kept; the rest is left out."""
 
 LONGEST_NAME = 100
@@ -39,9 +39,9 @@ def _limited(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return value if len(value) <= LONGEST_TEXT else f"{value[: LONGEST_TEXT - 1]}…"
     if isinstance(value, list):
-        return [_limited(item) for item in value[:MOST_ITEMS]]
+        return [_limited(item) for item in value[:MAX_ITEMS]]
     if isinstance(value, dict):
-        return {name: _limited(item) for name, item in list(value.items())[:MOST_ITEMS]}
+        return {name: _limited(item) for name, item in list(value.items())[:MAX_ITEMS]}
     return value
 
 

@@ -11,8 +11,8 @@ from domain.kernel.fields import ID_PATTERN, MAX_ID_LENGTH
 from domain.kernel.personal import actor_subject
 
 LONGEST_LABEL = 200
-MOST_LABELS = 20
-MOST_TOKENS = 10**10
+MAX_LABELS = 20
+MAX_TOKENS = 10**10
 """A greater number is no number of tokens; prices of this many still fit the cost of a span."""
 
 _IDENTIFIER = re.compile(ID_PATTERN)
@@ -28,12 +28,12 @@ def read_label(value: JsonValue) -> str | None:
 def read_labels(value: JsonValue) -> Sequence[str] | None:
     """Return short texts, of a list or of one value."""
     values = value if isinstance(value, list) else [value]
-    return tuple(filter(None, map(read_label, values[:MOST_LABELS]))) or None
+    return tuple(filter(None, map(read_label, values[:MAX_LABELS]))) or None
 
 
 def read_tokens(value: JsonValue) -> int | None:
     """Return a number of tokens."""
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
 
 
 def read_identifier(value: JsonValue) -> str | None:

@@ -19,10 +19,10 @@ from domain.agent_runs.spans import Span, SpanKind, SpanReport, SpanStatus
 from domain.agent_runs.usage import COST_STEP
 from domain.kernel.types.model_making import model_maker
 
-MOST_ATTRIBUTES = 64
+MAX_ATTRIBUTES = 64
 """Attributes of a span that are kept; the rest is left out."""
 
-MOST_USES = 10_000
+MAX_USES = 10_000
 """Names of attributes whose use is cached."""
 
 _KINDS = tuple(SpanKind)
@@ -61,7 +61,7 @@ class SpanReader:
                 value = read(plain_value(attribute.value))
                 if value is not None and (is_preferred or field not in fields):
                     fields[field] = value
-            if is_kept and len(kept) < MOST_ATTRIBUTES:
+            if is_kept and len(kept) < MAX_ATTRIBUTES:
                 kept[name] = kept_value(attribute.value)
             elif is_content and self._settings.record_content:
                 content[name] = plain_value(attribute.value)
@@ -99,7 +99,7 @@ class SpanReader:
         settings = self._settings
         fits = is_fit_name(name)
         use = AttributeUse.of(name, settings.attributes, settings.subject_attributes) if fits else UNUSED
-        if len(self._uses) < MOST_USES:
+        if len(self._uses) < MAX_USES:
             self._uses[name] = use
         return use
 

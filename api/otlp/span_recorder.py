@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 from api.agent_run_settings import AgentRunSettings
 from api.otlp.span_reader import Attributes, SpanReader, find_defect
-from domain.agent_runs.commands import MOST_SPANS, RecordSpans
+from domain.agent_runs.commands import MAX_SPANS, RecordSpans
 from domain.agent_runs.spans import SpanReport
 from domain.dispatch import CommandBus
 from domain.kernel import Envelope, InvariantViolated, Scope
@@ -21,7 +21,7 @@ from domain.kernel.access import Permission
 from domain.kernel.errors import PersonalDataRefused
 from domain.kernel.types.model_making import model_maker
 
-MOST_SPANS_OF_REQUEST = 10_000
+MAX_SPANS_OF_REQUEST = 10_000
 """Spans of a request that are recorded; further ones are rejected."""
 
 COMMANDS_AT_ONCE = 64
@@ -70,15 +70,15 @@ class AgentSpanRecorder:
         traces: dict[bytes, list[_ReceivedSpan]] = {}
         for number, received in enumerate(self._received(request)):
             defect = find_defect(received.span)
-            if number >= MOST_SPANS_OF_REQUEST:
-                defect = f"more than {MOST_SPANS_OF_REQUEST:,} spans in a request"
+            if number >= MAX_SPANS_OF_REQUEST:
+                defect = f"more than {MAX_SPANS_OF_REQUEST:,} spans in a request"
             if defect is not None:
                 rejections[defect] += 1
             else:
                 traces.setdefault(received.span.trace_id, []).append(received)
         for trace, spans in traces.items():
-            for start in range(0, len(spans), MOST_SPANS):
-                yield trace.hex(), spans[start : start + MOST_SPANS]
+            for start in range(0, len(spans), MAX_SPANS):
+                yield trace.hex(), spans[start : start + MAX_SPANS]
 
     def _received(self, request: ExportTraceServiceRequest) -> Iterator[_ReceivedSpan]:
         for resource_spans in request.resource_spans:

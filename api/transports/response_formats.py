@@ -108,7 +108,7 @@ MULTIPART = ResponseFormat(
 ALL = (JSON, GRAPHQL, SSE, SUBSCRIPTION, MULTIPART)
 """In the order in which they are chosen for a client without a preference."""
 
-MOST_RANGES = 50
+MAX_RANGES = 50
 """Entries of an Accept header that are read. No client sends as many."""
 
 _UTF8 = frozenset({"utf8", "unicode11utf8", "ascii", "usascii"})
@@ -158,7 +158,7 @@ def choose(accept: str | None, streams: bool) -> ResponseFormat | None:
 
     A subscription `streams`. A single result is streamed only to a client that prefers no other format.
     """
-    entries = (accept or "*/*").lower().split(",")[:MOST_RANGES]
+    entries = (accept or "*/*").lower().split(",")[:MAX_RANGES]
     ranges = [_read(entry, place) for place, entry in enumerate(entries)]
     accepted: list[tuple[float, bool, int, ResponseFormat]] = []
     for media in ALL:

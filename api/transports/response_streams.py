@@ -157,17 +157,18 @@ class SingleSubscriptionSink:
 
 
 class ResponseStreams:
-    """The open streams of a process, at most `most`. Each sends a sign of life every `interval` seconds.
+    """The open streams of a process, at most `max_streams`.
 
-    Proxies close connections that seem unused, and a write finds clients that are gone.
+    Each sends a sign of life every `interval` seconds: proxies close connections that seem unused, and a
+    write finds clients that are gone.
     """
 
     kind: ConnectionKind = "STREAM"
 
-    def __init__(self, admissions: Admissions, interval: float, limit: int, most: int) -> None:
+    def __init__(self, admissions: Admissions, interval: float, limit: int, max_streams: int) -> None:
         self._admissions = admissions
         self._limit = limit
-        self._most = most
+        self._max_streams = max_streams
         self._open: set[ResponseStream] = set()
         self._reserved: set[ResponseStream] = set()
         self._heartbeats = Heartbeats(asyncio.get_running_loop(), interval)
@@ -179,9 +180,9 @@ class ResponseStreams:
         return len(self._open)
 
     @property
-    def most(self) -> int:
+    def max_streams(self) -> int:
         """The number of streams that may be open at a time."""
-        return self._most
+        return self._max_streams
 
     def connections(self) -> Iterable[OpenConnection]:
         """Return the open streams."""
@@ -228,7 +229,7 @@ class ResponseStreams:
         self._heartbeats.add(stream)
 
     def _check_room(self) -> None:
-        if self._draining or len(self._open) >= self._most:
+        if self._draining or len(self._open) >= self._max_streams:
             raise Unavailable(_NO_MORE)
 
     def close(self, stream: ResponseStream) -> None:

@@ -49,19 +49,21 @@ class _Unopened(NamedTuple):
 
 
 class Reservations:
-    """The streams of a process that have a token, with at most `most` operations each.
+    """The streams of a process that have a token, with at most `max_operations` operations each.
 
     Until a stream is opened it takes none of the places of open streams. Reservations that wait have places
     of their own, for each caller and each address; after `timeout` seconds they end.
     """
 
-    def __init__(self, streams: ResponseStreams, most: int, timeout: float = RESERVATION_TIMEOUT) -> None:
+    def __init__(
+        self, streams: ResponseStreams, max_operations: int, timeout: float = RESERVATION_TIMEOUT
+    ) -> None:
         self._streams = streams
-        self._most = most
+        self._max_operations = max_operations
         self._timeout = timeout
         self._reserved: dict[str, ResponseStream] = {}
         self._unopened: dict[str, _Unopened] = {}
-        self._places = Places(max(MIN_UNOPENED, int(UNOPENED_SHARE * streams.most)), MIN_UNOPENED)
+        self._places = Places(max(MIN_UNOPENED, int(UNOPENED_SHARE * streams.max_streams)), MIN_UNOPENED)
 
     def make(self, admission: Admission, address: str | None) -> str:
         """Return the token of a new stream, which takes over the admission.
@@ -109,8 +111,8 @@ class Reservations:
             raise NotFound("the stream with this token has ended; reserve a new one")
         if id in stream.subscriptions:
             raise AlreadyExists(f"the stream already runs an operation {id}")
-        if len(stream.subscriptions) >= self._most:
-            raise RateLimited(f"a stream may run {self._most} operations at a time")
+        if len(stream.subscriptions) >= self._max_operations:
+            raise RateLimited(f"a stream may run {self._max_operations} operations at a time")
         if stream.paused:
             raise RateLimited("the stream has too many unread results; read them first")
         return OperationSink(stream, id)

@@ -28,7 +28,7 @@ from domain.kernel import Aggregate, Facts, InvariantViolated
 ActivityCommand = RecordLogin | RecordFailedLogin | RecordAction | RecordLogout
 ActivityEvent = LoggedIn | LoginFailed | ActionTaken | LoggedOut | ActiveDayBegun | SuspicionFound
 
-MOST_SESSIONS = 100
+MAX_KEPT_SESSIONS = 100
 """Sessions of one user that can be open; the oldest one does not count as open any more."""
 
 
@@ -64,7 +64,7 @@ class Activity(Aggregate[ActivityCommand, ActivityEvent]):
         match event:
             case LoggedIn(session=session, location=location, at=at):
                 logins = self.logins if at is None else self.logins.with_login(at, location)
-                return replace(self, sessions=(*self.sessions, session)[-MOST_SESSIONS:], logins=logins)
+                return replace(self, sessions=(*self.sessions, session)[-MAX_KEPT_SESSIONS:], logins=logins)
             case LoggedOut(session=session):
                 return replace(self, sessions=tuple(each for each in self.sessions if each != session))
             case LoginFailed(at=at):

@@ -16,7 +16,7 @@ from domain.kernel import Aggregate, Facts, InvariantViolated
 
 RunEvent = SpanRecorded | RunDescribed
 
-MOST_SPANS_OF_RUN = 10_000
+MAX_SPANS_OF_RUN = 10_000
 """Spans of one run; the state has the ids of all, by which doubles are recognized."""
 
 _UNDESCRIBED = RunDescription()
@@ -37,8 +37,8 @@ class AgentRun(Aggregate[RecordSpans, RunEvent]):
 
     def decide(self, command: RecordSpans, facts: Facts) -> Sequence[RunEvent]:
         reports = self._new_reports(command.spans)
-        if len(self.span_ids) + len(reports) > MOST_SPANS_OF_RUN:
-            raise InvariantViolated(f"a run has at most {MOST_SPANS_OF_RUN:,} spans; start another trace")
+        if len(self.span_ids) + len(reports) > MAX_SPANS_OF_RUN:
+            raise InvariantViolated(f"a run has at most {MAX_SPANS_OF_RUN:,} spans; start another trace")
         spans = [report.span for report in reports]
         description = reduce(RunDescription.with_span, spans, self.description)
         run_agent = value_of(description.agent_name)

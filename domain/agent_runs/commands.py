@@ -8,7 +8,7 @@ from domain.agent_runs.spans import SpanReport, TraceId
 from domain.kernel import PutCommand
 from domain.kernel.access import role
 
-MOST_SPANS = 1_000
+MAX_SPANS = 1_000
 """Spans in one command."""
 
 
@@ -19,7 +19,7 @@ class RecordSpans(PutCommand):
     usually_starts = True
 
     trace_id: TraceId
-    spans: tuple[SpanReport, ...] = Field(min_length=1, max_length=MOST_SPANS)
+    spans: tuple[SpanReport, ...] = Field(min_length=1, max_length=MAX_SPANS)
 
     @property
     def target(self) -> str:

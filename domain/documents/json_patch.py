@@ -107,8 +107,8 @@ def _read_pointer(text: JsonValue, name: str, number: int) -> Path:
 class _Copier:
     """Copies values, within bounds on what is copied in all and on how deep the result is nested."""
 
-    def __init__(self, most: int | None = None) -> None:
-        self._left = most
+    def __init__(self, limit: int | None = None) -> None:
+        self._left = limit
 
     def copy(self, value: JsonValue, depth: int) -> Any:
         """A copy, to stand so deep in the content; raises _TooMuch."""

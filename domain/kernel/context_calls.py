@@ -19,7 +19,7 @@ from domain.kernel.event import Event
 from domain.kernel.faults import fault
 from domain.kernel.user_exceptions import CALL_FAULTS
 
-MOST_EVENTS = 100_000
+MAX_EVENTS = 100_000
 """Events that are taken from an iterator, which may be infinite, for one command."""
 
 _TARGET = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,250}")
@@ -71,9 +71,9 @@ def _collect(kind: type[Any], command: Command, returned: Any) -> Sequence[Event
         raise _wrong_decision(kind, command, f"returned one {name}", f"put it in a list: [{name}(...)]")
     if isinstance(returned, str | bytes | Mapping | Set) or not isinstance(returned, Iterable):
         raise _wrong_decision(kind, command, f"returned {_description(returned)}")
-    events = tuple(islice(returned, MOST_EVENTS + 1))
-    if len(events) > MOST_EVENTS:
-        raise _wrong_decision(kind, command, f"returned an iterator of more than {MOST_EVENTS} events")
+    events = tuple(islice(returned, MAX_EVENTS + 1))
+    if len(events) > MAX_EVENTS:
+        raise _wrong_decision(kind, command, f"returned an iterator of more than {MAX_EVENTS} events")
     return events
 
 

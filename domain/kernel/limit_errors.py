@@ -36,15 +36,15 @@ class ResponseLimitExceeded(TooComplex):
 class ResponseTooLarge(ResponseLimitExceeded):
     """A response would have more bytes than one may have."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"a response has {most} bytes at most; select fewer fields, or split the request")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a response has {limit} bytes at most; select fewer fields, or split the request")
 
 
 class TooManyRows(ResponseLimitExceeded):
     """A response would have more rows than one may have."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"a response holds {most} rows at most; ask for smaller pages, or in several")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a response holds {limit} rows at most; ask for smaller pages, or in several")
 
 
 class Overloaded(NerveError):

@@ -53,9 +53,9 @@ def instance_id(category: str, key: Any, origin: str) -> str:
         raise ContextFault(f"{origin} a key that begins with {UNKEYED!r}, which nerve uses itself")
     instance = f"{category}-{key}"
     if len(instance) > MAX_INSTANCE or not _ID.fullmatch(instance):
-        most = min(120, MAX_INSTANCE - len(category) - 1)
+        max_length = min(120, MAX_INSTANCE - len(category) - 1)
         raise ContextFault(
             f"{origin} a key of {len(key)} characters that cannot be part of an id: a key of {category!r} "
-            f"has 1 to {most} letters, digits or . _ : -"
+            f"has 1 to {max_length} letters, digits or . _ : -"
         )
     return instance

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.kernel.code_locations import definition_location
-from domain.kernel.context_calls import MOST_EVENTS, exception_fault
+from domain.kernel.context_calls import MAX_EVENTS, exception_fault
 from domain.kernel.errors import ContextFault, DeclarationError, UnfitValue
 from domain.kernel.event import Event
 from domain.kernel.faults import describe_misfit
@@ -63,8 +63,8 @@ def _parts(called: str, own: Process[Any, Any], trigger: Any, facts: ProcessFact
     try:
         returned: Any = own.react(trigger, facts)
         if isinstance(returned, Iterable) and not isinstance(returned, Event | Effect | str | Mapping):
-            parts = tuple(islice(returned, MOST_EVENTS + 1))
-            if len(parts) <= MOST_EVENTS:
+            parts = tuple(islice(returned, MAX_EVENTS + 1))
+            if len(parts) <= MAX_EVENTS:
                 return parts
     except CALL_FAULTS as error:
         if isinstance(error, MemoryError | ContextFault):

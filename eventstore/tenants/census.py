@@ -69,8 +69,8 @@ class TenantSpan(NamedTuple):
     last: datetime
 
 
-async def tenant_spans(database: Database, most: int, after: str = "") -> dict[str, TenantSpan]:
-    """Return the tenants that the log has, by name: at most `most` of those after the name `after`.
+async def tenant_spans(database: Database, limit: int, after: str = "") -> dict[str, TenantSpan]:
+    """Return the tenants that the log has, by name: at most `limit` of those after the name `after`.
 
     Nothing but indexes is read, a few entries for each tenant. Raises Unavailable.
     """
@@ -78,7 +78,7 @@ async def tenant_spans(database: Database, most: int, after: str = "") -> dict[s
     spans: dict[str, TenantSpan] = {}
     with unavailable_if_down():
         names = [name for name in await log.distinct("tenant") if isinstance(name, str) and name > after]
-        for name in sorted(names)[:most]:
+        for name in sorted(names)[:limit]:
             ends = [
                 await log.find({"tenant": name}, {"_id": 0, "at": 1}).sort(order).limit(1).to_list(None)
                 for order in ([("at", 1), ("_id", 1)], [("at", -1), ("_id", -1)])

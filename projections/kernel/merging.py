@@ -61,13 +61,13 @@ def counted(shares: Sequence[CounterShare]) -> float:
     return sum(share["increments"] - share["decrements"] for share in shares)
 
 
-def merged(row: R, rules: Mapping[str, Rule], **written: Any) -> dict[str, Any]:
-    """Return the row with each written field joined by its rule; None is no value."""
-    before = {name: row[name] for name in written}
+def merged(row: R, rules: Mapping[str, Rule], **values: Any) -> dict[str, Any]:
+    """Return the row with each of the values joined by its rule; None is no value."""
+    before = {name: row[name] for name in values}
     return {
         **row,
         **{
             name: value if before[name] is None else rules[name](before[name], value)
-            for name, value in written.items()
+            for name, value in values.items()
         },
     }

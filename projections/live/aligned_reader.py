@@ -107,12 +107,12 @@ class AlignedReader:
 
         Return None if there are more of them than a subscriber may have missed.
         """
-        query, most = self._query, self._limits.missed_rows
+        query, limit = self._query, self._limits.missed_rows
         ids = named_ids(query.filter)
         if ids is not None:
             return [row for row in await self.rows(ids) if place(row) > after]
-        rows = await self._reader.changed_since(query.tenant, after.position, most + 1)
-        return rows if len(rows) <= most else None
+        rows = await self._reader.changed_since(query.tenant, after.position, limit + 1)
+        return rows if len(rows) <= limit else None
 
     async def rows(self, ids: Iterable[str]) -> Sequence[Row]:
         """Return the rows with these ids, even if they are gone."""

@@ -80,13 +80,13 @@ class LiveQueries:
         return topic.join(sink, after)
 
     def _check_room(self, tenant: str) -> None:
-        for count, most, owner in (
+        for count, limit, owner in (
             (self._tenants.total(), self._limits.queries, "this server"),
             (self._tenants[tenant], self._limits.per_tenant, "your tenant"),
         ):
-            if count >= most:
+            if count >= limit:
                 raise Overloaded(
-                    f"{owner} has {most} different live queries already: end one, or try again later; "
+                    f"{owner} has {limit} different live queries already: end one, or try again later; "
                     "subscriptions with the same document and variables count once"
                 )
 

@@ -24,7 +24,7 @@ from projections.querying.row_reads import QueryReads, RowMark
 from projections.querying.view_states import ALWAYS_FOLDED
 from projections.storage.rows import BY_CHANGE, Row, place
 
-MOST_CHANGES = 500
+MAX_CHANGES = 500
 """Changes of a view that are kept. What was read before them counts as changed."""
 
 
@@ -70,8 +70,8 @@ class RowChanges:
                 after = complete
             changed = find(rows, {"_position": {"$gt": after}}, self._projection).sort(BY_CHANGE)
             with unavailable_if_down():
-                changes = await changed.limit(MOST_CHANGES + 1).to_list(None)
-            if len(changes) > MOST_CHANGES:
+                changes = await changed.limit(MAX_CHANGES + 1).to_list(None)
+            if len(changes) > MAX_CHANGES:
                 self._generation = None
                 return None
             self._take(changes, complete)
@@ -99,7 +99,7 @@ class RowChanges:
                 self._kept.append(row)
             if row_place.position > complete:
                 self._ahead[key] = row_place
-        while len(self._kept) > MOST_CHANGES:
+        while len(self._kept) > MAX_CHANGES:
             self._kept.popleft()
             self._dropped += 1
 

@@ -17,7 +17,7 @@ LIST_BYTES = 3_000
 CONDITION_BYTES = 600
 """What the record of an id, of a list, and of a condition of its filter takes in memory, approximately."""
 
-MOST_COMPARISONS = 200
+MAX_COMPARISONS = 200
 """Comparisons of a changed row with the lists of a view. There may be hundreds of rows to compare at once."""
 
 
@@ -97,7 +97,7 @@ class _ViewReads:
         self.add_rows(read.ids)
         values = list(operands(read.filter))
         self._comparisons += 1 + len(values)
-        if self._has_all or self._comparisons > MOST_COMPARISONS:
+        if self._has_all or self._comparisons > MAX_COMPARISONS:
             self.add_all()
             return
         self._predicates.append(read.predicate())

@@ -62,8 +62,8 @@ def _apply(id: str, row: MeterRow | None, event: RecordedEvent) -> MeterRow | No
             return row
 
 
-def _merged(row: MeterRow, **written: Any) -> MeterRow:
-    return cast(MeterRow, merged(row, RULES, **written))
+def _merged(row: MeterRow, **values: Any) -> MeterRow:
+    return cast(MeterRow, merged(row, RULES, **values))
 
 
 view = View(

@@ -91,12 +91,12 @@ def next_assignment(
             return assignment
     loads = Counter(assignment.partition.next_owner for assignment in working)
     # The first partition is taken last: its new leader would begin again.
-    most = max(
+    candidate = max(
         foreign, key=lambda assignment: (loads[assignment.partition.owner], assignment.key[2]), default=None
     )
-    if most is None or loads[most.partition.owner] < loads[owner] + 2:
+    if candidate is None or loads[candidate.partition.owner] < loads[owner] + 2:
         return None
-    return most
+    return candidate
 
 
 def _may_take(assignment: Assignment, all_assignments: Sequence[Assignment], code: str) -> bool:

@@ -35,7 +35,7 @@ HOLD_SHARE = 0.1
 SOON = 2.0
 """Seconds before work is due at which it is read from MongoDB; more than `HOLD_TIME`."""
 
-MOST_UNWRITTEN = 1_000
+MAX_UNWRITTEN = 1_000
 """Pieces of work that wait in memory; more are written at once."""
 
 TIMER_STEP = 0.001
@@ -170,7 +170,7 @@ class Agenda:
         under_way = self._memory.under_way.values()
         unwritten = [held for held in under_way if not held.is_written and held.held_until <= until]
         for works in self._memory.waiting():
-            is_long = len(works) > MOST_UNWRITTEN
+            is_long = len(works) > MAX_UNWRITTEN
             unwritten += [held for held in works.values() if is_long or held.held_until <= until]
         return unwritten
 

@@ -15,10 +15,10 @@ CHILDREN = "children"
 DEADLINES = "deadlines"
 OTHER_CALLS = "calls of other ports"
 
-MOST_COMMANDS = 1_000
+MAX_COMMANDS = 1_000
 """Commands of a partition that are under way at a time; as many starts of other processes, and deadlines."""
 
-MOST_CALLS = 100
+MAX_CALLS = 100
 """Calls of one outside port by a partition at a time."""
 
 REQUESTS = (CommandRequested, CallRequested, ChildRequested, DeadlineSet)
@@ -33,8 +33,8 @@ class Channels:
 
     def __init__(self, ports: Iterable[str]) -> None:
         self._ports = {port: f"calls of {port}" for port in ports}
-        calls = dict.fromkeys((*self._ports.values(), OTHER_CALLS), MOST_CALLS)
-        self.limits = dict.fromkeys((COMMANDS, CHILDREN, DEADLINES), MOST_COMMANDS) | calls
+        calls = dict.fromkeys((*self._ports.values(), OTHER_CALLS), MAX_CALLS)
+        self.limits = dict.fromkeys((COMMANDS, CHILDREN, DEADLINES), MAX_COMMANDS) | calls
 
     def requested_work(
         self, instance: InstanceKey, event: Event, version: int, position: int, correlation: str

@@ -114,7 +114,7 @@ def test_a_span_without_ids_is_rejected_and_the_others_are_recorded(recorder: Se
 def test_spans_beyond_the_limit_of_a_run_are_rejected(
     recorder: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.agent_runs.aggregate.MOST_SPANS_OF_RUN", 2)
+    monkeypatch.setattr("domain.agent_runs.aggregate.MAX_SPANS_OF_RUN", 2)
     partial = accepted(recorder.post(body(spans=3))).partial_success
     assert partial.rejected_spans == 3
     assert "a run has at most 2 spans" in partial.error_message
@@ -123,7 +123,7 @@ def test_spans_beyond_the_limit_of_a_run_are_rejected(
 def test_spans_beyond_the_limit_of_a_request_are_rejected(
     recorder: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.otlp.span_recorder.MOST_SPANS_OF_REQUEST", 2)
+    monkeypatch.setattr("api.otlp.span_recorder.MAX_SPANS_OF_REQUEST", 2)
     partial = accepted(recorder.post(body(spans=5))).partial_success
     assert partial.rejected_spans == 3
     assert "more than 2 spans in a request" in partial.error_message

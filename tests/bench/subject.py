@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.result_cache_settings import ResultCacheSettings
+from api.runtime import Runtime
 from api.settings import load_settings
+from api.view_parts import ViewParts
 from projections.querying.pages import ListQuery, Page
 from projections.querying.row_scope import RowScope
 from projections.querying.shared_reads import SharedReads
@@ -30,23 +32,26 @@ def from_memory() -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with inner(app):
-            parts = app.state.runtime.view_parts
-            workflows = parts["workflows"]
-            parts["workflows"] = replace(workflows, shared=HeldReads(workflows.shared))
+            runtime: Runtime = app.state.runtime
+            parts: dict[str, ViewParts] = {**runtime.view_parts}
+            in_memory = PageInMemory(parts["workflows"], runtime.settings.operation_timeout)
+            parts["workflows"] = replace(parts["workflows"], shared=in_memory)
+            # The value of a cached property, which is made once.
+            vars(runtime)["view_parts"] = parts
             yield
 
     app.router.lifespan_context = lifespan
     return app
 
 
-class HeldReads:
-    """Asks MongoDB for the page once, and then has it in memory."""
+class PageInMemory(SharedReads):
+    """Reads a page from MongoDB once, and returns it for every query."""
 
-    def __init__(self, reads: SharedReads) -> None:
-        self._reads = reads
-        self._held: Page | None = None
+    def __init__(self, parts: ViewParts, seconds: float) -> None:
+        super().__init__(parts.reader, parts.related, seconds)
+        self._page: Page | None = None
 
     async def page(self, scope: RowScope, query: ListQuery) -> Page:
-        if self._held is None:
-            self._held = await self._reads.page(scope, query)
-        return self._held
+        if self._page is None:
+            self._page = await super().page(scope, query)
+        return self._page

@@ -46,7 +46,7 @@ class Made:
         types = self.context.types()
         return " ".join(f"{to_camel_case(name)} {selection(of)}" for name, of in types.items())
 
-    def written(self, key: str) -> dict[str, Any]:
+    def row_output(self, key: str) -> dict[str, Any]:
         """The row as the API has to write it."""
         record, command = self.context.view.record, self.commands[key]
         values = {"id": key, **{name: getattr(command, name) for name in self.context.fields}}
@@ -105,7 +105,7 @@ class Trial:
         given = {to_camel_case(name): value for name, value in sent.items()}
         answer = served.run(document, input={"id": key, **given})
         assert "errors" not in answer, (answer["errors"], sent)
-        same(answer["data"][f"make{capitals}"][one.context.name], one.written(key), sent)
+        same(answer["data"][f"make{capitals}"][one.context.name], one.row_output(key), sent)
 
     async def _dispatch(self, commands: Sequence[Any], *, wait: bool) -> None:
         async with open_runtime(Settings(**self.settings)) as nerve:
@@ -121,10 +121,10 @@ class Trial:
             name, single = f"{one.context.name}s", one.context.name
             answer = served.run(f"{{ {name}(first: 50) {{ nodes {{ id {one.row} }} }} }}")
             found = {row["id"]: row for row in answer["data"][name]["nodes"]}
-            same(found, {key: one.written(key) for key in one.commands}, one.context.types())
+            same(found, {key: one.row_output(key) for key in one.commands}, one.context.types())
             for key in one.commands:
                 answer = served.run(f"query ($id: ID!) {{ {single}(id: $id) {{ id {one.row} }} }}", id=key)
-                same(answer["data"][single], one.written(key), one.context.types())
+                same(answer["data"][single], one.row_output(key), one.context.types())
                 for error in answer.get("errors", ()):
                     assert error["extensions"]["code"] == "INTERNAL"
 
@@ -219,7 +219,7 @@ class Trial:
                 )
                 snapshot = await self._next(client, str(number))
                 assert {row["id"]: row for row in snapshot[f"{single}s"]} == {
-                    key: one.written(key) for key in one.commands
+                    key: one.row_output(key) for key in one.commands
                 }
                 command = one.commands[key].model_copy(update={"id": f"{key}-live"})
                 one.commands[f"{key}-live"] = command
@@ -229,7 +229,7 @@ class Trial:
                 await asyncio.to_thread(self.mutate, served, one, f"{key}-live", sent)
                 while (message := await self._next(client, str(number)))["__typename"] == "CaughtUp":
                     pass
-                same(message[single], one.written(f"{key}-live"), sent)
+                same(message[single], one.row_output(f"{key}-live"), sent)
                 await client.send(type="complete", id=str(number))
 
     async def _next(self, client: Any, operation: str) -> Any:

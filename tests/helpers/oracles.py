@@ -15,7 +15,7 @@ class Oracle:
     """Answers each question with its key, while it is `open`; `calls` counts the attempts by key.
 
     The next `failures` attempts fail first, and ask for a pause of `retry_after` seconds; an answer takes
-    `pause` seconds. `most` is the highest number of calls at a time.
+    `pause` seconds. `highest` is the highest number of calls at a time.
     """
 
     def __init__(self, failures: int = 0, pause: float = 0.0, retry_after: float | None = None) -> None:
@@ -25,7 +25,7 @@ class Oracle:
         self._pause = pause
         self._retry_after = retry_after
         self.calls: Counter[str] = Counter()
-        self.most = 0
+        self.highest = 0
         self._running = 0
 
     async def call(self, key: str, request: Request[Any]) -> Json:
@@ -34,7 +34,7 @@ class Oracle:
             self.failures -= 1
             raise PortUnavailable("the oracle sleeps", self._retry_after)
         self._running += 1
-        self.most = max(self.most, self._running)
+        self.highest = max(self.highest, self._running)
         try:
             await self.open.wait()
             await asyncio.sleep(self._pause)

@@ -28,7 +28,7 @@ class Verdict(StrEnum):
         return self in (Verdict.DONE_IN_SILENCE, Verdict.UNREACHED)
 
 
-MOST_LOST = 2
+MAX_LOST = 2
 """Replies that are lost to a request that is answered in the end."""
 
 
@@ -56,7 +56,7 @@ class OrderServices:
             raise PortRefused("refused", "the service refuses the request")
         if verdict is not Verdict.UNREACHED:
             self.ledger.setdefault(key, request)
-        is_lost = self.lost.get(key, 0) < MOST_LOST and self.chance.random() < 0.3
+        is_lost = self.lost.get(key, 0) < MAX_LOST and self.chance.random() < 0.3
         if verdict.is_silent or is_lost:
             self.lost[key] = self.lost.get(key, 0) + 1
             raise PortUnavailable("there is no reply")

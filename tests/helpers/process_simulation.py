@@ -43,8 +43,8 @@ from domain.process.reacting import react_to_deadline, react_to_event, react_to_
 from subscriptions.processes.ports import PortRefused, PortUnavailable
 from tests.helpers.memory_log import MemoryLog
 
-MOST_STEPS = 20_000
-MOST_ATTEMPTS = 5
+MAX_STEPS = 20_000
+MAX_ATTEMPTS = 5
 """Attempts without a reply after which a call has timed out."""
 
 AGAIN = 0.1
@@ -72,14 +72,14 @@ class Simulation(MemoryLog):
 
     def run(self, *, deadlines: bool = True) -> None:
         """Go on until nothing is left to do; deadlines come last, or not at all."""
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             step = self._next_step(deadlines)
             if step is None:
                 return
             step()
             if self._chance.random() < AGAIN:
                 self._repeat(step)
-        raise AssertionError(f"the simulation did not come to an end in {MOST_STEPS} steps")
+        raise AssertionError(f"the simulation did not come to an end in {MAX_STEPS} steps")
 
     def _kept(self) -> Iterator[tuple[str, InstanceState]]:
         for context in self._processes:
@@ -185,7 +185,7 @@ class Simulation(MemoryLog):
             failed = CallWasRefused(effect=effect, code=error.reason, message=str(error))
             return failed, CallFailed(name, error.reason, str(error))
         except PortUnavailable:
-            if requested.due is None or self._attempts[effect] < MOST_ATTEMPTS:
+            if requested.due is None or self._attempts[effect] < MAX_ATTEMPTS:
                 return None
             return CallWasTimedOut(effect=effect), CallTimedOut(name)
         return CallSucceeded(effect=effect, reply=to_json(reply)), CallReplied(name, reply)

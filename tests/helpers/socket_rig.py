@@ -154,7 +154,7 @@ def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
         results=nothing,
         streams=nothing,
         reservations=nothing,
-        admissions=Admissions(access, now, most=100),
+        admissions=Admissions(access, now, limit=100),
         caller_limits=NoCallerLimits(),
         refused_work=None,
         addresses=ClientAddresses(),

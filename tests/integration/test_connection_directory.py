@@ -63,7 +63,7 @@ class Server(NamedTuple):
 @asynccontextmanager
 async def server(name: str, redis_url: str, database: str) -> AsyncIterator[Server]:
     """Run the part of an API process that knows its connections."""
-    wakeups, admissions = Wakeups(redis_url, database), Admissions(OPEN, now, most=10)
+    wakeups, admissions = Wakeups(redis_url, database), Admissions(OPEN, now, limit=10)
     closed: list[NerveError] = []
     admission = admissions.admit({})
     assert isinstance(admission, Admission)

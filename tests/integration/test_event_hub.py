@@ -25,7 +25,7 @@ from tests.helpers.notes import Scored, Written
 from tests.helpers.people import PersonRegistered, PersonRenamed
 
 DEADLINE = 60
-MOST_SUBSCRIBERS = 100
+MAX_SUBSCRIBERS = 100
 """More would come the slower the writes are."""
 
 QUERIES = [
@@ -118,7 +118,7 @@ async def disturb(
                 subscriber.subscription.pause()
             case 1 | 2:
                 subscriber.subscription.resume()
-            case _ if subscriber.received and len(subscribers) < MOST_SUBSCRIBERS:
+            case _ if subscriber.received and len(subscribers) < MAX_SUBSCRIBERS:
                 place = dice.choice(subscriber.received).place
                 subscribers.append(EventClient(hub, dice.randrange(20), place, dice.random() < 0.5))
 

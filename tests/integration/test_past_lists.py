@@ -63,7 +63,7 @@ async def test_what_takes_too_many_events_is_refused_and_what_takes_few_is_not(r
     head = await rig.write("abcde")
     await rig.append("note-a", Scored(by=1))
     await rig.projected()
-    enough, few = (PastReader(rig.reader, rig.log, most, DEADLINE) for most in (5, 4))
+    enough, few = (PastReader(rig.reader, rig.log, limit, DEADLINE) for limit in (5, 4))
     short = few.at(head)
     row = await enough.at(head).get(ALL_ROWS, "note-a")
     assert row is not None

@@ -31,8 +31,8 @@ async def places(mongo_url: str, redis_url: str, database: str) -> tuple[str, st
     return mongo_url, redis_url, database
 
 
-def past(rig: Rig, most: int = 1000) -> PastReader:
-    return PastReader(rig.reader, rig.log, most, 10)
+def past(rig: Rig, limit: int = 1000) -> PastReader:
+    return PastReader(rig.reader, rig.log, limit, 10)
 
 
 async def check(rig: Rig) -> None:

@@ -43,7 +43,7 @@ async def test_a_burst_of_calls_does_not_grow_memory(
             return written == chores and rig.worker.held == 100
 
         await until(wait_in_mongodb)
-        assert oracle.most == 100
+        assert oracle.highest == 100
         oracle.open.set()
         for chore in begun:
             await rig.until(chore, ProcessStatus.COMPLETED)

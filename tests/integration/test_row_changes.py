@@ -9,7 +9,7 @@ import pytest
 
 from domain.builtin.subjects.events import SubjectErased
 from eventstore.reading.last_commits import LastCommits
-from projections.querying.row_changes import MOST_CHANGES, ChangeTracker
+from projections.querying.row_changes import MAX_CHANGES, ChangeTracker
 from projections.querying.row_reads import QueryReads, RowMark, record_rows
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
@@ -104,7 +104,7 @@ async def test_after_too_many_changes_everything_counts_as_changed(rig: Rig) -> 
     meta = {"_tenant": TENANT, "_gone": False, "_place": 0, "_created": 1, "_generation": 1}
     rows = [
         {"_id": f"{TENANT}/note-{number}", "id": f"note-{number}", "_position": head + 1 + number, **meta}
-        for number in range(MOST_CHANGES + 1)
+        for number in range(MAX_CHANGES + 1)
     ]
     stored = await rig.locator.rows()
     await stored.insert_many(rows)

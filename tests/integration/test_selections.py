@@ -158,7 +158,7 @@ def selections(fields: Mapping[str, str]) -> st.SearchStrategy[tuple[Part, ...]]
     return st.lists(plain | fragment, min_size=1, max_size=4).map(tuple)
 
 
-def written(parts: Sequence[Part], declared: str, fragments: list[str], numbers: Iterator[int]) -> str:
+def write_parts(parts: Sequence[Part], declared: str, fragments: list[str], numbers: Iterator[int]) -> str:
     """The parts in GraphQL; the definitions of named fragments are put into `fragments`."""
 
     def one(part: Part) -> str:
@@ -168,7 +168,7 @@ def written(parts: Sequence[Part], declared: str, fragments: list[str], numbers:
             said = str(value).lower() if isinstance(value, bool) else f"${value}"
             condition = f" @{directive}(if: {said})"
         inner = "WorkflowStep" if part.name == "steps" else declared
-        body = written(part.parts, inner, fragments, numbers) if part.parts else ""
+        body = write_parts(part.parts, inner, fragments, numbers) if part.parts else ""
         if part.name is not None:
             return f"{part.alias + ': ' if part.alias else ''}{part.name}{condition}{body}"
         if not part.named:
@@ -218,7 +218,7 @@ def _merge(answer: dict[str, Any], more: Mapping[str, Any]) -> None:
 def test_whatever_is_selected_is_answered_as_from_whole_rows(site: Site, parts: tuple[Part, ...]) -> None:
     """By fragments, aliases and directives in any mixture, and whatever their variables say."""
     fragments: list[str] = []
-    body = written((*parts, Part("id", None, None, False, ())), "Workflow", fragments, count())
+    body = write_parts((*parts, Part("id", None, None, False, ())), "Workflow", fragments, count())
     query = (
         f"query ($id: ID!, $yes: Boolean!, $no: Boolean!) {{ workflow(id: $id){body} "
         f"workflows {{ nodes{body} edges {{ node{body} }} }} node(id: $id) {{ ... on Workflow{body} }} "

@@ -9,7 +9,7 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.activity.aggregate import MOST_SESSIONS, Activity
+from domain.activity.aggregate import MAX_KEPT_SESSIONS, Activity
 from domain.activity.commands import RecordAction, RecordFailedLogin, RecordLogin, RecordLogout
 from domain.activity.events import (
     ActionTaken,
@@ -78,9 +78,9 @@ def test_events_of_earlier_releases_are_no_login_that_rules_compare_with():
 
 
 def test_the_oldest_of_too_many_sessions_is_not_open_any_more():
-    logins = [LoggedIn(user_id=ADA, session=f"s{number}") for number in range(MOST_SESSIONS + 1)]
+    logins = [LoggedIn(user_id=ADA, session=f"s{number}") for number in range(MAX_KEPT_SESSIONS + 1)]
     sessions = Activity().evolve_all(logins).sessions
-    assert (len(sessions), sessions[0]) == (MOST_SESSIONS, "s1")
+    assert (len(sessions), sessions[0]) == (MAX_KEPT_SESSIONS, "s1")
 
 
 def test_the_view_has_a_row_for_each_session():

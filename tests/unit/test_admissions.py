@@ -61,10 +61,10 @@ async def admit(admissions: Admissions) -> Admission:
     return admitted if isinstance(admitted, Admission) else await admitted
 
 
-async def let_in(caller: Caller, most: int = 10) -> tuple[Admissions, Admission]:
+async def let_in(caller: Caller, limit: int = 10) -> tuple[Admissions, Admission]:
     decider = Decider(caller)
     decider.decide.set()
-    admissions = Admissions(decider, lambda: NOW, most)
+    admissions = Admissions(decider, lambda: NOW, limit)
     return admissions, await admit(admissions)
 
 
@@ -128,7 +128,7 @@ async def test_what_ends_while_it_is_decided_counts() -> None:
 
 async def test_access_expires_by_itself() -> None:
     expiring = Caller(subject="ada", expires_at=NOW + timedelta(milliseconds=1))
-    admissions, admission = await let_in(expiring, most=1)
+    admissions, admission = await let_in(expiring, limit=1)
     told = asyncio.get_running_loop().create_future()
     admissions.keep_open(admission, told.set_result)
     async with asyncio.timeout(30):
@@ -137,7 +137,7 @@ async def test_access_expires_by_itself() -> None:
 
 
 async def test_a_subject_has_so_many_connections_at_a_time() -> None:
-    admissions, first = await let_in(ADA, most=1)
+    admissions, first = await let_in(ADA, limit=1)
     admissions.keep_open(first, lambda _error: None)
     second = await admit(admissions)
     with pytest.raises(RateLimited, match="1 open connection"):

@@ -12,7 +12,7 @@ from hypothesis import given as given_values
 from hypothesis import strategies as st
 
 from domain.agent_runs import context
-from domain.agent_runs.aggregate import MOST_SPANS_OF_RUN, AgentRun
+from domain.agent_runs.aggregate import MAX_SPANS_OF_RUN, AgentRun
 from domain.agent_runs.commands import RecordSpans
 from domain.agent_runs.events import RunDescribed, SpanRecorded
 from domain.agent_runs.spans import Span, SpanReport, SpanStatus
@@ -80,9 +80,9 @@ def test_content_is_data_of_its_person_or_else_of_the_run():
 
 
 def test_a_run_has_a_limited_number_of_spans(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("domain.agent_runs.aggregate.MOST_SPANS_OF_RUN", 2)
+    monkeypatch.setattr("domain.agent_runs.aggregate.MAX_SPANS_OF_RUN", 2)
     given(AgentRun).when(record(span(1), span(2), span(3))).then_refused(containing="at most 2 spans")
-    assert MOST_SPANS_OF_RUN == 10_000
+    assert MAX_SPANS_OF_RUN == 10_000
 
 
 def test_a_run_is_running_until_its_first_span_has_ended():

@@ -49,7 +49,7 @@ def log(tmp_path: Path) -> MemoryImport:
     return MemoryImport(tmp_path)
 
 
-def written(event: BaseCloudEvent) -> bytes:
+def write_event(event: BaseCloudEvent) -> bytes:
     """The event as the SDK writes it, in structured mode."""
     return JSONFormat().write(event)
 
@@ -79,7 +79,7 @@ def in_json(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def test_the_sdk_reads_what_an_export_writes(log: MemoryImport) -> None:
     """It checks the names of attributes, too."""
     log.run("lifecycle.csv", log_files.LIFECYCLE)
-    log.run("commands.jsonl", written(command("1", {"id": "task-x", "title": "Päck"}, **EXTENSIONS)))
+    log.run("commands.jsonl", write_event(command("1", {"id": "task-x", "title": "Päck"}, **EXTENSIONS)))
     lines = lines_of(log)
     for line in lines:
         event, expected = JSONFormat().read(None, line), orjson.loads(line)
@@ -91,9 +91,9 @@ def test_the_sdk_reads_what_an_export_writes(log: MemoryImport) -> None:
 
 def test_an_export_that_the_sdk_has_rewritten_is_read_as_the_same_commits(log: MemoryImport) -> None:
     log.run("lifecycle.csv", log_files.LIFECYCLE)
-    log.run("commands.jsonl", written(command("1", {"id": "task-x", "title": "Päck"}, **EXTENSIONS)))
+    log.run("commands.jsonl", write_event(command("1", {"id": "task-x", "title": "Päck"}, **EXTENSIONS)))
     lines = lines_of(log)
-    rewritten = [written(JSONFormat().read(None, line)) for line in lines]
+    rewritten = [write_event(JSONFormat().read(None, line)) for line in lines]
     commits = [list(read_commits(io.BytesIO(b"\n".join(each)), CATALOG, {})) for each in (lines, rewritten)]
     for original, again in zip(*commits, strict=True):
         assert isinstance(original, ExportedCommit)
@@ -109,7 +109,7 @@ def test_what_the_sdk_writes_is_imported_alone_in_lines_and_in_a_batch(log: Memo
         command("2", b'{"id": "task-x2", "title": "Ship"}'),
         command("3", {"id": "task-x3", "title": "Bill"}, datacontenttype="application/json"),
     ]
-    lines = [written(event) for event in events]
+    lines = [write_event(event) for event in events]
     assert b"data_base64" in lines[1]
     assert log.counts(log.run("events.jsonl", b"\n".join(lines))) == {"stored": 3}
     assert log.counts(log.run("batch.json", b"[%b]" % b",".join(lines))) == {"known": 3}
@@ -140,7 +140,7 @@ def test_a_request_of_the_sdk_is_read_in_both_modes(
 
 @pytest.mark.parametrize("mode", WebhookMode)
 def test_the_sdk_reads_the_request_of_a_webhook(log: MemoryImport, mode: WebhookMode) -> None:
-    log.run("commands.jsonl", written(command("1", {"id": "task-x", "title": "Päck"}, **EXTENSIONS)))
+    log.run("commands.jsonl", write_event(command("1", {"id": "task-x", "title": "Päck"}, **EXTENSIONS)))
     [event] = log.bus.history.events
     message = make_message(Webhook(mode=mode, personal=True), [event], _position)
     read = from_http_event(HTTPMessage(dict(message.headers), message.body))

@@ -18,7 +18,7 @@ from api.graphql.execution.compiled_operations import CompiledOperation, root_ca
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import read_operation
 from api.graphql.execution.selection_tree import SelectionTree
-from api.graphql.execution.value_writers import most_fields
+from api.graphql.execution.value_writers import max_fields
 from api.limits.operation_limits import OperationLimits
 from domain.kernel.errors import NotFound
 from tests.helpers.execution_oracle import (
@@ -292,4 +292,4 @@ def test_compiled_roots_are_kept_up_to_a_number_of_fields() -> None:
         assert operation.root_fields(conditions) is fields
         assert len(fields) == sum(values)
     assert 1 < cache.entries < 32
-    assert cache.weight <= most_fields(tree)
+    assert cache.weight <= max_fields(tree)

@@ -10,7 +10,7 @@ from api.graphql.execution import executor as executor_module
 from api.graphql.execution.execution_results import OperationRefused
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
-from api.graphql.execution.validation import MOST_ERRORS
+from api.graphql.execution.validation import MAX_ERRORS
 from api.limits.document_limits import parse_within
 from api.limits.operation_limits import OperationLimits
 from domain.kernel.limit_errors import TooComplex
@@ -96,7 +96,7 @@ def test_a_document_of_errors_reports_the_first_ones() -> None:
     """The path of each error is searched in the whole document."""
     schema = own_schema()
     text = "{" + aliases(300, "nothing") + "}"
-    assert len(core_validate(schema, parse_within(text, LIMITS))) > MOST_ERRORS
+    assert len(core_validate(schema, parse_within(text, LIMITS))) > MAX_ERRORS
     with pytest.raises(OperationRefused) as refused:
         Executor(schema).prepare(OperationRequest(text))
-    assert len(refused.value.result["errors"]) == MOST_ERRORS + 1
+    assert len(refused.value.result["errors"]) == MAX_ERRORS + 1

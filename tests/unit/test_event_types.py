@@ -29,15 +29,15 @@ def again(event: Event) -> Event:
     return payload
 
 
-def written(**changes: object) -> InvoiceWritten:
+def invoice(**changes: object) -> InvoiceWritten:
     values = {"details": DETAILS, "nested": {"a": [DETAILS]}, "remark": "r", **changes}
     return InvoiceWritten.model_validate(values)
 
 
 def test_a1_nested_values_come_back_as_declared():
-    event = again(written(secret=DETAILS))
+    event = again(invoice(secret=DETAILS))
     assert isinstance(event, InvoiceWritten)
-    assert event == written(secret=DETAILS)
+    assert event == invoice(secret=DETAILS)
     for details in (event.details, event.secret, event.nested["a"][0]):
         assert type(details) is Details
         assert type(details.lines[0]) is Line
@@ -48,7 +48,7 @@ def test_a1_nested_values_come_back_as_declared():
 
 
 def test_a2_none_comes_back_where_none_is_not_the_default():
-    event = written(remark=None, note=None)
+    event = invoice(remark=None, note=None)
     assert event.to_data()["remark"] is None
     assert event.to_data()["note"] is None
     assert "secret" not in event.to_data()
@@ -58,7 +58,7 @@ def test_a2_none_comes_back_where_none_is_not_the_default():
 
 
 def test_a2_what_was_stored_without_null_is_read_as_before():
-    data = written().to_data()
+    data = invoice().to_data()
     del data["remark"]
     read = InvoiceWritten.from_data(data)
     assert (read.remark, read.note) == (None, "x")
@@ -129,7 +129,7 @@ def upcast_to(data: dict[str, object]) -> object:
     return upcast(Later, [step], 1, {})
 
 
-STORED_DETAILS = written().to_data()["details"]
+STORED_DETAILS = invoice().to_data()["details"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from subscriptions.live.sinks import Chunk
 LIMIT = 1_000
 
 
-ADMISSIONS = Admissions(OPEN, now, most=1)
+ADMISSIONS = Admissions(OPEN, now, limit=1)
 ADMISSION = Admission(UNRESTRICTED)
 
 
@@ -82,7 +82,7 @@ class Client:
 
 @asynccontextmanager
 async def responding() -> AsyncIterator[tuple[ResponseStream, Client, Recorded, ResponseStreams]]:
-    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, max_streams=1)
     stream, client, subscription = streams.make(SSE, ADMISSION), Client(), Recorded()
     stream.add("", running(subscription))
     task = asyncio.create_task(
@@ -214,8 +214,8 @@ async def test_who_is_far_behind_leaves_room_for_others() -> None:
 
 
 async def test_a_reservation_that_nobody_claims_is_given_up() -> None:
-    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
-    reservations, subscription = Reservations(streams, most=1, timeout=0.01), Recorded()
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, max_streams=1)
+    reservations, subscription = Reservations(streams, max_operations=1, timeout=0.01), Recorded()
     token = reservations.make(ADMISSION, None)
     stream = reservations.find(token, UNRESTRICTED)
     stream.add("1", running(subscription))
@@ -230,8 +230,8 @@ def reserve(reservations: Reservations, address: str, subject: str | None = None
 
 
 async def test_E11_reservations_take_no_places_of_open_streams() -> None:
-    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
-    reservations = Reservations(streams, most=1)
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, max_streams=1)
+    reservations = Reservations(streams, max_operations=1)
     tokens = [reserve(reservations, "10.0.0.1") for _ in range(50)]
     assert streams.open == 0
     streams.close(streams.make(SSE, ADMISSION))
@@ -241,8 +241,8 @@ async def test_E11_reservations_take_no_places_of_open_streams() -> None:
 
 
 async def test_E11_reservations_that_wait_are_bounded_for_each_caller_and_each_address() -> None:
-    streams = ResponseStreams(Admissions(OPEN, now, most=1_000), 60, LIMIT, most=10_000)
-    reservations = Reservations(streams, most=1)
+    streams = ResponseStreams(Admissions(OPEN, now, limit=1_000), 60, LIMIT, max_streams=10_000)
+    reservations = Reservations(streams, max_operations=1)
     tokens = [reserve(reservations, "10.0.0.1") for _ in range(100)]
     with pytest.raises(RateLimited) as refused:
         reserve(reservations, "10.0.0.1")
@@ -266,8 +266,8 @@ async def test_E11_reservations_that_wait_are_bounded_for_each_caller_and_each_a
 
 
 async def test_nothing_is_begun_in_a_stream_that_is_full_or_over() -> None:
-    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, most=1)
-    reservations = Reservations(streams, most=1)
+    streams = ResponseStreams(ADMISSIONS, 60, LIMIT, max_streams=1)
+    reservations = Reservations(streams, max_operations=1)
     stream = reservations.find(reservations.make(ADMISSION, None), UNRESTRICTED)
     reservations.start(stream, "1")
     stream.write(b"x" * 2 * LIMIT)

@@ -11,7 +11,7 @@ from api.graphql.execution import core_executor
 from api.graphql.execution.executor import Executor
 from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.request_context import RequestContext
-from api.limits.input_limits import MOST_VALUES, check_values
+from api.limits.input_limits import MAX_VARIABLE_VALUES, check_values
 from api.runtime import Runtime
 from domain.kernel.limit_errors import TooComplex
 from tests.helpers.own_contexts import own_schema
@@ -30,7 +30,7 @@ def nested(depth: int) -> dict[str, Any]:
     "variables",
     [
         {f"v{n}": n for n in range(100_000)},
-        {"filter": {"id": {"in": [str(n) for n in range(MOST_VALUES)]}}},
+        {"filter": {"id": {"in": [str(n) for n in range(MAX_VARIABLE_VALUES)]}}},
         {"content": [[0] * 1_000 for _ in range(50)]},
         {"filter": nested(60)},
     ],

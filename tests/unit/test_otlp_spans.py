@@ -15,10 +15,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from api.agent_run_settings import AgentRunSettings
-from api.otlp.attribute_values import LONGEST_TEXT, MOST_ITEMS
+from api.otlp.attribute_values import LONGEST_TEXT, MAX_ITEMS
 from api.otlp.conventions import FIELDS
 from api.otlp.encodings import JSON
-from api.otlp.span_reader import MOST_ATTRIBUTES, SpanReader, find_defect
+from api.otlp.span_reader import MAX_ATTRIBUTES, SpanReader, find_defect
 from domain.agent_runs.spans import SpanKind, SpanReport, SpanStatus
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.types.storable_checks import model_check
@@ -162,12 +162,12 @@ def test_content_is_recorded_for_its_person_where_the_settings_ask_for_it():
 
 
 def test_attributes_are_kept_within_limits():
-    many = {f"nerve.n{number}": number for number in range(MOST_ATTRIBUTES + 5)}
-    assert len(report(many).span.attributes) == MOST_ATTRIBUTES
+    many = {f"nerve.n{number}": number for number in range(MAX_ATTRIBUTES + 5)}
+    assert len(report(many).span.attributes) == MAX_ATTRIBUTES
     large = {"nerve.text": "x" * 5_000, "nerve.list": list(range(500)), "nerve.bytes": b"\0"}
     kept = report(large).span.attributes
     assert len(str(kept["nerve.text"])) == LONGEST_TEXT
-    assert kept["nerve.list"] == list(range(MOST_ITEMS))
+    assert kept["nerve.list"] == list(range(MAX_ITEMS))
     assert kept["nerve.bytes"] is None
     odd = {"nerve.nan": float("nan"), "nerve.a\0b": 1, "nerve.map": {"$ref": 1, "a": True}}
     assert report(odd).span.attributes == {"nerve.nan": None, "nerve.map": {"a": True}}

@@ -25,7 +25,7 @@ from api.graphql.execution.selection_tree import (
     Variables,
     condition_variables,
 )
-from api.graphql.execution.value_writers import WriterCompiler, most_fields
+from api.graphql.execution.value_writers import WriterCompiler, max_fields
 from api.graphql.execution.write_functions import NotCompilable, Write
 from eventstore.lru import LruCache
 
@@ -62,7 +62,7 @@ RootCache = LruCache[tuple[object, ...], CompiledRoot]
 
 def root_cache(tree: SelectionTree) -> RootCache:
     """Return the cache of a document with this tree."""
-    return LruCache(most_fields(tree), lambda root: root.weight)
+    return LruCache(max_fields(tree), lambda root: root.weight)
 
 
 class CompiledOperation:
@@ -134,8 +134,8 @@ class CompiledOperation:
             # A condition that is null is an error, which graphql-core reports with its path.
             return CompiledRoot(CoreReason.CONDITION)
         fields = self._tree.collect([self._root], self._root_type, conditions)
-        limit = most_fields(self._tree) - len(fields)
-        compiler = WriterCompiler(self._tree, conditions, defers_batched_fields=True, most_fields=limit)
+        limit = max_fields(self._tree) - len(fields)
+        compiler = WriterCompiler(self._tree, conditions, defers_batched_fields=True, max_fields=limit)
         try:
             return CompiledRoot([self._field(field, compiler) for field in fields], compiler)
         except NotCompilable as error:

@@ -166,14 +166,14 @@ class OperationExecutor(CheckedExecutor):
         field = self._writers_of_fields[id(details)] = _FieldWriter(details, write)
         return field
 
-    def _spend(self, written: Any) -> None:
-        """Count what is written; raises ResponseTooLarge where the response is full.
+    def _spend(self, leaf: Any) -> None:
+        """Count a leaf that is written; raises ResponseTooLarge where the response is full.
 
         The data of a query is dropped then, and its other leaves are not written any more. Receipts of a
         mutation must reach the client.
         """
         try:
-            self._budget.spend("", written)
+            self._budget.spend("", leaf)
         except ResponseTooLarge:
             self._drops_rest = self.operation.operation is not OperationType.MUTATION
             raise

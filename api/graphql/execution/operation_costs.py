@@ -35,7 +35,7 @@ from api.graphql.execution.selection_tree import (
 )
 from api.limits.weights import LEAF, LIST, Weight
 
-MOST_KEPT = 100
+MAX_KEPT = 100
 """Costs that are kept for a document, by the values of the variables that decide them."""
 
 SIZES = ("first", "last")
@@ -70,7 +70,7 @@ class OperationCosts:
         key = (name, *[_size_or_presence(variables.get(variable)) for variable in deciding])
         cost = self._kept.get(key)
         if cost is None:
-            if len(self._kept) == MOST_KEPT:
+            if len(self._kept) == MAX_KEPT:
                 self._kept.clear()
             meter = _Meter(self._schema, self._tree, self._members, variables)
             meter.visit([root], self._schema.get_root_type(kind), 1, ())

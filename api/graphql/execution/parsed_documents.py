@@ -22,7 +22,7 @@ CACHED_TOKENS = 100_000
 """Of all documents that a process caches. A token takes about 600 bytes with what is worked out about it.
 
 A document that many fragments and conditions expand has up to four compiled fields for each token in
-addition, of about 400 bytes: see `most_fields`.
+addition, of about 400 bytes: see `max_fields`.
 """
 
 BASE_WEIGHT = 100

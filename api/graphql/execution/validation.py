@@ -9,7 +9,7 @@ from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema
 
 from api.limits.time_slices import give_way
 
-MOST_ERRORS = 10
+MAX_ERRORS = 10
 """Errors of a document that are reported. The path of each is searched in the whole document."""
 
 Rules = Sequence[type[ASTValidationRule]]
@@ -45,7 +45,7 @@ def validate_in_slices(
             schema,
             document,
             [keep(rule) for rule in every_rule],
-            MOST_ERRORS,
+            MAX_ERRORS,
             hide_suggestions=hide_suggestions,
         )
     finally:

@@ -54,7 +54,7 @@ FIELDS_PER_SELECTION = 2
 """What is compiled of a document has at most so many fields, with its fragments expanded at each spread."""
 
 
-def most_fields(tree: SelectionTree) -> int:
+def max_fields(tree: SelectionTree) -> int:
     """Return how many fields may be compiled at once, and kept, of a document with this tree.
 
     A small document may expand to very many fields, and has other ones for each combination of the values of
@@ -68,7 +68,7 @@ class FieldWriters:
 
     def __init__(self, tree: SelectionTree) -> None:
         self._tree = tree
-        self._most_fields = most_fields(tree)
+        self._max_fields = max_fields(tree)
         self._conditions: dict[tuple[object, ...], Sequence[str]] = {}
         self._kept: dict[tuple[object, ...], Write | None] = {}
         self._compilers: list[WriterCompiler] = []
@@ -88,7 +88,7 @@ class FieldWriters:
             conditions = self._conditions[place] = tuple(condition_variables(self._tree.below(nodes)))
         key = (place, *map(variables.get, conditions))
         if key not in self._kept:
-            if len(self._kept) + sum(compiler.fields for compiler in self._compilers) >= self._most_fields:
+            if len(self._kept) + sum(compiler.fields for compiler in self._compilers) >= self._max_fields:
                 self._kept.clear()
                 self._compilers.clear()
             self._kept[key] = self._compile(declared, nodes, variables, conditions)
@@ -107,7 +107,7 @@ class FieldWriters:
         name, selections = nodes[0].name.value, self._tree.below(nodes)
         field = ResponseField(name, name, nodes, declared.fields.get(name), selections)
         values = {name: variables[name] for name in conditions}
-        compiler = WriterCompiler(self._tree, values, most_fields=self._most_fields)
+        compiler = WriterCompiler(self._tree, values, max_fields=self._max_fields)
         try:
             write = compiler.field(declared, field).from_object()
         except NotCompilable:
@@ -129,10 +129,10 @@ class WriterCompiler:
         variables: Variables,
         *,
         defers_batched_fields: bool = False,
-        most_fields: float = inf,
+        max_fields: float = inf,
     ) -> None:
         self.fields = 0
-        self._most_fields = most_fields
+        self._max_fields = max_fields
         self._tree = tree
         self._variables = variables
         self._defers_batched_fields = defers_batched_fields
@@ -161,14 +161,14 @@ class WriterCompiler:
         """Return the writer of values of an interface or union: of each type when the first value has it."""
         writers: dict[str, Write] = {}
 
-        def written(value: Any, budget: ByteBudget, context: Any) -> Any:
+        def write_abstract(value: Any, budget: ByteBudget, context: Any) -> Any:
             name = declared.resolve_type(value, None, declared)
             write = writers.get(name)
             if write is None:
                 write = writers[name] = self._possible(declared, name, selections)
             return write(value, budget, context)
 
-        return written
+        return write_abstract
 
     def _possible(self, declared: Any, name: str, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values of an interface or union that are of the type with this name."""
@@ -183,7 +183,7 @@ class WriterCompiler:
 
     def field(self, declared: GraphQLObjectType, field: ResponseField) -> FieldWriter:
         """Return the writer of a field of objects of this type; raises NotCompilable."""
-        if self.fields >= self._most_fields:
+        if self.fields >= self._max_fields:
             raise NotCompilable(CoreReason.SIZE)
         self.fields += 1
         definition = field.definition

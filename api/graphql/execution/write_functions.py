@@ -52,13 +52,13 @@ def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
     if not batched:
         return write
 
-    def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
+    def write_object(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
         data: dict[str, Any] = write(source, budget, context)
         for field in batched:
             context.pending_values.write(field, data, source, budget, context)
         return data
 
-    return written
+    return write_object
 
 
 def _items_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
@@ -68,7 +68,7 @@ def _items_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
         return _direct_object_writer(tuple((name, field.write) for name, field in fields))
     items = tuple((name, field.key, field.write, field.is_text) for name, field in fields)
 
-    def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
+    def write_items(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
         # One loop for all items, because a call for each of them costs more than the rest.
         get, size, data = source.get, names, {}
         for name, key, write, is_text in items:
@@ -81,28 +81,28 @@ def _items_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
         budget.take(size)
         return data
 
-    return written
+    return write_items
 
 
 def _direct_object_writer(fields: Sequence[tuple[str, Write]]) -> Write:
     """Return the writer of objects that need not be mappings."""
 
-    def written(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
+    def write_direct_object(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
         # Fields like `__typename` read nothing of the source. graphql-core raises a source that is an error.
         if source is None or isinstance(source, Exception):
             raise NotCompilable
         return {name: write(source, budget, context) for name, write in fields}
 
-    return written
+    return write_direct_object
 
 
 def refusing_writer(reason: CoreReason) -> Write:
     """Return the writer that leaves each value to graphql-core."""
 
-    def written(_value: Any, _budget: ByteBudget, _context: Any) -> Any:
+    def refuse_value(_value: Any, _budget: ByteBudget, _context: Any) -> Any:
         raise NotCompilable(reason)
 
-    return written
+    return refuse_value
 
 
 def constant_writer(value: str | None) -> Write:
@@ -129,14 +129,14 @@ def is_text(declared: GraphQLOutputType) -> bool:
 def reading_writer(read: Callable[[Any, Any], Any], write: Write) -> Write:
     """Return the writer of what `read` makes of the object and the context of the request."""
 
-    def written(source: Any, budget: ByteBudget, context: Any) -> Any:
+    def write_result(source: Any, budget: ByteBudget, context: Any) -> Any:
         value = read(source, context)
         if value.__class__ is CoroutineType:
             value.close()
             raise NotCompilable(CoreReason.RESOLVER)
         return write(value, budget, context)
 
-    return written
+    return write_result
 
 
 def nullable_writer(write: Write) -> Write:
@@ -147,24 +147,24 @@ def nullable_writer(write: Write) -> Write:
 def list_writer(write: Write) -> Write:
     """Return the writer of lists of these values."""
 
-    def written(values: Any, budget: ByteBudget, context: Any) -> list[Any]:
+    def write_list(values: Any, budget: ByteBudget, context: Any) -> list[Any]:
         if type(values) is not list and type(values) is not tuple:
             raise NotCompilable
         return [write(value, budget, context) for value in values]
 
-    return written
+    return write_list
 
 
 def leaf_writer(coerce: Callable[[Any], Any], *, nullable: bool) -> Write:
     """Return the writer of values of a scalar or an enum."""
 
-    def written(value: Any, budget: ByteBudget, _context: Any) -> Any:
+    def write_leaf(value: Any, budget: ByteBudget, _context: Any) -> Any:
         if value is None and nullable:
             return None
-        written = None if value is None else coerce(value)
-        if written is None or written is Undefined:
+        leaf = None if value is None else coerce(value)
+        if leaf is None or leaf is Undefined:
             raise NotCompilable
-        budget.spend("", written)
-        return written
+        budget.spend("", leaf)
+        return leaf
 
-    return written
+    return write_leaf

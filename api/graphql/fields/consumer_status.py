@@ -53,7 +53,7 @@ def consumers_field() -> Field:
         ],
         "A follower of the log that keeps its position: a view, process, policy, webhook or stream in Redis.",
     )
-    most = (
+    size = (
         f"The maximum number of consumers, {DEFAULT_PAGE} by default: those furthest behind, in this order."
     )
     return output_field(
@@ -61,7 +61,7 @@ def consumers_field() -> Field:
         list_of(consumer),
         "The consumers of the log that have begun, with what is read of a view that is rebuilt.",
         resolver=_resolve,
-        arguments=[argument("first", int | None, most)],
+        arguments=[argument("first", int | None, size)],
         weight=STATUS,
     )
 

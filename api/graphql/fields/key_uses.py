@@ -32,8 +32,8 @@ def key_uses_field() -> Field:
 
 async def _resolve(_root: object, info: Info, *, ids: Sequence[str]) -> list[dict[str, Any]]:
     context = info.context
-    most = context.runtime.settings.max_page
-    if len(ids) > most:
-        raise ValidationFailed(f"ids must have at most {most} elements", ("ids",))
+    limit = context.runtime.settings.max_page
+    if len(ids) > limit:
+        raise ValidationFailed(f"ids must have at most {limit} elements", ("ids",))
     uses = await context.runtime.key_uses.read(context.scope.tenant, ids)
     return [{"key_id": key, "last_used_at": uses[key]} for key in dict.fromkeys(ids) if key in uses]

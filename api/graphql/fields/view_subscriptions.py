@@ -196,8 +196,8 @@ def _resolve_many(view: View[Any]) -> Resolver:
     ) -> SharedSource[LiveMessage]:
         context, runtime = info.context, info.context.runtime
         wanted = runtime.view_parts[view.name].live.parse_filter(read_filter(view, filter, context))
-        most = runtime.settings.max_page
-        size = page_size(most if first is None else first, None, most)
+        limit = runtime.settings.max_page
+        size = page_size(limit if first is None else first, None, limit)
         return _shared(view, info, wanted, size, after, latest_only, snapshot)
 
     return subscribe

@@ -211,10 +211,11 @@ def _judge(attack: Attack, measures: Measures, outcome: Outcome) -> None:
         outcome.wrongs.append(f"{attack.name}: the server's memory grew by {measures.memory:,} bytes")
     if not attack.is_refused:
         return
-    most = LATENCY_RATIO * outcome.quiet_p99
-    if measures.p99 > most:
+    limit = LATENCY_RATIO * outcome.quiet_p99
+    if measures.p99 > limit:
         outcome.late.append(
-            f"{attack.name}: the other client's p99 is {measures.p99 * 1e3:.1f} ms, most {most * 1e3:.1f} ms"
+            f"{attack.name}: the other client's p99 is {measures.p99 * 1e3:.1f} ms, "
+            f"at most {limit * 1e3:.1f} ms"
         )
     if attack.expected == "TOO_COMPLEX" and measures.refusal > REFUSAL:
         outcome.late.append(f"{attack.name}: refused after {measures.refusal * 1e3:.1f} ms")
