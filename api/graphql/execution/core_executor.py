@@ -28,9 +28,9 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails
 
 from api.graphql.error_bodies import UnwritableValue
+from api.graphql.execution.object_writers import Write
 from api.graphql.execution.request_context import ExecutionContext
 from api.graphql.execution.value_writers import FieldWriters
-from api.graphql.execution.write_functions import Write
 from api.limits.byte_budget import MAX_RESPONSE_BYTES, ByteBudget
 from domain.kernel.limit_errors import ResponseTooLarge
 

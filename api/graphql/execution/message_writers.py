@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLSchema
 
+from api.graphql.execution.object_writers import Write
 from api.graphql.execution.selection_tree import SelectionSet, SelectionTree, Variables, condition_variables
 from api.graphql.execution.value_writers import WriterCompiler
-from api.graphql.execution.write_functions import NotCompilable, Write
+from api.graphql.execution.write_functions import NotCompilable
 from api.limits.byte_budget import ByteBudget
 
 MessageWriter = Callable[[Mapping[str, Any]], dict[str, Any] | None]

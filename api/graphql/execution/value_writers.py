@@ -23,6 +23,8 @@ from graphql import (
 
 from api.execution_metrics import CoreReason
 from api.graphql.execution.batched_fields import BatchedField
+from api.graphql.execution.leaf_forms import leaf_form
+from api.graphql.execution.object_writers import Write
 from api.graphql.execution.row_resolvers import BatchResolver
 from api.graphql.execution.selected_fields import SelectedField
 from api.graphql.execution.selection_tree import (
@@ -35,10 +37,8 @@ from api.graphql.execution.selection_tree import (
 from api.graphql.execution.write_functions import (
     FieldWriter,
     NotCompilable,
-    Write,
     changed_item_writer,
     constant_writer,
-    is_text,
     leaf_writer,
     list_writer,
     nullable_writer,
@@ -204,4 +204,4 @@ class WriterCompiler:
             return FieldWriter(None, reading_writer(resolver.read, write))
         if resolver.change is not None:
             return FieldWriter(None, changed_item_writer(resolver.key, resolver.change, write))
-        return FieldWriter(resolver.key, write, is_text=is_text(definition.type))
+        return FieldWriter(resolver.key, write, leaf_form(definition.type))

@@ -6,18 +6,13 @@ from collections.abc import Callable, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple
 
-from graphql import GraphQLID, GraphQLOutputType, GraphQLString, Undefined, get_nullable_type
+from graphql import Undefined
 
 from api.execution_metrics import CoreReason
 from api.graphql.execution.batched_fields import BatchedField
+from api.graphql.execution.leaf_forms import LeafForm
+from api.graphql.execution.object_writers import FieldShape, Write, generate_writer
 from api.limits.byte_budget import ByteBudget
-
-Write = Callable[[Any, ByteBudget, Any], Any]
-"""Returns what a response has of a value; the last argument is the context of the request.
-
-Of an object's field the value is the object. It raises any exception where graphql-core has to write the
-value: what was spent of the budget must be given back then.
-"""
 
 
 class NotCompilable(Exception):
@@ -31,13 +26,12 @@ class NotCompilable(Exception):
 class FieldWriter(NamedTuple):
     """The writer of a field: it gets the item `key` of the object, or the object itself without a key.
 
-    With `is_text` the response has the item as it is, if it is a text. A `batched` field is written as null,
-    until its value is there.
+    Items of the `form` are written without it. A `batched` field is written as null until its value is there.
     """
 
     key: str | None
     write: Write
-    is_text: bool = False
+    form: LeafForm = LeafForm.OTHER
     batched: BatchedField | None = None
 
     def from_object(self) -> Write:
@@ -63,25 +57,10 @@ def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
 
 def _items_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
     """Return the writer of all fields, with null in place of those that are batched."""
-    names = sum(len(name) for name, _ in fields)
     if all(field.key is None for _, field in fields):
         return _direct_object_writer(tuple((name, field.write) for name, field in fields))
-    items = tuple((name, field.key, field.write, field.is_text) for name, field in fields)
-
-    def write_items(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
-        # One loop for all items, because a call for each of them costs more than the rest.
-        get, size, data = source.get, names, {}
-        for name, key, write, is_text in items:
-            value = source if key is None else get(key)
-            if is_text and value.__class__ is str:
-                size += len(value) if value.isascii() else len(value.encode())
-                data[name] = value
-            else:
-                data[name] = write(value, budget, context)
-        budget.take(size)
-        return data
-
-    return write_items
+    shapes = [FieldShape(name, field.key, field.form) for name, field in fields]
+    return generate_writer(shapes, [field.write for _, field in fields])
 
 
 def _direct_object_writer(fields: Sequence[tuple[str, Write]]) -> Write:
@@ -118,12 +97,6 @@ def item_writer(key: str, write: Write) -> Write:
 def changed_item_writer(key: str, change: Callable[[Any], Any], write: Write) -> Write:
     """Return the writer of what `change` makes of an item of the object."""
     return lambda source, budget, context: write(change(source.get(key)), budget, context)
-
-
-def is_text(declared: GraphQLOutputType) -> bool:
-    """Return whether texts stand for themselves in a response, as most leaves do."""
-    inner: Any = get_nullable_type(declared)
-    return inner is GraphQLString or inner is GraphQLID
 
 
 def reading_writer(read: Callable[[Any, Any], Any], write: Write) -> Write:

@@ -1,0 +1,29 @@
+"""Moments are written in the same form, however a row that was read has them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from api.encoding import write_stored_moment
+from domain.kernel.rfc3339 import write_moment
+
+EARLIEST, LATEST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)
+
+
+@given(st.datetimes(EARLIEST, LATEST))
+@example(datetime(2026, 1, 31, 12))
+@example(datetime(1, 1, 1, microsecond=1))
+def test_a_moment_without_a_time_zone_is_in_utc(moment: datetime) -> None:
+    expected = write_moment(moment.replace(tzinfo=UTC))
+    assert write_stored_moment(moment) == expected
+    assert write_stored_moment(moment.replace(tzinfo=UTC)) == expected
+
+
+@pytest.mark.parametrize("hours", [-8, 2])
+def test_other_time_zones_are_converted(hours: int) -> None:
+    moment = datetime(2026, 1, 31, 12, 0, 0, 250_000, timezone(timedelta(hours=hours)))
+    assert write_stored_moment(moment) == write_moment(moment) != "2026-01-31T12:00:00.250Z"
