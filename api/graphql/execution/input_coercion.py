@@ -24,8 +24,10 @@ from graphql import (
 from graphql.execution import VariableValues
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValueSource
-from graphql.utilities import coerce_input_literal, coerce_input_value
+from graphql.utilities import coerce_input_literal
 from graphql.utilities.coerce_input_value import coerce_default_value
+
+from api.graphql.execution.input_coercers import input_coercer
 
 IMMUTABLE = (str, int, float, type(None))
 """Types of values that requests can share."""
@@ -41,7 +43,11 @@ class VariableCoercer:
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
         nodes = operation.variable_definitions or ()
         signatures = [get_variable_signature(schema, node) for node in nodes]
-        self._signatures = [each for each in signatures if isinstance(each, GraphQLVariableSignature)]
+        self._signatures = [
+            (each, input_coercer(each.type))
+            for each in signatures
+            if isinstance(each, GraphQLVariableSignature)
+        ]
         self._is_valid = len(self._signatures) == len(signatures)
 
     def coerce(self, inputs: Mapping[str, Any]) -> VariableValues:
@@ -50,12 +56,12 @@ class VariableCoercer:
             raise NotCoercible
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
-        for signature in self._signatures:
+        for signature, coerce in self._signatures:
             name = signature.name
             value = inputs.get(name, Undefined)
             sources[name] = VariableValueSource(signature, value)
             if value is not Undefined:
-                coerced[name] = _checked(coerce_input_value(value, signature.type))
+                coerced[name] = _checked(coerce(value))
             elif signature.default is not None:
                 coerced[name] = _default(signature)
             elif is_non_null_type(signature.type):
