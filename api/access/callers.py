@@ -35,8 +35,16 @@ class Caller:
     _claims_text: str = field(init=False, repr=False)
     """The claims with the types of their values: rules tell 1 and True apart, which are equal in Python."""
 
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Made once, because each request looks for its caller in several caches."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "_claims_text", repr(sorted(self.claims.items())))
+        parts = (self.scope, self.subject, self.roles, self.credential, self.expires_at, self._claims_text)
+        object.__setattr__(self, "_hash", hash((parts, self.issued_at, self.commands, self.home_tenant)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def own_tenant(self) -> str:

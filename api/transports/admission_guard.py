@@ -51,8 +51,12 @@ class AdmissionGuard:
             return
         endpoint: Endpoint = scope["app"].state.endpoint
         admissions = endpoint.admissions
-        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        headers = combine_headers(sent)
+        sent = scope["headers"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
+        if len(headers) != len(sent):
+            headers = combine_headers(
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in sent
+            )
         if SIGNATURE in headers and scope["path"] in self._signed_paths:
             await self._app(scope, receive, send)
             return

@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from api.transports.known_requests import bytes_of
 from api.transports.response_formats import JSON, is_utf8, read_parameters
 from domain.kernel.errors import NerveError, ValidationFailed
 
@@ -61,7 +62,11 @@ async def read_bytes(
     """
     coding = _read_coding(headers.get("content-encoding"))
     try:
-        async with asyncio.timeout(seconds):
+        if bytes_of(request.scope) is None:
+            async with asyncio.timeout(seconds):
+                body = await _receive(request.receive, max_body)
+        else:
+            # All of it has arrived.
             body = await _receive(request.receive, max_body)
     except TimeoutError:
         too_slow = ValidationFailed(f"the body did not arrive within {seconds} seconds", ("body",))

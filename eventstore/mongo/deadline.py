@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from math import ceil
 from time import monotonic
@@ -34,16 +33,23 @@ class RequestDeadline:
 _current: ContextVar[RequestDeadline | None] = ContextVar("deadline", default=None)
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+def deadline(seconds: float) -> AbstractContextManager[None]:
     """Let MongoDB end reads that begin within the block when the seconds are over."""
-    limit = RequestDeadline(seconds)
-    token = _current.set(limit)
-    try:
-        yield
-    finally:
-        limit.end()
-        _current.reset(token)
+    return _DeadlineBlock(seconds)
+
+
+class _DeadlineBlock(AbstractContextManager[None]):
+    __slots__ = ("_limit", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._limit = RequestDeadline(seconds)
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._limit)
+
+    def __exit__(self, *_error: object) -> None:
+        self._limit.end()
+        _current.reset(self._token)
 
 
 def milliseconds_left() -> int | None:

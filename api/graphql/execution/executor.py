@@ -28,7 +28,7 @@ from api.graphql.execution.execution_results import OperationRefused, build_resu
 from api.graphql.execution.input_coercion import NotCoercible
 from api.graphql.execution.message_writers import SubscriptionSelection
 from api.graphql.execution.operation_costs import Cost, introspection_members
-from api.graphql.execution.operation_request import OperationRequest, choose_operation
+from api.graphql.execution.operation_request import OperationRequest
 from api.graphql.execution.parsed_documents import DocumentCache, ParsedDocument, document_cache
 from api.graphql.execution.persisted import PersistedDocuments
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
@@ -97,12 +97,18 @@ class Executor:
         if document is None:
             document = self._parse(text)
         self._persisted.keep(text, request.document_name, tenant)
-        try:
-            operation = choose_operation(document.node, request.operation_name)
-        except ValidationFailed as error:
-            raise OperationRefused(refused_result(error)["errors"]) from None
-        name = operation.name.value if operation.name else None
-        return PreparedOperation(request, text, document, operation.operation, name)
+        return _prepared(request, text, document)
+
+    def prepare_known(self, request: OperationRequest, tenant: str) -> PreparedOperation | None:
+        """Return what `prepare` does, or None if the text of the request would have to be parsed."""
+        text = self._persisted.look_up(request.query, request.document_name, tenant)
+        document = None if text is None else self._documents.get((self.schema, text))
+        if text is None or document is None:
+            return None
+        if request.document_name is not None or self._persisted.only_trusted:
+            self._find_text(request, tenant)
+            self._persisted.keep(text, request.document_name, tenant)
+        return _prepared(request, text, document)
 
     def needs_parsing(self, request: OperationRequest, tenant: str) -> bool:
         """Return whether the text of the request would have to be parsed: that takes long for large ones."""
@@ -253,6 +259,15 @@ class Executor:
         return OperationRefused(
             [request_error_body(error, path, self.schema) for error, path in zip(errors, paths, strict=True)]
         )
+
+
+def _prepared(request: OperationRequest, text: str, document: ParsedDocument) -> PreparedOperation:
+    try:
+        operation = document.choose(request.operation_name)
+    except ValidationFailed as error:
+        raise OperationRefused(refused_result(error)["errors"]) from None
+    name = operation.name.value if operation.name else None
+    return PreparedOperation(request, text, document, operation.operation, name)
 
 
 class _Execution(NamedTuple):

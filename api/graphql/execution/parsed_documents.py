@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from graphql import DocumentNode, GraphQLSchema, get_operation_ast
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 
 from api.graphql.execution.compiled_operations import CompiledOperation, RootCache, root_cache
 from api.graphql.execution.operation_costs import OperationCosts
+from api.graphql.execution.operation_request import choose_operation
 from api.graphql.execution.result_dependencies import ResultDependencies, result_dependencies
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
@@ -43,6 +44,7 @@ class ParsedDocument:
     _cursor_variables: dict[str | None, str] = field(default_factory=dict)
     _dependencies: dict[str | None, ResultDependencies | None] = field(default_factory=dict)
     _compiled: dict[str | None, CompiledOperation] = field(default_factory=dict)
+    _chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: GraphQLSchema, node: DocumentNode, text: str, members: Mapping[str, float]) -> Self:
@@ -52,6 +54,13 @@ class ParsedDocument:
         weight = weigh(node, text)
         unlink_tokens(node)
         return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weight, root_cache(tree))
+
+    def choose(self, name: str | None) -> OperationDefinitionNode:
+        """Return the operation to run; raises ValidationFailed as `choose_operation`."""
+        operation = self._chosen.get(name)
+        if operation is None:
+            operation = self._chosen[name] = choose_operation(self.node, name)
+        return operation
 
     def cursor_variable(self, operation_name: str | None) -> str:
         """Return the variable that holds a subscriber's cursor and nothing else; empty if there is none."""

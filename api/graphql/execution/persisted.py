@@ -46,7 +46,7 @@ class PersistedDocuments:
         self._trusted = {_hash(text): text for text in listed.values()}
         self._texts = frozenset(listed.values())
         self._trusted.update((_bare(name), text) for name, text in listed.items())
-        self._only_trusted = only_trusted
+        self.only_trusted = only_trusted
         self._sent: LruCache[tuple[str, str], str] = LruCache(KEPT_BYTES, _weigh)
 
     def find(self, text: str | None, name: str | None, tenant: str) -> str:
@@ -61,7 +61,7 @@ class PersistedDocuments:
                 raise PersistedQueryNotFound
         elif name is not None and self._trusted.get(_bare(name)) != text and _bare(name) != _hash(text):
             raise ValidationFailed("the query does not have the hash that was sent with it", ("query",))
-        if self._only_trusted and text not in self._texts:
+        if self.only_trusted and text not in self._texts:
             raise NotTrusted("this server runs trusted documents only, and this document is not one of them")
         return text
 

@@ -41,9 +41,15 @@ class VisibleApi:
 
     async def prepare_in_turn(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
         """Return what `prepare` does. A text that has to be parsed waits for its turn."""
-        if not self.executor.needs_parsing(request, caller.scope.tenant):
+        try:
+            prepared = self.executor.prepare_known(request, caller.scope.tenant)
+        except OperationRefused:
             return self.prepare(request, caller)
-        return await self.turns.run(lambda: self.prepare(request, caller))
+        if prepared is None:
+            return await self.turns.run(lambda: self.prepare(request, caller))
+        if self.reads is not None:
+            self.reads.note(prepared, caller.scope)
+        return prepared
 
     def prepare(self, request: OperationRequest, caller: Caller) -> PreparedOperation:
         """Parse and validate the operation; raises OperationRefused.
