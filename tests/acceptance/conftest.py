@@ -8,6 +8,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -54,11 +55,10 @@ def nerve_url(nerve_settings: dict[str, str], nerve_folder: Path) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
-    """An API with a worker beside it, on a database of the module's own; times and sizes are short here."""
+    """An API with a worker beside it, on a database of the module's own; requests have to be short here."""
     database = f"test_{uuid4().hex}"
-    with serve(
-        mongo_url=mongo_url, redis_url=redis_url, database=database, init_timeout=0.5, max_body_bytes=100_000
-    ) as running_api:
+    own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
+    with serve(**own, max_body_bytes=100_000) as running_api:
         yield running_api
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)

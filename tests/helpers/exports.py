@@ -64,7 +64,7 @@ async def fill(store: Store, count: int = 12) -> None:
 
 
 async def settled(store: Store, position: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.log.high_water_mark() < position:
             await asyncio.sleep(0)
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from tests.helpers.note_rig import Rig
 
-DEADLINE = 30
+DEADLINE = 120
 
 
 async def followed_positions(rig: Rig, upto: int) -> list[int]:

@@ -26,7 +26,7 @@ from subscriptions.live.sinks import Chunk, Subscription
 from tests.helpers.drivers import chosen_driver
 from tests.helpers.shared_schemas import shared_schema
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 INTERVAL = 0.05
 CONTEXTS = tuple(f"projections.views.{view}" for view in ("agents", "tasks", "workflows", "task_days"))
 

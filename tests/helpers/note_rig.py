@@ -140,7 +140,7 @@ class Rig:
             position = (await self.append(f"note-{name}", Written(text=name))).position
         return position
 
-    async def projected(self, within: float = 10) -> int:
+    async def projected(self, within: float = 60) -> int:
         """Wait until the view has everything that is in the log now."""
         head = await self.log.head()
         await self.reader.wait_for(head, within)

@@ -30,7 +30,7 @@ from subscriptions.processes.worker import ProcessWorker
 from tests.helpers.chore_process.chores import CATALOG, BeginChore
 from tests.helpers.drivers import chosen_driver
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds after which what was awaited is given up."""
 
 

@@ -14,7 +14,7 @@ from subscriptions.consumers.state import GenerationState
 from tests.helpers.note_rig import Rig
 from tests.helpers.notes import Linked, NoteRow, Scored, Written, view
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def apply_louder(id: str, row: NoteRow | None, event: RecordedEvent) -> NoteRow | None:

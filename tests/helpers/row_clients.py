@@ -15,7 +15,7 @@ from subscriptions.live.messages import CaughtUp, CursorExpired, Lagged, StatusM
 from subscriptions.live.sinks import Chunk, Subscription
 from tests.helpers.row_scopes import ALL_ROWS
 
-DEADLINE = 30
+DEADLINE = 120
 
 
 class CountingRenderer:

@@ -34,7 +34,7 @@ from api.transports.sockets.registry import SocketLimits, SocketRegistry
 from subscriptions.live.sinks import Chunk, Sink
 from tests.helpers.own_contexts import OWN, own_schema
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 EVENTS = {"query": "subscription { events { __typename } }"}
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from pymongo import MongoClient
 
 from api.access.callers import AccessRevocation, Caller
+from api.ids import now
 from domain.kernel import Scope
 from domain.kernel.access import METRICS
 from domain.kernel.errors import Forbidden, Unauthenticated
@@ -29,6 +32,7 @@ class Tokens:
     def __init__(self) -> None:
         self._callers: dict[str, Caller] = {}
         self._held_back: dict[str, asyncio.Event] = {}
+        self._lifetimes: dict[str, timedelta] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: Callable[[AccessRevocation], object] | None = None
         self.asked: list[str] = []
@@ -37,6 +41,10 @@ class Tokens:
         """Whoever shows the token is this caller; returns what that is shown as."""
         self._callers[token] = caller
         return f"Bearer {token}"
+
+    def limit(self, token: str, lifetime: timedelta) -> None:
+        """The access expires so long after the token is shown, however late a busy machine shows it."""
+        self._lifetimes[token] = lifetime
 
     def hold_back(self, token: str) -> Callable[[], None]:
         """It is not decided on the token until what is returned is called."""
@@ -56,7 +64,9 @@ class Tokens:
             await waiting.wait()
         if token not in self._callers:
             raise Forbidden("this token is not known")
-        return self._callers[token]
+        caller = self._callers[token]
+        lifetime = self._lifetimes.get(token)
+        return caller if lifetime is None else replace(caller, expires_at=now() + lifetime)
 
     @asynccontextmanager
     async def watch_revocations(

@@ -47,10 +47,13 @@ def make_token(
     algorithm: str = "HS256",
     header: dict[str, Any] | None = None,
     without: tuple[str, ...] = (),
-    expires_in: float = 3_600,
+    expires_in: float = 86_400,
     **claims: Any,
 ) -> str:
-    """Return a signed token, valid for an hour. `claims` are added, and those of `without` left out."""
+    """Return a signed token, valid for a day: some are made long before they are used.
+
+    `claims` are added, and those of `without` left out.
+    """
     now = time()
     values = {
         "iss": ISSUER,

@@ -73,7 +73,7 @@ class Process:
 
     async def snapshot_at(self, version: int, stream: str = "note-a") -> dict[str, Any]:
         """The stream's snapshot once it is at the version."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (found := await self.kept(stream)) is None or found["version"] != version:
                 await asyncio.sleep(0.01)
         return found
@@ -81,6 +81,6 @@ class Process:
 
 async def idle(rebuilder: AggregateRebuilder) -> None:
     """Wait until nothing waits for a snapshot."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while rebuilder.waiting:
             await asyncio.sleep(0.001)

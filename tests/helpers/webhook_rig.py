@@ -202,7 +202,7 @@ async def open_webhook_rig(
     masters: MasterKeys | None = None,
     streams: Mapping[str, ConsumerDefinition] | None = None,
     clock: Callable[[], datetime] = now,
-    lease_time: float = 2.0,
+    lease_time: float = 10.0,
 ) -> AsyncIterator[WebhookRig]:
     """A worker of its own: nothing is shared with others but the database."""
     async with open_client(mongo_url, chosen_driver()) as client:

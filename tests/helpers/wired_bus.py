@@ -33,7 +33,7 @@ class Wired:
         """All that the log holds now, in order; waits until no position in it is open."""
         reader, after, found = self.log.reader(), 0, []
         head = await self.log.head()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while after < head:
                 commits = await reader.read(after)
                 found += [event for commit in commits for event in commit.events]
