@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 
 from api.access.callers import AccessRevocation, Caller
-from api.ids import now
 from domain.kernel import Scope
 from domain.kernel.access import ADMINISTRATOR
 from tests.helpers.served_api import Client, Served
@@ -129,8 +128,7 @@ async def test_an_open_socket_is_closed_when_access_ends_and_others_go_on(
 async def test_a_socket_is_closed_when_what_was_shown_expires(
     served: Served, tokens: Tokens, ada: Caller, shown: str
 ) -> None:
-    soon = Caller(ada.scope, ada.subject, expires_at=now() + timedelta(seconds=0.3))
-    tokens.grant(str(ada.credential), soon)
+    tokens.limit(str(ada.credential), timedelta(seconds=1))
     async with served.client(authorization=shown) as client:
         code, reason = await client.closed()
     assert (code, reason) == (4403, "access has expired; connect again with new credentials")

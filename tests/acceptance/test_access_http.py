@@ -13,7 +13,6 @@ import orjson
 import pytest
 
 from api.access.callers import AccessRevocation, Caller
-from api.ids import now
 from domain.kernel import Scope
 from tests.helpers.served_api import Served
 from tests.helpers.servers import eventually
@@ -146,8 +145,8 @@ def test_a_response_ends_when_access_does_and_others_go_on(
 def test_a_response_ends_when_what_was_shown_expires(
     served: Served, tokens: Tokens, ada: Caller, kind: str
 ) -> None:
-    soon = Caller(ada.scope, ada.subject, expires_at=now() + timedelta(seconds=0.1))
-    with OPEN[kind](served, tokens.grant("soon", soon)) as told:
+    tokens.limit("soon", timedelta(seconds=1))
+    with OPEN[kind](served, tokens.grant("soon", Caller(ada.scope, ada.subject))) as told:
         expired = refused("UNAUTHENTICATED", "access has expired; connect again with new credentials")
         assert last_words(kind, expired)[0] in list(told)
 
@@ -205,6 +204,6 @@ def test_what_ends_while_a_request_is_still_coming_counts(
     eventually(lambda: ada.credential in tokens.asked)
     tokens.end(AccessRevocation("locked out", subject=ada.subject))
     go_on.set()
-    asking.join(10)
+    asking.join(60)
     [response] = responses
     assert (response.status_code, response.json()) == (403, refused("FORBIDDEN", LOCKED_OUT))

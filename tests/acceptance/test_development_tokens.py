@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
+from tests.helpers.served_api import PATIENCE
 from tests.helpers.tokens import bearer, make_token
 
 NERVE = Path(sys.executable).with_name("nerve")
@@ -26,13 +27,15 @@ ADA: dict[str, Any] = {"subject": "ada", "roles": ["administrator"], "claims": {
 
 def token_for(nerve_url: str, **caller: Any) -> str:
     """Return a token as the picker of GraphiQL gets it."""
-    token: str = httpx.post(f"{nerve_url}{PATH}", json={**ADA, **caller}).json()["token"]
+    token: str = httpx.post(f"{nerve_url}{PATH}", json={**ADA, **caller}, timeout=PATIENCE).json()["token"]
     return token
 
 
 def ask(nerve_url: str, query: str, token: str | None = None) -> dict[str, Any]:
     headers = bearer(token) if token else {}
-    answer: dict[str, Any] = httpx.post(f"{nerve_url}/graphql", json={"query": query}, headers=headers).json()
+    answer: dict[str, Any] = httpx.post(
+        f"{nerve_url}/graphql", json={"query": query}, headers=headers, timeout=PATIENCE
+    ).json()
     return answer
 
 
@@ -84,25 +87,35 @@ def test_tokens_of_an_issuer_are_ignored_while_nothing_is_configured(nerve_url: 
 def test_a_caller_that_cannot_be_is_refused_with_the_place(
     nerve_url: str, caller: dict[str, Any], place: str
 ) -> None:
-    response = httpx.post(f"{nerve_url}{PATH}", json={**ADA, **caller})
+    response = httpx.post(f"{nerve_url}{PATH}", json={**ADA, **caller}, timeout=PATIENCE)
     assert response.status_code == 400
     assert place in response.json()["error"]
 
 
 def test_pages_of_other_origins_get_no_token(nerve_url: str) -> None:
     """Neither by a script nor by a form, for which a browser does not ask first."""
-    foreign = httpx.post(f"{nerve_url}{PATH}", json=ADA, headers={"origin": "https://evil.example"})
+    foreign = httpx.post(
+        f"{nerve_url}{PATH}", json=ADA, headers={"origin": "https://evil.example"}, timeout=PATIENCE
+    )
     assert foreign.status_code == 403
-    form = httpx.post(f"{nerve_url}{PATH}", content=json.dumps(ADA), headers={"content-type": "text/plain"})
+    form = httpx.post(
+        f"{nerve_url}{PATH}",
+        content=json.dumps(ADA),
+        headers={"content-type": "text/plain"},
+        timeout=PATIENCE,
+    )
     assert form.status_code == 400
     assert httpx.post(f"{nerve_url}{PATH}", content=b" " * 30_000, headers={
-        "content-type": "application/json"}).status_code == 400  # fmt: skip
+        "content-type": "application/json"}, timeout=PATIENCE).status_code == 400  # fmt: skip
 
 
 def test_nerve_dev_lists_pages_of_vite_on_this_machine(nerve_url: str) -> None:
     for origin, status in (("http://localhost:5173", 200), ("http://localhost:5174", 403)):
         answer = httpx.post(
-            f"{nerve_url}/graphql", json={"query": "{ __typename }"}, headers={"origin": origin}
+            f"{nerve_url}/graphql",
+            json={"query": "{ __typename }"},
+            headers={"origin": origin},
+            timeout=PATIENCE,
         )
         assert answer.status_code == status
 
@@ -116,7 +129,9 @@ def test_the_key_is_private(nerve_url: str, nerve_folder: Path) -> None:
 def test_the_command_line_prints_the_same_tokens(nerve_url: str, nerve_folder: Path) -> None:
     command = [str(NERVE), "access", "token", "grace", "--role", "administrator", "--claim", "level=3"]
     environment = {**os.environ, "NERVE_DATA_DIR": str(nerve_folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=DEADLINE
+    )
     assert ask(nerve_url, CREATE, done.stdout.strip())["data"]
     assert ask(nerve_url, ACTORS, done.stdout.strip())["data"]["events"]["nodes"] == [{"actor": "grace"}]
 

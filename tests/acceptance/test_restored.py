@@ -36,7 +36,7 @@ def _short_look(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(mongo_url: str, redis_url: str, database: str) -> Settings:
     return Settings(
-        mongo_url=mongo_url, redis_url=redis_url, database=database, poll_interval=0.1, fence_after=0.1
+        mongo_url=mongo_url, redis_url=redis_url, database=database, poll_interval=0.1, fence_after=1.0
     )
 
 
@@ -52,13 +52,13 @@ async def _register(settings: Settings, count: int) -> int:
         command = RegisterAgent(name="a", capabilities=())
         receipts = [await nerve.bus.dispatch(Envelope(command)) for _ in range(count)]
         for reader in nerve.readers.values():
-            await reader.wait_for(receipts[-1].position, 10)
+            await reader.wait_for(receipts[-1].position, 60)
         return receipts[-1].position
 
 
 async def _shown(settings: Settings) -> int:
     async with open_runtime(settings, worker=True) as nerve:
-        await nerve.readers["agents"].wait_for(await nerve.log.head(), 10)
+        await nerve.readers["agents"].wait_for(await nerve.log.head(), 60)
         return await nerve.readers["agents"].count(ALL_ROWS)
 
 
