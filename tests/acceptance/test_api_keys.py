@@ -32,6 +32,8 @@ from tests.helpers.tokens import make_token
 
 CREATE = 'mutation { registerAgent(input: {name: "x"}) { receipt { stream } } }'
 TYPENAME = {"query": "{ __typename }"}
+SOON = timedelta(seconds=3)
+"""Until a key expires. On a busy machine it may take a second until it is issued and used."""
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,7 @@ def test_wrong_keys_are_refused_alike(served: Served, admin: Administrator) -> N
 
 
 def test_a_key_expires(served: Served, admin: Administrator) -> None:
-    soon = now() + timedelta(seconds=0.4)
+    soon = now() + SOON
     _, key = admin.issue(expiresAt=soon.isoformat())
     eventually(lambda: status(served, key) == 401)
     past = admin.run(ISSUE, input={"name": "x", "expiresAt": (now() - timedelta(seconds=1)).isoformat()})
@@ -121,7 +123,7 @@ def test_a_key_expires(served: Served, admin: Administrator) -> None:
 
 
 async def test_a_socket_is_closed_when_its_key_expires(served: Served, admin: Administrator) -> None:
-    _, key = admin.issue(roles=["administrator"], expiresAt=(now() + timedelta(seconds=0.5)).isoformat())
+    _, key = admin.issue(roles=["administrator"], expiresAt=(now() + SOON).isoformat())
     async with served.client(authorization=bearer(key)) as client:
         assert await client.closed() == (4403, "access has expired; connect again with new credentials")
 
@@ -130,7 +132,7 @@ async def test_the_old_secret_works_for_the_grace(served: Served, admin: Adminis
     """Then it is refused, and sockets that were opened with it are closed; others go on."""
     stream, old = admin.issue(roles=["administrator"])
     async with served.client(authorization=bearer(old)) as before:
-        new = admin.ask(ROTATE, input={"id": stream, "grace": "PT0.6S"})["key"]
+        new = admin.ask(ROTATE, input={"id": stream, "grace": "PT3S"})["key"]
         async with served.client(authorization=bearer(new)) as renewed:
             assert status(served, old) == status(served, new) == 200
             assert await before.closed() == (4403, "access has ended: the API key was rotated")

@@ -12,7 +12,7 @@ from tests.helpers.token_access import serve_with
 from tests.helpers.tokens import auth_settings, bearer, make_token
 
 QUERY = {"query": "{ __typename }"}
-FEW = {"failures_per_address": 0.1, "burst": 50}
+FEW = {"failures_per_address": 0.01, "burst": 500}
 """Five failures at once, and no more for a long time."""
 
 PROXY = {"trusted_proxies": ("127.0.0.0/8",)}
@@ -43,7 +43,7 @@ def test_further_wrong_credentials_are_refused_with_429(served: Served) -> None:
         response = served.post(QUERY, x_forwarded_for="192.0.2.1", **headers)
         [error] = response.json()["errors"]
         assert (response.status_code, error["extensions"]["code"]) == (429, "RATE_LIMITED")
-        assert 1 <= int(response.headers["retry-after"]) <= 10
+        assert 1 <= int(response.headers["retry-after"]) <= 100
         assert error["message"].startswith("this address has sent too many credentials")
         assert "www-authenticate" not in response.headers
 

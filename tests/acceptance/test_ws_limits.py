@@ -27,6 +27,21 @@ def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
         client.drop_database(database)
 
 
+@pytest.fixture(autouse=True)
+def _without_sockets(served: Served) -> None:
+    """The sockets of the test before end a moment after their clients have left."""
+    eventually(lambda: figures(served)["sockets"] == 0)
+
+
+def figures(served: Served) -> dict[str, float]:
+    lines = served.get("/metrics").text.splitlines()
+    return {
+        name.removeprefix("nerve_"): float(figure)
+        for name, _, figure in (line.rpartition(" ") for line in lines)
+        if name.startswith("nerve_socket")
+    }
+
+
 async def test_an_operation_too_many_is_refused_and_the_others_go_on(served: Served) -> None:
     async with served.client() as client:
         for name in ("1", "2"):
@@ -47,6 +62,7 @@ async def test_a_socket_too_many_is_turned_away_before_it_is_one(served: Served)
             async with served.socket():
                 pass
         assert refused.value.response.status_code == 503
+    await asyncio.to_thread(eventually, lambda: figures(served)["sockets"] == 0)
     async with served.client() as client:
         await client.subscribe("1", "{ __typename }")
         assert (await client.receive())["type"] == "next"
@@ -60,20 +76,13 @@ async def test_there_is_a_socket_at_the_address_of_graphql_alone(served: Served)
 
 
 async def test_metrics_count_sockets_their_operations_and_how_they_closed(served: Served) -> None:
-    def figures() -> dict[str, float]:
-        lines = served.get("/metrics").text.splitlines()
-        return {
-            name.removeprefix("nerve_"): float(figure)
-            for name, _, figure in (line.rpartition(" ") for line in lines)
-            if name.startswith("nerve_socket")
-        }
-
     async with served.client() as client, served.client() as other:
         await client.subscribe("1", EVENTS)
         assert await client.next() == {"__typename": "CaughtUp"}
-        found = await asyncio.to_thread(figures)
-        assert (found["sockets"], found["socket_operations"], found["socket_outstanding_bytes"]) == (2, 1, 0)
+        await asyncio.to_thread(eventually, lambda: figures(served)["socket_outstanding_bytes"] == 0)
+        found = await asyncio.to_thread(figures, served)
+        assert (found["sockets"], found["socket_operations"]) == (2, 1)
         await other.send(type="nope")
         await other.closed()
-        await asyncio.to_thread(eventually, lambda: figures()["sockets"] == 1)
-        assert (await asyncio.to_thread(figures))['socket_closes_total{code="4400"}'] == 1
+        await asyncio.to_thread(eventually, lambda: figures(served)["sockets"] == 1)
+        assert (await asyncio.to_thread(figures, served))['socket_closes_total{code="4400"}'] == 1

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -59,11 +60,12 @@ async def processes(url: str, count: int, *, cluster: bool = False) -> AsyncIter
 async def test_processes_share_the_rate_of_a_key(redis_url: str) -> None:
     """Together they get the burst and what comes back meanwhile, whatever each of them leases."""
     async with processes(redis_url, 3) as started:
-        rate = Rate(1.0, 60.0)
+        rate, began = Rate(0.1, 60.0), monotonic()
         granted = await asyncio.gather(*(process.take_all(rate, 60) for process in started))
-        assert 60 <= sum(granted) <= 65
         delay = await result(started[0].rates.take("key", rate))
-        assert 0 < delay <= 1.0
+        # On a busy machine some tokens come back meanwhile.
+        assert 60 <= sum(granted) <= 60 + 0.1 * (monotonic() - began) + 1
+        assert 0 < delay <= 10
 
 
 async def test_a_refusal_and_most_grants_ask_redis_nothing(redis_url: str) -> None:
@@ -102,11 +104,12 @@ async def test_processes_share_the_places_of_a_key(redis_url: str) -> None:
 async def test_the_places_of_a_killed_process_come_back(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(concurrency, "LIFETIME", 0.3)
     async with processes(redis_url, 2) as [killed, other]:
         assert await killed.take_places(MOST) == MOST
         assert await other.take_places(1) == 0
-        async with asyncio.timeout(10):
+        monkeypatch.setattr(concurrency, "LIFETIME", 0.3)
+        await killed.places.renew()
+        async with asyncio.timeout(60):
             while not await other.take_places(1):
                 await asyncio.sleep(0.05)
 
