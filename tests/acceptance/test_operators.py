@@ -33,7 +33,7 @@ def watched(mongo_url: str, redis_url: str) -> Iterator[Served]:
         database=database,
         contexts=contexts,
         ports=PORTS,
-        self_monitoring={"interval": 0.1},
+        self_monitoring={"interval": 0.5},
     ) as served:
         yield served
     with MongoClient[dict[str, Any]](mongo_url) as client:

@@ -208,11 +208,7 @@ async def test_rows_are_only_folded_by_the_code_of_their_generation(
         assert built.comparison is None or not built.comparison.missing
         assert await rig.documents(1) == before
         assert await rig.database["dead_letters"].count_documents({}) == 0
-        (found,) = await rig.rebuilds.status()
-        active = found.of_state(GenerationState.ACTIVE)
-        assert active is not None
-        assert active.waiting_for is not None
-        assert "those that are running have other code, so its rows stand still" in active.waiting_for
+        await until(lambda: _stands_still(rig))
         async with deployed.runs(view) as old:
             await old.projected()
             assert await old.documents(1) == folded(await old.commits())
@@ -226,6 +222,15 @@ async def _built_up_to(rig: Rig, await_events: int) -> GenerationStatus | None:
     (found,) = await rig.rebuilds.status()
     built = found.of_state(GenerationState.BUILDING)
     return built if built is not None and built.events == await_events else None
+
+
+async def _stands_still(rig: Rig) -> bool:
+    """Return whether the active generation waits for workers with its code."""
+    (found,) = await rig.rebuilds.status()
+    active = found.of_state(GenerationState.ACTIVE)
+    assert active is not None
+    reason = "those that are running have other code, so its rows stand still"
+    return reason in (active.waiting_for or "")
 
 
 def test_nerves_own_code_does_not_stop_a_generation() -> None:

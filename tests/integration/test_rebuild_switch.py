@@ -31,14 +31,14 @@ class Built(NamedTuple):
     async def state(self) -> ConsumerState:
         return await self.rig.checkpoints.state(consumer_name(self.rig.view))
 
-    async def switch(self) -> bool:
-        return await self.switch_if(True)
+    async def switch(self, max_standstill: float = 30.0) -> bool:
+        return await self.switch_if(True, max_standstill)
 
-    async def switch_if(self, allowed: bool) -> bool:
+    async def switch_if(self, allowed: bool, max_standstill: float = 30.0) -> bool:
         async def may_switch() -> bool:
             return allowed
 
-        switch = GenerationSwitch(self.rig.view, self.new, self.context, may_switch, max_standstill=0.2)
+        switch = GenerationSwitch(self.rig.view, self.new, self.context, may_switch, max_standstill)
         return await switch.run(await self.state())
 
 
@@ -62,7 +62,7 @@ async def test_a_generation_behind_the_log_is_not_switched_to(
     built: Built,
 ) -> None:
     await built.rig.checkpoints.save(built.new, LOG - 1)
-    assert not await built.switch()
+    assert not await built.switch(0.2)
     assert (await built.state()).active == 1
     assert await built.rig.checkpoints.save(built.old, LOG)
 
@@ -82,7 +82,7 @@ async def test_a_generation_that_falls_behind_is_not_switched_to_and_the_old_one
         return held
 
     monkeypatch.setattr(PartitionLeases, "take_over", and_append)
-    assert not await built.switch()
+    assert not await built.switch(2.0)
     state = await built.state()
     assert state.active == 1
     assert not await built.rig.checkpoints.save(built.old, LOG), "its former owner cannot write"

@@ -32,10 +32,10 @@ from tests.helpers.process_rig import until
 from tests.helpers.row_scopes import ALL_ROWS
 
 ALERTS = "projections.builtin.alerts"
-QUICK = SelfMonitoringSettings(interval=0.2)
+QUICK = SelfMonitoringSettings(interval=0.5)
 """A report counts for four intervals: in a shorter time a busy machine does not read what it has written."""
 
-DEADLINE = 90
+DEADLINE = 120
 
 
 class Archive:

@@ -20,7 +20,7 @@ from tests.helpers.wired_bus import wired
 
 async def test_a_demo_plays_its_workflows_out_and_retires_its_fleet(mongo_url: str, database: str) -> None:
     async with wired(mongo_url, database) as nerve:
-        sent = await FleetSimulation(nerve.bus, fleet=4, rate=60, seed=7).run(duration=0.5)
+        sent = await FleetSimulation(nerve.bus, fleet=4, rate=60, seed=7).run(duration=2.0)
         events = await nerve.events()
     fleet, work, cases = (fold(view, events) for view in (agents.view, tasks.view, workflows.view))
     assert [row["state"] for row in fleet.values()] == ["RETIRED"] * 4
@@ -67,7 +67,7 @@ async def test_a_demo_has_teams_whose_results_people_review(
     contexts = [each.context for each in (agents.view, tasks.view, workflows.view)]
     teams = [teamwork.context, approvals.context, team_process.context]
     async with open_process_rig(mongo_url, redis_url, database, catalog=Catalog([*contexts, *teams])) as rig:
-        sent = await TeamSimulation(rig.bus, rate=5, work=0.1, seed=2).run(duration=1.5)
+        sent = await TeamSimulation(rig.bus, rate=5, work=0.1, seed=2).run(duration=4.0)
         statuses = await rig.database["log"].distinct("events.type")
     assert sent["RequestTeamTask"] > 1
     assert sent["RetireAgent"] == sent["RegisterAgent"] == 4

@@ -32,7 +32,8 @@ async def test_an_idle_socket_with_subscriptions_has_no_task(rig: Rig) -> None:
 
 async def test_I11_who_answers_no_ping_is_cut_and_what_it_held_is_free() -> None:
     async with (
-        socket_rig(ping_interval=0.2) as rig,
+        # A socket is cut that misses two pings, so a busy machine has a second for those of the good one.
+        socket_rig(ping_interval=0.5) as rig,
         raw_socket(rig.port) as silent,
         raw_socket(rig.port) as good,
     ):
@@ -65,8 +66,8 @@ async def test_I11_what_runs_ends_with_a_socket_that_is_cut_off(rig: Rig) -> Non
             subscribe(socket, str(number), NAME)
         stream = await rig.stream()
         await until(lambda: rig.sockets.operations == 41)
-    await until(lambda: rig.sockets.open == 0)
-    assert (stream.closed, rig.sockets.operations, rig.closes) == (True, 0, {"1006": 1})
+    await until(lambda: (rig.sockets.open, rig.sockets.operations) == (0, 0))
+    assert (stream.closed, rig.closes) == (True, {"1006": 1})
 
 
 async def test_who_half_closes_is_gone_whatever_there_was_for_it_to_take() -> None:
@@ -176,7 +177,7 @@ async def test_queries_of_one_socket_run_a_few_at_a_time_and_all_are_answered(ri
 async def test_no_longer_is_waited_for_who_it_is_than_for_an_init() -> None:
     tokens = Tokens()
     tokens.hold_back("slow")
-    async with socket_rig(tokens, init_timeout=0.1) as rig, raw_socket(rig.port, init=False) as socket:
+    async with socket_rig(tokens, init_timeout=1.0) as rig, raw_socket(rig.port, init=False) as socket:
         socket.send({"type": "connection_init", "payload": {"authorization": "Bearer slow"}})
         assert await socket.closed() == 4408
         assert tokens.asked == ["slow"]
