@@ -55,7 +55,7 @@ async def test_a_stream_over_http_is_listed_and_ended(served: Served) -> None:
     address = f"http://127.0.0.1:{served.port}/graphql"
     headers = {"accept": "text/event-stream"}
     async with (
-        httpx.AsyncClient(timeout=30) as http,
+        httpx.AsyncClient(timeout=60) as http,
         http.stream("POST", address, json={"query": TAIL}, headers=headers) as response,
     ):
         lines = response.aiter_lines()
@@ -72,8 +72,14 @@ def test_consumers_show_their_position_and_the_worker_of_each_partition(served: 
     """All of them catch up, and the groups of one process have all leases."""
     query = operation("ConsumersBehind")
     served.do("registerAgent", name="Grace")
-    eventually(lambda: not any(each["lag"] for each in served.ask(query)["consumers"]))
-    consumers = {each["name"]: each for each in served.ask(query)["consumers"]}
+    consumers: dict[str, Any] = {}
+
+    def have_caught_up() -> bool:
+        consumers.update((each["name"], each) for each in served.ask(query)["consumers"])
+        owners = [partition["owner"] for each in consumers.values() for partition in each["partitions"]]
+        return not any(each["lag"] for each in consumers.values()) and None not in owners
+
+    eventually(have_caught_up)
     assert "view.agents" in consumers
     partitions = [partition for each in consumers.values() for partition in each["partitions"]]
     assert len({partition["owner"].rpartition(":")[0] for partition in partitions}) == 1

@@ -16,6 +16,11 @@ def figures(served: Served) -> dict[str, float]:
     return {name.partition("{")[0].removeprefix("nerve_live_"): float(value) for name, value in told}
 
 
+async def nobody_listens(served: Served) -> None:
+    """Wait for the end of all subscriptions: they end a moment after their sockets."""
+    await asyncio.to_thread(eventually, lambda: figures(served)["subscriptions"] == 0)
+
+
 async def test_who_resumes_elsewhere_shares_what_comes_next(served: Served) -> None:
     """One from now on, one from the beginning, one from the middle: one group, each with its own past."""
     document = """subscription ($types: [String!], $from: Position) {
@@ -23,6 +28,7 @@ async def test_who_resumes_elsewhere_shares_what_comes_next(served: Served) -> N
     }"""
     types = ["agent.registered"]
     made = [await asyncio.to_thread(served.do, "registerAgent", name=str(n)) for n in range(3)]
+    await nobody_listens(served)
     async with served.client() as client:
         begun: dict[str, dict[str, Any]] = {
             "now": {"types": types},
@@ -55,6 +61,7 @@ async def test_others_have_executions_of_their_own(served: Served) -> None:
         {"query": filtered, "variables": {"c": "a"}},
         {"query": filtered, "variables": {"c": "b"}},
     ]
+    await nobody_listens(served)
     async with served.client() as one, served.client() as another:
         for name in range(8):
             client = one if name < 4 else another
@@ -62,4 +69,4 @@ async def test_others_have_executions_of_their_own(served: Served) -> None:
             await client.next(str(name))
         found = figures(served)
     assert (found["subscriptions"], found["groups"]) == (8, 4)
-    await asyncio.to_thread(eventually, lambda: figures(served)["subscriptions"] == 0)
+    await nobody_listens(served)

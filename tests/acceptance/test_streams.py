@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -125,11 +126,18 @@ def _in_a_row(times: int, wanted: object, told: Iterator[object]) -> bool:
 def test_one_result_is_streamed_to_who_accepts_nothing_else(served: Served, query: str) -> None:
     plain = served.run(query)
     with streaming(served, SSE, query) as response:
-        assert [*events(response)] == [BEAT, ("next", plain), ("complete", None)]
+        first, *told = events(response)
+        assert first == BEAT
+        assert without_signs_of_life(told) == [("next", plain), ("complete", None)]
     with streaming(served, "multipart/mixed;subscriptionSpec=1.0", query) as response:
-        assert [*parts(response)] == [{"payload": plain}]
+        assert without_signs_of_life(parts(response)) == [{"payload": plain}]
     with streaming(served, "multipart/mixed", query) as response:
-        assert [*parts(response)] == [plain]
+        assert without_signs_of_life(parts(response)) == [plain]
+
+
+def without_signs_of_life(told: Iterable[Any]) -> list[Any]:
+    """A busy machine takes longer for a result than from one sign of life to the next."""
+    return [one for one in told if one not in (BEAT, {})]
 
 
 @pytest.mark.parametrize(
@@ -146,11 +154,11 @@ def test_one_result_is_not_streamed_to_who_accepts_it_otherwise(served: Served, 
 
 def test_a_subscription_that_is_refused_says_why_and_is_complete(served: Served) -> None:
     with streaming(served, SSE, FOLLOW, after="nonsense") as response:
-        _, (name, said), end = events(response)
+        (name, said), end = without_signs_of_life(events(response))
     assert (name, end) == ("next", ("complete", None))
     assert said["errors"][0]["extensions"] == {"code": "VALIDATION_FAILED", "path": ["after"]}
     with streaming(served, APOLLO, FOLLOW, after="nonsense") as response:
-        [part] = parts(response)
+        [part] = without_signs_of_life(parts(response))
     assert part["payload"]["errors"] == said["errors"]
 
 

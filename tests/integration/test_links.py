@@ -14,6 +14,7 @@ from api.lifecycle import open_runtime
 from api.settings import Settings
 from tests.helpers.linked_views import Site, open_site
 from tests.helpers.served_api import serve
+from tests.helpers.servers import eventually
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,8 @@ async def test_at_least_holds_for_the_views_of_links_too(
         async with open_runtime(alone, worker=True) as nerve:
             await nerve.readers["tasks"].wait_for(await nerve.log.head(), 30)
             query = "query ($at: Position!) { tasks(atLeast: $at) { nodes { agentId %s } } }"
+            # The API may need longer than it waits to learn of the position of the other process.
+            await asyncio.to_thread(eventually, lambda: "errors" not in served.run(query % "", at=position))
             answer = await asyncio.to_thread(served.ask, query % "", at=position)
             assert answer["tasks"] == {"nodes": [{"agentId": agent}]}
             stale = await asyncio.to_thread(served.refused, query % "agent { name }", at=position)

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import StatusCode
 from pydantic import ValidationError
@@ -151,6 +151,16 @@ def days(nerve: Served, query: str = DAYS) -> dict[tuple[str, str, str | None], 
     return {(row["day"], row["agentName"], row["model"]): usage(row) for row in rows}
 
 
+class EndedSpans(SpanProcessor):
+    """Counts spans."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.ended += 1
+
+
 def test_a_run_of_a_public_framework_is_shown(nerve: Served, exporter: OTLPSpanExporter) -> None:
     """Pydantic AI with its own instrumentation and its model for tests, which needs no network."""
     from pydantic_ai import Agent
@@ -158,6 +168,8 @@ def test_a_run_of_a_public_framework_is_shown(nerve: Served, exporter: OTLPSpanE
     from pydantic_ai.models.test import TestModel
 
     provider = TracerProvider(shutdown_on_exit=False)
+    run_spans = EndedSpans()
+    provider.add_span_processor(run_spans)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     agent = Agent(TestModel(), name="helpdesk")
     agent.instrument = InstrumentationSettings(tracer_provider=provider)
@@ -169,8 +181,14 @@ def test_a_run_of_a_public_framework_is_shown(nerve: Served, exporter: OTLPSpanE
     # `run_sync` would leave an event loop open.
     asyncio.run(agent.run("What is the weather?"))
     provider.shutdown()
-    eventually(lambda: "helpdesk" in {run["agentName"] for run in all_runs(nerve)})
-    [run] = [run for run in all_runs(nerve) if run["agentName"] == "helpdesk"]
+
+    def helpdesk_runs() -> list[dict[str, Any]]:
+        return [run for run in all_runs(nerve) if run["agentName"] == "helpdesk"]
+
+    # Its spans and its row are in two views, which fold the spans one after the other.
+    eventually(lambda: [len(run["spanTree"]["nodes"]) for run in helpdesk_runs()] == [run_spans.ended])
+    eventually(lambda: [run["spans"] for run in helpdesk_runs()] == [run_spans.ended])
+    [run] = helpdesk_runs()
     assert (run["state"], run["agentCalls"], run["modelCalls"], run["toolCalls"]) == ("COMPLETED", 1, 2, 1)
     assert run["models"] == ["test"]
     assert int(run["inputTokens"]) > 0
@@ -184,7 +202,7 @@ def test_a_run_of_a_public_framework_is_shown(nerve: Served, exporter: OTLPSpanE
 
 def all_runs(nerve: Served) -> list[dict[str, Any]]:
     nodes = "id parentId operation toolName content parent { id } run { id }"
-    fields = f"id agentName state models {USAGE} spanTree(first: 20) {{ nodes {{ {nodes} }} }}"
+    fields = f"id agentName state models spans {USAGE} spanTree(first: 20) {{ nodes {{ {nodes} }} }}"
     runs = nerve.ask(f"{{ runs(first: 100) {{ nodes {{ {fields} }} }} }}")["runs"]
     rows: list[dict[str, Any]] = runs["nodes"]
     return rows

@@ -63,10 +63,16 @@ async def test_an_api_process_samples_what_all_servers_report(
             await until(is_up_to_date)
             await until(lambda: _has_no_obstacle(api))
             state = await read_deployment_state(api)
-            roles = {server.latest.role for server in recent.servers.running(time.time())}
+
+            async def has_both_roles() -> bool:
+                # The report of before may be too old by now.
+                reporter.report()
+                running = recent.servers.running(time.time())
+                return {server.latest.role for server in running} == {ServerRole.API, ServerRole.WORKER}
+
+            await until(has_both_roles)
         assert (state.head, state.seal, state.archive) == (head, None, None)
         assert state.leases[server_name()] > 0
-        assert roles == {ServerRole.API, ServerRole.WORKER}
 
 
 async def _has_no_obstacle(runtime: Runtime) -> bool:

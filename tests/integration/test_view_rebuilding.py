@@ -132,16 +132,16 @@ async def test_b2_it_says_how_far_the_rebuild_is_and_is_read_once_that_is_done(
                 await rig.reader.count(ALL_ROWS, {"hot": {"eq": True}})
             return refused.value
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "a rebuild has folded 12 of about 12 events" not in str(error := await refusal()):
                 await asyncio.sleep(0.01)
         assert error.details() == {"view": "notes", "field": "hot", "events": 12, "total": 12}
         monkeypatch.undo()
         await in_use(rig, 2)
         rows = [row for row in (await rig.documents()).values() if row["hot"]]
-        async with asyncio.timeout(30):
-            await rig.reader.wait_for(await rig.log.head(), 10)
-            assert await rig.reader.count(ALL_ROWS, {"hot": {"eq": True}}) == len(rows)
+        # Whoever has read the position reads the rows that are there.
+        await rig.reader.position()
+        assert await rig.reader.count(ALL_ROWS, {"hot": {"eq": True}}) == len(rows)
 
 
 async def test_b2_it_says_that_the_rows_with_it_are_held(places: tuple[str, str, str]) -> None:
@@ -182,7 +182,7 @@ async def test_b2_who_follows_by_a_field_that_rows_lose_again_is_told(places: tu
         async with open_rig(*places, poll_interval=0.05, work=True) as back:
             await in_use(back, 1)
             with pytest.raises(ViewRebuilding, match="code without this field folded"):
-                await asyncio.wait_for(_to_the_end(messages), 30)
+                await asyncio.wait_for(_to_the_end(messages), 60)
 
 
 async def _to_the_end(messages: AsyncGenerator[Any, None]) -> None:
