@@ -83,7 +83,7 @@ async def stuck_delivery(runtime: Runtime, parcel: str) -> DeliveryRun:
 
 async def project(runtime: Runtime) -> None:
     """Wait until the view has all that is stored."""
-    await runtime.readers["processes"].wait_for(await runtime.log.head(), 10)
+    await runtime.readers["processes"].wait_for(await runtime.log.head(), 60)
 
 
 async def test_instances_are_listed_and_shown(runtime: Runtime, nerve: Nerve) -> None:

@@ -161,7 +161,7 @@ async def test_a_tenant_is_erased_with_all_that_is_derived_from_it(
     """Rows too, and the log keeps a record of it; another tenant keeps what it has."""
     for tenant in ("red", "blue"):
         receipt = await register(runtime, tenant)
-        await runtime.readers["agents"].wait_for(receipt.position, 30)
+        await runtime.readers["agents"].wait_for(receipt.position, 60)
     assert "Aborted" in (await nerve.run("tenants", "erase", "red")).output
     assert "erased red: 1 commits" in await nerve.output(
         "tenants", "erase", "red", "--yes", "--reason", "left"

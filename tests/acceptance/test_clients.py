@@ -99,7 +99,7 @@ class Api:
 
 @pytest.fixture
 async def api(nerve_url: str) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(base_url=nerve_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=nerve_url, timeout=120) as http:
         yield Api(http)
 
 

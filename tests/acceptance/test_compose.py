@@ -22,6 +22,7 @@ from api.devserver.binaries import find_program
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from api.settings import check_exposure, check_metrics_exposure, load_settings
+from tests.helpers.served_api import PATIENCE
 from tests.helpers.servers import eventually
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -125,7 +126,7 @@ class Deployment:
     def accepts(self, name: str, key: str) -> bool:
         """Whether the API process `name` accepts an API key."""
         address = f"http://{LOOPBACK}:{self.ports[name]}/graphql?query={{__typename}}"
-        return httpx.get(address, headers={"X-API-Key": key}).status_code == 200
+        return httpx.get(address, headers={"X-API-Key": key}, timeout=PATIENCE).status_code == 200
 
     def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run the command of a service that ends by itself, or another command with its settings."""
@@ -170,14 +171,14 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
         deployment.start(name)
     for name in ("mongo1", "mongo2", "mongo3", "redis"):
-        eventually(partial(deployment.healthy, name), every=CHECK_EVERY)
+        eventually(partial(deployment.healthy, name), seconds=120.0, every=CHECK_EVERY)
     for job in ("replica-set", "secure", "replica-set", "secure"):
         outcome = deployment.run(job)
         assert outcome.returncode == 0, f"{job}, also when it is run again: {outcome.stderr}"
     for name in ("api1", "api2", "worker", "proxy"):
         deployment.start(name)
     for name in ("api1", "api2", "worker"):
-        eventually(partial(deployment.healthy, name), every=CHECK_EVERY)
+        eventually(partial(deployment.healthy, name), seconds=120.0, every=CHECK_EVERY)
 
     key = deployment.run(
         "worker", "nerve", "access", "keys", "issue", "admin", "--role", "administrator"
@@ -189,13 +190,16 @@ def test_its_commands_and_health_checks_make_a_deployment_that_survives_one_api(
     create = (
         'mutation { createTask(input: {title: "t"}, await: PROJECTED) { task { title } receipt { stream } } }'
     )
-    with httpx.Client(base_url=f"http://{address}", timeout=20, headers={"X-API-Key": key}) as client:
-        assert httpx.get(f"http://{address}/graphql?query={{tasks{{totalCount}}}}").status_code == 401
+    with httpx.Client(base_url=f"http://{address}", timeout=PATIENCE, headers={"X-API-Key": key}) as client:
+        assert (
+            httpx.get(f"http://{address}/graphql?query={{tasks{{totalCount}}}}", timeout=PATIENCE).status_code
+            == 401
+        )
         answer = client.post("/graphql", json={"query": create}).json()
         assert answer["data"]["createTask"]["task"] == {"title": "t"}, answer
         with connect(f"ws://{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
             socket.send(json.dumps({"type": "connection_init", "payload": {"X-API-Key": key}}))
-            assert json.loads(socket.recv(timeout=20))["type"] == "connection_ack"
+            assert json.loads(socket.recv(timeout=PATIENCE))["type"] == "connection_ack"
         for name in ("api1", "api2"):
             assert deployment.healthy(name)
         deployment.children["api1"].kill()

@@ -39,7 +39,7 @@ class Dev:
             self._process = subprocess.Popen(
                 [NERVE, "dev"], env=environment, cwd=self.folder, stdout=output, stderr=output
             )
-        eventually(lambda: self._running().poll() is not None or "nerve is running" in self.output)
+        eventually(lambda: self._running().poll() is not None or "nerve is running" in self.output, 120.0)
         assert self._running().poll() is None, self.output
 
     @property
@@ -55,7 +55,7 @@ class Dev:
         return content
 
     def ask(self, query: str) -> Any:
-        answer = httpx.post(f"{self.run_file['url']}/graphql", json={"query": query}, timeout=20).json()
+        answer = httpx.post(f"{self.run_file['url']}/graphql", json={"query": query}, timeout=60).json()
         assert "errors" not in answer, answer
         return answer["data"]
 
@@ -116,7 +116,7 @@ def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(
     assert master_key.stat().st_mode & 0o777 == 0o600
     dev.signal(signal.SIGKILL)
     dev.exit_code()
-    eventually(lambda: not any(map(_alive, family)), 5)
+    eventually(lambda: not any(map(_alive, family)))
 
     dev.start()
     assert _count(dev) == 1
@@ -179,7 +179,7 @@ def test_a_log_that_the_code_cannot_read_is_refused_once_before_the_api_and_the_
     servers = {"NERVE_MONGO_URL": mongo_url, "NERVE_REDIS_URL": redis_url, "NERVE_DATABASE": database}
     environment = {**os.environ, **servers, "NERVE_PORT": "0", "NERVE_DATA_DIR": str(tmp_path)}
     ended = subprocess.run(
-        [NERVE, "dev"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [NERVE, "dev"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == 2
     assert ended.stderr.count("the log holds events of the type 'task.vanished'") == 1
@@ -195,7 +195,7 @@ def test_it_passes_on_the_exit_code_of_a_part_that_refuses_to_start(
         port = {"NERVE_PORT": "0", "NERVE_METRICS_PORT": str(taken.getsockname()[1])}
         environment = {**os.environ, **servers, **port, "NERVE_DATA_DIR": str(tmp_path)}
         ended = subprocess.run(
-            [NERVE, "dev"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            [NERVE, "dev"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
     assert ended.returncode == 2, ended.stderr
     assert "the worker ended unexpectedly with exit code 2" in ended.stderr

@@ -71,7 +71,7 @@ def test_b7_an_erasure_fails_to_wait_while_any_view_still_shows_the_subject(
         ["eraseSubject"],
         False,
     )
-    with serve(contexts=CONTEXTS, wait_timeout=20, **parts) as complete:
+    with serve(contexts=CONTEXTS, wait_timeout=25, **parts) as complete:
         done = complete.ask(ERASE, subject="person-a")["eraseSubject"]
         assert (done["receipt"]["changed"], done["subject"]) == (False, {"subject": "person-a"})
         assert GONE not in str(complete.ask(MENTIONED))

@@ -23,7 +23,7 @@ from websockets.typing import Origin, Subprotocol
 
 from api.devserver.embedded import free_port
 from tests.acceptance.clients.programs import PACKAGE, node_with_clients, require
-from tests.helpers.served_api import Served, serve
+from tests.helpers.served_api import PATIENCE, Served, serve
 
 DEADLINE = 120.0
 WAYS_THAT_WRITE = ("POST of JSON", "WebSocket")
@@ -217,7 +217,7 @@ def test_a_listed_origin_gets_its_preflight_and_its_headers(
             origin=Origin(origin),
         ) as live:
             live.send('{"type": "connection_init"}')
-            assert json.loads(live.recv(timeout=20)) == {"type": "connection_ack"}
+            assert json.loads(live.recv(timeout=PATIENCE)) == {"type": "connection_ack"}
 
 
 def test_e1_a_workers_metrics_are_not_for_foreign_pages(
@@ -226,7 +226,7 @@ def test_e1_a_workers_metrics_are_not_for_foreign_pages(
     port = free_port()
     with _served(mongo_url, redis_url, database, metrics_port=port):
         url = f"http://127.0.0.1:{port}/metrics"
-        assert "events_total" in httpx.get(url).text
+        assert "events_total" in httpx.get(url, timeout=PATIENCE).text
         for headers in FOREIGN:
-            refused = httpx.get(url, headers=headers)
+            refused = httpx.get(url, headers=headers, timeout=PATIENCE)
             assert (refused.status_code, "allowed_" in refused.text) == (403, True)

@@ -114,7 +114,7 @@ async def test_a_subscription_goes_on_after_an_outage(
         (generation,) = (await client.next())["generations"]
         with monkeypatch.context() as outage:
             outage.setattr(Rebuilds, "status", refuse)
-            assert await asyncio.to_thread(is_refused.wait, 10)
+            assert await asyncio.to_thread(is_refused.wait, 60)
         await asyncio.to_thread(served.do, "createTask", title="after the outage")
         before = generation["events"]
         while generation["events"] == before:

@@ -287,7 +287,7 @@ def test_the_commands_of_the_page_send_events(
     (script,) = code_blocks(ROOT / "docs" / "incoming-events.md", "sh")
     with serve(worker=False, contexts=CONTEXTS, **own) as open_api:
         script = script.replace("127.0.0.1:8321", f"127.0.0.1:{open_api.port}")
-        done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     decoder, results, rest = json.JSONDecoder(), [], done.stdout
     while rest:

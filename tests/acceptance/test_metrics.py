@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.devserver.embedded import free_port
 from tests.helpers.own_contexts import OWN, OWN_VIEWS
-from tests.helpers.served_api import Served, serve
+from tests.helpers.served_api import PATIENCE, Served, serve
 from tests.helpers.servers import Servers, eventually
 
 
@@ -61,7 +61,7 @@ def test_a_worker_shows_its_own_measurements(mongo_url: str, redis_url: str, dat
         running.do("registerAgent", name="x")
 
         def measured() -> dict[tuple[str, ...], float]:
-            return samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+            return samples(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text)
 
         eventually(lambda: measured()["nerve_partitions_held",] == len(OWN_VIEWS))
         assert measured()["events_total", "view.agents", "agent.registered"] == 1
@@ -77,9 +77,12 @@ def test_a_workers_metrics_need_the_token_if_one_is_set(
     with serve(metrics_port=port, metrics_token=token, **own):
         url = f"http://127.0.0.1:{port}/metrics"
         for headers in ({}, {"authorization": f"Bearer {token}x"}, {"authorization": token}):
-            refused = httpx.get(url, headers=headers)
+            refused = httpx.get(url, headers=headers, timeout=PATIENCE)
             assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        assert "events_total" in httpx.get(url, headers={"authorization": f"Bearer {token}"}).text
+        assert (
+            "events_total"
+            in httpx.get(url, headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE).text
+        )
 
 
 def test_readiness_names_the_server_that_is_gone(servers: Servers, database: str) -> None:

@@ -60,7 +60,7 @@ def dev(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
         cwd=root,
     )
     try:
-        eventually(lambda: nerve.poll() is not None or find_instance(folder) is not None, 60.0)
+        eventually(lambda: nerve.poll() is not None or find_instance(folder) is not None, 120.0)
         instance = find_instance(folder)
         assert instance is not None, f"nerve ended with exit code {nerve.poll()}"
         yield instance.url
@@ -73,7 +73,7 @@ def dev(mongo_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 
 def error_of(url: str, mistake: str) -> dict[str, Any]:
     body = {"query": CREATE, "variables": {"input": {"mistake": mistake}}}
-    answer = httpx.post(f"{url}/graphql", json=body, timeout=30).json()
+    answer = httpx.post(f"{url}/graphql", json=body, timeout=60).json()
     (error,) = answer["errors"]
     found: dict[str, Any] = error
     return found
@@ -101,7 +101,7 @@ def test_a5_in_development_a_mistake_is_explained(dev: str) -> None:
     exception = error["extensions"]["exception"]
     assert (exception["type"], SECRET in exception["message"]) == ("KeyError", True)
     assert re.fullmatch(PLACE, exception["place"])
-    events = httpx.post(f"{dev}/graphql", json={"query": "{ events { nodes { id } } }"}, timeout=30).json()
+    events = httpx.post(f"{dev}/graphql", json={"query": "{ events { nodes { id } } }"}, timeout=60).json()
     assert events["data"]["events"]["nodes"] == []
 
 

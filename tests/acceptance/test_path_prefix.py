@@ -19,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from api.devserver.embedded import free_port
 from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
-from tests.helpers.served_api import serve
+from tests.helpers.served_api import PATIENCE, serve
 from tests.helpers.servers import eventually
 
 CADDY = Path(sys.executable).parent / "caddy"
@@ -51,7 +51,7 @@ def _proxy(folder: Path, directive: str, port: int) -> Iterator[str]:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
+        return httpx.get(f"http://127.0.0.1:{port}/", timeout=PATIENCE).status_code == 404
     except httpx.TransportError:
         return False
 
@@ -82,7 +82,9 @@ def behind(
 def test_c14_http_and_sockets_work_behind_a_prefix(behind: str) -> None:
     host = behind.partition("/")[0]
     for path in ("/graphql", "/graphql/"):
-        response = httpx.post(f"http://{behind}{path}", json=QUERY, headers={"origin": f"http://{host}"})
+        response = httpx.post(
+            f"http://{behind}{path}", json=QUERY, headers={"origin": f"http://{host}"}, timeout=PATIENCE
+        )
         assert response.json() == {"data": {"__typename": "Query"}}
         with connect(
             f"ws://{behind}{path}",
@@ -90,11 +92,16 @@ def test_c14_http_and_sockets_work_behind_a_prefix(behind: str) -> None:
             origin=Origin(f"http://{host}"),
         ) as socket:
             socket.send('{"type": "connection_init"}')
-            assert json.loads(socket.recv(timeout=20)) == {"type": "connection_ack"}
-    assert httpx.post(f"http://{behind}/graphql", json=QUERY, headers={"origin": "null"}).status_code == 403
-    front = httpx.get(f"http://{behind}/", follow_redirects=True)
+            assert json.loads(socket.recv(timeout=PATIENCE)) == {"type": "connection_ack"}
+    assert (
+        httpx.post(
+            f"http://{behind}/graphql", json=QUERY, headers={"origin": "null"}, timeout=PATIENCE
+        ).status_code
+        == 403
+    )
+    front = httpx.get(f"http://{behind}/", follow_redirects=True, timeout=PATIENCE)
     assert (front.status_code, str(front.url)) == (200, f"http://{behind}/graphiql")
-    assert httpx.get(f"http://{behind}/healthz").json() == {"alive": True}
+    assert httpx.get(f"http://{behind}/healthz", timeout=PATIENCE).json() == {"alive": True}
 
 
 @pytest.mark.browser

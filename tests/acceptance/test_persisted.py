@@ -73,7 +73,7 @@ def test_a_text_may_be_named_in_a_url(served: Served) -> None:
 @pytest.mark.node
 def test_apollo_client_sends_a_text_once(served: Served) -> None:
     program = [node_with_clients(), str(PACKAGE / "persisted.mjs"), f"http://127.0.0.1:{served.port}/graphql"]
-    printed = subprocess.run(program, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    printed = subprocess.run(program, stdout=subprocess.PIPE, check=True, timeout=120).stdout
     unknown, *answered = [json.loads(line) for line in printed.splitlines()]
     assert unknown == ["GET", False, {"errors": [UNKNOWN]}]
     assert [request[:2] for request in answered] == [["POST", True], ["GET", False]]

@@ -155,13 +155,13 @@ async def test_instances_are_operated_by_a_filter(runtime: Runtime, api: Served)
     await running.react()
     foreign = await stuck_delivery(runtime, "parcel-8", "other")
     at = await runtime.log.head()
-    await runtime.readers["processes"].wait_for(at, 10)
+    await runtime.readers["processes"].wait_for(at, 60)
     first = await ask(api, RETRY_ALL, filter={"kind": {"eq": "delivery"}}, limit=2)
     assert (first["changed"], first["hasMore"], first["refused"]) == (2, True, [])
-    await runtime.readers["processes"].wait_for(await runtime.log.head(), 10)
+    await runtime.readers["processes"].wait_for(await runtime.log.head(), 60)
     second = await ask(api, RETRY_ALL, filter={"kind": {"eq": "delivery"}}, limit=2)
     assert (second["changed"], second["hasMore"]) == (1, False)
-    await runtime.readers["processes"].wait_for(await runtime.log.head(), 10)
+    await runtime.readers["processes"].wait_for(await runtime.log.head(), 60)
     none = await ask(api, RETRY_ALL, filter={}, limit=2)
     assert none == {"changed": 0, "hasMore": False, "position": None, "refused": []}
     other = await runtime.readers["processes"].get(RowScope("other"), foreign.instance)
@@ -175,7 +175,7 @@ async def test_the_instances_that_have_not_ended_are_a_metric(runtime: Runtime, 
     await stuck_delivery(runtime, "parcel-2", "other")
     await DeliveryRun(runtime, "parcel-3").book()
     await DeliveryRun(runtime, "parcel-3").react()
-    await runtime.readers["processes"].wait_for(await runtime.log.head(), 10)
+    await runtime.readers["processes"].wait_for(await runtime.log.head(), 60)
     text = (await asyncio.to_thread(api.get, "/metrics")).text
     for status, count in (("STUCK", 2), ("RUNNING", 1), ("COMPENSATING", 0)):
         assert f'nerve_process_instances{{process="delivery",status="{status}"}} {count}.0' in text

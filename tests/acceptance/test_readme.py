@@ -43,7 +43,7 @@ class Checkout:
         self._environment = {**os.environ, "NERVE_PORT": "0", "PYTHONUNBUFFERED": "1"}
         with (folder / "output").open("wb") as output:
             self._dev = self.nerve("dev", stdout=output)
-        eventually(lambda: self._dev.poll() is not None or (folder / ".nerve" / "run.json").exists())
+        eventually(lambda: self._dev.poll() is not None or (folder / ".nerve" / "run.json").exists(), 120.0)
         assert self._dev.poll() is None, (folder / "output").read_text()
 
     def nerve(self, *arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -71,12 +71,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture
 async def session(checkout: Checkout) -> AsyncIterator[AsyncClientSession]:
-    async with Client(transport=WebsocketsTransport(checkout.url)) as session:
+    transport = WebsocketsTransport(checkout.url, connect_timeout=60, ack_timeout=60)
+    async with Client(transport=transport, execute_timeout=60) as session:
         yield session
 
 
 async def _until(messages: AsyncIterator[dict[str, Any]], wanted: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for message in messages:
             (content,) = message.values()
             if content["__typename"] == wanted:
@@ -128,7 +129,7 @@ def _commands() -> list[list[str]]:
 def test_the_commands_do_what_readme_says(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = _commands()
     assert len(commands) >= 16
-    stored = httpx.post(checkout.url.replace("ws:", "http:"), json={"query": PERSONAL}, timeout=20).json()
+    stored = httpx.post(checkout.url.replace("ws:", "http:"), json={"query": PERSONAL}, timeout=60).json()
     assert "errors" not in stored
     correlation = stored["data"]["createDocument"]["receipt"]["correlationId"]
     commands = [[correlation if word == "01K…" else word for word in command] for command in commands]
@@ -144,14 +145,14 @@ def test_the_commands_do_what_readme_says(checkout: Checkout, monkeypatch: pytes
     assert tail.stdout is not None
     assert b"agent.registered" in next(line for line in tail.stdout if b"agent." in line)
     tail.send_signal(signal.SIGINT)
-    tail.communicate(timeout=20)
+    tail.communicate(timeout=60)
     assert tail.returncode == 0
 
 
 def test_the_command_of_the_page_about_imports_is_imported_once(checkout: Checkout) -> None:
     """A second import of the file finds the command stored."""
     for stored in (1, 0):
-        output, _ = checkout.nerve("import", "commands.jsonl").communicate(timeout=60)
+        output, _ = checkout.nerve("import", "commands.jsonl").communicate(timeout=120)
         assert f": {stored} commands stored, {1 - stored} already stored by an earlier run" in output.decode()
 
 
@@ -164,7 +165,7 @@ def _run(checkout: Checkout, command: list[str]) -> str:
     command = [shorter.get(word, word) for word in command]
     if command[0] == "schema":
         process = checkout.nerve(*command)
-        output = process.communicate(timeout=60)[0].decode()
+        output = process.communicate(timeout=120)[0].decode()
         exit_code = process.returncode
     else:
         result = CliRunner().invoke(CLI, command, catch_exceptions=False)

@@ -64,7 +64,7 @@ class Project:
             )
         is_up = (self.folder / ".nerve" / "run.json").exists
         try:
-            eventually(lambda: process.poll() is not None or is_up(), 90.0)
+            eventually(lambda: process.poll() is not None or is_up(), 120.0)
             yield
         finally:
             process.send_signal(signal.SIGINT)
@@ -90,7 +90,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture
 async def session(project: Project) -> AsyncIterator[AsyncClientSession]:
-    async with Client(transport=WebsocketsTransport(project.url)) as session:
+    transport = WebsocketsTransport(project.url, connect_timeout=60, ack_timeout=60)
+    async with Client(transport=transport, execute_timeout=60) as session:
         yield session
 
 

@@ -22,7 +22,7 @@ from api.devserver.embedded import LOOPBACK, free_port
 from api.secret_settings import secret_paths
 from api.settings import Settings
 from tests.helpers.command_line import CLI
-from tests.helpers.served_api import plain_client
+from tests.helpers.served_api import PATIENCE, plain_client
 from tests.helpers.servers import eventually
 from tests.helpers.worker_processes import NERVE
 
@@ -99,13 +99,13 @@ def test_no_process_prints_a_secret(environment: dict[str, str], tmp_path: Path)
         return len(answers) == 2
 
     try:
-        with plain_client(headers=token) as http:
-            eventually(all_answer, every=0.2)
+        with plain_client(headers=token, timeout=PATIENCE) as http:
+            eventually(all_answer, 120.0, every=0.2)
             for query in ("{ nothing }", "{ __schema { types { name description } } }"):
                 refused = http.post(f"http://{LOOPBACK}:{api}/graphql", json={"query": query})
                 answers[query] = refused.text
     finally:
-        process.stop(20)
+        process.stop(PATIENCE)
     texts = [*answers.values(), output.read_text()]
     assert "worker" in texts[-1]
     assert [secret for secret in _secrets_of(environment) for text in texts if secret in text] == []

@@ -112,7 +112,7 @@ def used(environment: dict[str, str], mongod: GuardedMongod) -> Iterator[Databas
 
 async def _use(settings: Settings) -> None:
     """Commands, views, snapshots, sealed blocks, and waiting for each of them."""
-    async with open_runtime(settings, worker=True) as nerve, asyncio.timeout(60):
+    async with open_runtime(settings, worker=True) as nerve, asyncio.timeout(120):
         for number in range(5):
             await nerve.bus.dispatch(Envelope(RegisterAgent(id=f"agent-{number}", name="a")))
         for state in (AgentState.BUSY, AgentState.IDLE) * 3:
@@ -121,7 +121,7 @@ async def _use(settings: Settings) -> None:
         await nerve.bus.dispatch(Envelope(document))
         last = await nerve.bus.dispatch(Envelope(EraseSubject(subject="agent-1")))
         for reader in nerve.readers.values():
-            await reader.wait_for(last.position, 30)
+            await reader.wait_for(last.position, 60)
         assert await nerve.readers["agents"].count(ALL_ROWS) == 5
         related = nerve.view_parts["tasks"].related
         assert await related.counts(ALL_ROWS, ["agent-1"], RelatedQuery(1, by="agent_id")) == {"agent-1": 0}

@@ -15,6 +15,7 @@ import httpx
 from typer.testing import CliRunner
 
 from tests.helpers.command_line import CLI
+from tests.helpers.served_api import PATIENCE
 
 NERVE = str(Path(sys.executable).with_name("nerve"))
 ROOT = Path(__file__).parents[2]
@@ -49,12 +50,14 @@ def test_the_simulated_ports_are_served_until_the_command_is_stopped(tmp_path: P
         line = process.stdout.readline()
         url = re.findall(r"^simulating oracle at (\S+)$", line)[0]
         body = {"operation": "Ask", "input": {"question": "?"}}
-        reply = httpx.post(f"{url}/oracle", json=body, headers={"idempotency-key": "default/chore-1:2"})
+        reply = httpx.post(
+            f"{url}/oracle", json=body, headers={"idempotency-key": "default/chore-1:2"}, timeout=PATIENCE
+        )
         assert reply.json() == {"text": "yes it is"}
-        (call,) = httpx.get(f"{url}/oracle/calls").json()
+        (call,) = httpx.get(f"{url}/oracle/calls", timeout=PATIENCE).json()
         assert (call["key"], call["arrivals"]) == ("default/chore-1:2", 1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
 
 
 def test_settings_without_a_simulated_port_are_refused() -> None:

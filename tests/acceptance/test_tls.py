@@ -24,11 +24,8 @@ from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.certificates import Authority
 from tests.helpers.drivers import chosen_driver
-from tests.helpers.served_api import Served, serve
+from tests.helpers.served_api import PATIENCE, Served, serve
 from tests.helpers.tls_proxy import tls_proxy
-
-PATIENCE = 20
-"""Seconds for what comes at once on a machine that does nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def trusting(authority: Authority, **options: Any) -> ssl.SSLContext:
 async def test_the_api_is_served_over_tls_to_all_clients(authority: Authority, own: dict[str, Any]) -> None:
     with served_with_tls(authority, own) as served:
         address, context = f"127.0.0.1:{served.port}", trusting(authority)
-        async with httpx.AsyncClient(verify=context) as http:
+        async with httpx.AsyncClient(verify=context, timeout=PATIENCE) as http:
             response = await http.post(f"https://{address}/graphql", json={"query": "{ __typename }"})
             assert response.json() == {"data": {"__typename": "Query"}}
             assert response.headers["strict-transport-security"].startswith("max-age=")
@@ -80,7 +77,7 @@ async def test_a_client_that_listens_over_tls_gets_every_event_at_once(
     with served_with_tls(authority, own) as served:
         address, context = f"127.0.0.1:{served.port}", trusting(authority)
         async with (
-            httpx.AsyncClient(verify=context, base_url=f"https://{address}") as http,
+            httpx.AsyncClient(verify=context, timeout=PATIENCE, base_url=f"https://{address}") as http,
             connect(
                 f"wss://{address}/graphql",
                 subprotocols=[Subprotocol("graphql-transport-ws")],
@@ -113,7 +110,7 @@ async def test_older_versions_than_tls_1_2_are_refused(authority: Authority, own
         old = trusting(authority)
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         old.set_ciphers("DEFAULT@SECLEVEL=0")
-        async with httpx.AsyncClient(verify=old) as http:
+        async with httpx.AsyncClient(verify=old, timeout=PATIENCE) as http:
             with pytest.raises(httpx.ConnectError):
                 await http.get(f"https://127.0.0.1:{served.port}/healthz")
 

@@ -49,11 +49,11 @@ def stored(mongo_url: str, redis_url: str, database: str) -> Iterator[Database[d
 
 
 async def _register(settings: Settings, count: int, stored: Database[dict[str, Any]]) -> None:
-    async with open_runtime(settings, worker=True) as nerve, asyncio.timeout(20):
+    async with open_runtime(settings, worker=True) as nerve, asyncio.timeout(120):
         for _ in range(count):
             receipt = await nerve.bus.dispatch(Envelope(RegisterAgent(name="a")))
         for reader in nerve.readers.values():
-            await reader.wait_for(receipt.position, 10)
+            await reader.wait_for(receipt.position, 60)
         while stored.blocks.count_documents({}) < count // BLOCK:
             await asyncio.sleep(0.02)
 

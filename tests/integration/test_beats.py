@@ -18,7 +18,7 @@ from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import view
 from tests.helpers.row_scopes import ALL_ROWS
 
-DEADLINE = 30
+DEADLINE = 120
 NOWHERE = "redis://127.0.0.1:1/"
 NEVER = 600.0
 """A poll interval beyond the deadline."""

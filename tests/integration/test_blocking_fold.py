@@ -19,7 +19,7 @@ from subscriptions.consumers.state import CONSUMERS, PROJECTION, ConsumerState
 from tests.helpers.note_rig import open_rig
 from tests.helpers.notes import view
 
-DEADLINE = 20
+DEADLINE = 120
 
 
 async def test_a_fold_that_does_not_return_is_shown_in_the_status_until_it_does(

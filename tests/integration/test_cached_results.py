@@ -16,7 +16,7 @@ from tests.helpers.drivers import chosen_driver
 from tests.helpers.memo_books import OpenBook
 from tests.helpers.memos import PinMemo, WriteMemo
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 BOOKS = ("book-1", "book-2", "book-3")
 AUTHORS = ("ada", "ben")
 

@@ -23,7 +23,7 @@ from subscriptions.live.command_watch import CommandOutcome, CommandStored, Comm
 from subscriptions.live.dispatcher import Dispatcher
 from tests.helpers.wired_bus import Wired, wired
 
-DEADLINE = 30
+DEADLINE = 120
 NOWHERE = "redis://127.0.0.1:1/"
 
 

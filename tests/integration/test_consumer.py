@@ -19,7 +19,7 @@ from tests.helpers.stolen_leases import steal
 
 pytestmark = pytest.mark.usefixtures("driver")
 
-DEADLINE = 20
+DEADLINE = 120
 
 
 @pytest.fixture

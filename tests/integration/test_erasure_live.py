@@ -23,7 +23,7 @@ from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.people import PersonRegistered, PersonRenamed
 from tests.helpers.row_scopes import ALL_ROWS
 
-DEADLINE = 30
+DEADLINE = 120
 EVERYTHING = EventQuery(categories=["person"])
 
 

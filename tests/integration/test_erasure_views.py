@@ -29,7 +29,7 @@ from tests.helpers.people import PersonRenamed, Remarked
 from tests.helpers.row_scopes import ALL_ROWS
 
 NAMES = ("person-1", "person-2", "person-3")
-DEADLINE = 30
+DEADLINE = 120
 
 
 @dataclass

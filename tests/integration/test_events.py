@@ -17,7 +17,7 @@ from subscriptions.live.ring import RingLimits
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
 
-DEADLINE = 20
+DEADLINE = 120
 EVERYTHING = EventQuery()
 
 

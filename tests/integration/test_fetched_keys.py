@@ -120,7 +120,7 @@ async def test_without_any_keys_no_token_is_accepted_or_refused(issuer: Issuer) 
 
 async def test_keys_are_fetched_ahead_while_requests_are_served(issuer: Issuer) -> None:
     rig = Rig(issuer)
-    async with rig.keys.refreshing(), asyncio.timeout(20):
+    async with rig.keys.refreshing(), asyncio.timeout(60):
         while not issuer.requests[KEYS]:
             await asyncio.sleep(0.01)
         assert (await rig.verify(issuer.sign("first"))).subject == "ada"

@@ -92,7 +92,7 @@ async def test_a_worker_makes_new_indexes_without_a_rebuild(
     async with open_rig(mongo_url, redis_url, database, work=True, view=declared) as rig:
         await rig.write(["b"])
         await rig.projected()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "by_text,score" not in await keys(rig.rows()):
                 await asyncio.sleep(0.02)
         after = await _stored(rig.rows())

@@ -17,7 +17,7 @@ from tests.helpers.note_rig import Rig, open_rig
 
 pytestmark = pytest.mark.usefixtures("driver")
 
-DEADLINE = 20
+DEADLINE = 120
 NAME = "test"
 
 

@@ -22,7 +22,7 @@ from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Written, view
 from tests.helpers.row_scopes import ALL_ROWS
 
-DEADLINE = 30
+DEADLINE = 120
 END = "note-end"
 FILTERS: list[dict[str, Any]] = [
     {},

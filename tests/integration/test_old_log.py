@@ -61,7 +61,7 @@ async def test_all_that_was_ever_stored_is_read(mongo_url: str, redis_url: str, 
             for view in VIEWS:
                 locator = ViewLocator(view, client[database], checkpoints, wakeups, 0.2)
                 reader = ViewReader(locator)
-                await reader.wait_for(len(old), 10)
+                await reader.wait_for(len(old), 60)
                 if view.key is not by_stream:
                     continue
                 of_view = [event for event in events if event.commit.category == view.context.category]

@@ -20,7 +20,7 @@ from tests.helpers.notes import Erased, Linked, Written, view
 from tests.helpers.poison_notes import NOWHERE, Dose, poisoned
 from tests.helpers.row_scopes import ALL_ROWS
 
-LONG = 20
+LONG = 60
 
 
 @pytest.fixture

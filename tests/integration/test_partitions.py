@@ -80,7 +80,7 @@ async def test_i8_workers_that_come_and_go_leave_the_rows_that_one_projector_wou
         await workers[0].stop()
         for stream, happened in some_history(seed=9, length=40, notes=20):
             await rig.append(stream, *happened)
-        await rig.projected(20)
+        await rig.projected(60)
         for worker in workers[1:]:
             await worker.stop()
         assert await rig.documents() == folded(await rig.commits())

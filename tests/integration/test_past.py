@@ -32,7 +32,7 @@ from tests.helpers.note_rows import sides
 from tests.helpers.notes import Erased, Linked, Scored, Written
 
 TENANT = "default"
-DEADLINE = 30
+DEADLINE = 120
 NAMES = ("note-a", "note-b", "note-c", "note-d")
 
 documents = st.sampled_from(["document-1", "document-2"])

@@ -22,7 +22,7 @@ from tests.helpers.notes import Erased, Linked, Scored, Written
 from tests.helpers.row_scopes import ALL_ROWS
 
 TENANT = "default"
-DEADLINE = 30
+DEADLINE = 120
 
 
 @pytest.fixture

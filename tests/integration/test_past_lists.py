@@ -25,7 +25,7 @@ from tests.helpers.people import PersonRegistered, Remarked
 from tests.helpers.row_scopes import ALL_ROWS
 
 TENANT = "default"
-DEADLINE = 30
+DEADLINE = 120
 
 
 @pytest.fixture

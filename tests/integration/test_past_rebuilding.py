@@ -32,7 +32,7 @@ async def places(mongo_url: str, redis_url: str, database: str) -> tuple[str, st
 
 
 def past(rig: Rig, limit: int = 1000) -> PastReader:
-    return PastReader(rig.reader, rig.log, limit, 10)
+    return PastReader(rig.reader, rig.log, limit, 60)
 
 
 async def check(rig: Rig) -> None:

@@ -112,16 +112,16 @@ async def test_waiting_for_a_position_ends_when_the_view_is_there(
     mongo_url: str, redis_url: str, database: str
 ) -> None:
     """With a poll interval beyond the deadline, only the announcement can end the wait."""
-    async with open_rig(mongo_url, redis_url, database, poll_interval=60, work=True) as rig:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=600, work=True) as rig:
         await asyncio.gather(*(rig.append(f"note-{i}", Written(text="a")) for i in range(20)))
-        await rig.reader.wait_for(20, 10)
+        await rig.reader.wait_for(20, 60)
         for i in range(20):
             receipt = await rig.append(f"note-{i}", Scored(by=1))
-            await rig.reader.wait_for(receipt.position, 10)
+            await rig.reader.wait_for(receipt.position, 60)
             row = await rig.reader.get(ALL_ROWS, f"note-{i}")
             assert row is not None
             assert row["score"] == 1
-        await asyncio.gather(*(rig.reader.wait_for(position, 10) for position in range(41)))
+        await asyncio.gather(*(rig.reader.wait_for(position, 60) for position in range(41)))
 
 
 async def test_waiting_for_a_position_that_does_not_come_tells_the_lag(rig: Rig) -> None:

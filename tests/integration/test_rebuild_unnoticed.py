@@ -21,7 +21,7 @@ from tests.helpers.rebuilds import in_use, louder
 from tests.helpers.row_scopes import ALL_ROWS
 
 NOTES = 150
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @asynccontextmanager

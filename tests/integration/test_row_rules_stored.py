@@ -98,7 +98,7 @@ def test_a_rule_by_a_field_that_cannot_be_compared_is_refused_at_the_start() -> 
 
 READS: dict[str, Callable[[Rig, RowScope], Awaitable[Any]]] = {
     "one": lambda rig, scope: rig.reader.get(scope, "note-0"),
-    "one at least": lambda rig, scope: rig.reader.get_at_least(scope, "note-0", 1, 1),
+    "one at least": lambda rig, scope: rig.reader.get_at_least(scope, "note-0", 1, 30),
     "page": lambda rig, scope: rig.reader.page(scope, ListQuery(5)),
     "count": lambda rig, scope: rig.reader.count(scope),
     "ids": lambda rig, scope: rig.reader.ids(scope, unchanged_since=99),

@@ -27,7 +27,7 @@ from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.notes import Scored, Written
 from tests.helpers.row_scopes import ALL_ROWS
 
-DEADLINE = 30
+DEADLINE = 120
 ONLY_WOKEN = 600.0
 """A poll interval that no test lives to see: whoever gets news was woken."""
 

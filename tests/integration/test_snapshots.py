@@ -29,7 +29,7 @@ async def test_a_stream_that_commands_make_longer_has_snapshots(
         await nerve.bus.dispatch(Envelope(RegisterAgent(id="agent-1", name="Ada")))
         for state in (AgentState.BUSY, AgentState.IDLE):
             await nerve.bus.dispatch(Envelope(ChangeAgentState(id="agent-1", state=state)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (found := await nerve.database["snapshots"].find_one({})) is None:
                 await asyncio.sleep(0.01)
     assert (found["_id"], found["version"]) == ("default/agent-1", 3)

@@ -22,14 +22,14 @@ from tests.helpers.row_scopes import ALL_ROWS
 
 pytestmark = pytest.mark.usefixtures("driver")
 
-DEADLINE = 20
+DEADLINE = 120
 NAME = consumer_name(view)
 
 
 @pytest.fixture
 async def rig(mongo_url: str, redis_url: str, database: str) -> AsyncIterator[Rig]:
     """Nothing is noticed by looking again."""
-    async with open_rig(mongo_url, redis_url, database, poll_interval=60) as rig:
+    async with open_rig(mongo_url, redis_url, database, poll_interval=600) as rig:
         yield rig
 
 

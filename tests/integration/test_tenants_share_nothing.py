@@ -36,7 +36,7 @@ MEMOS = ("1", "2", "3")
 REPEATS = 3
 """The third time, a query is served from the cache."""
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 writes = st.lists(st.tuples(st.booleans(), st.sampled_from(MEMOS)), min_size=1, max_size=4)
 

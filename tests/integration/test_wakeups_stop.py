@@ -8,7 +8,7 @@ import pytest
 
 from subscriptions.feed.wakeups import Wakeups
 
-DEADLINE = 20
+DEADLINE = 120
 NOWHERE = "redis://127.0.0.1:1/"
 
 

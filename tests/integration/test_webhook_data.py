@@ -62,6 +62,6 @@ async def test_an_imported_webhook_sends_nothing_until_it_is_resumed_here(
         assert not (await rig.status("webhook-1")).attempts
         await rig.send(PauseWebhook(id="webhook-1", reason="it was imported"))
         await rig.send(ResumeWebhook(id="webhook-1"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await receiver.until(lambda: len(receiver.events) == 2)
     assert receiver.first_versions == {"note-0": [1]}

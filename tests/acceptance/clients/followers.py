@@ -55,7 +55,7 @@ class Clients(ABC):
         with suppress(asyncio.CancelledError):
             await self._task
 
-    async def until(self, wanted: Callable[[Follower], bool], seconds: float = 30.0) -> None:
+    async def until(self, wanted: Callable[[Follower], bool], seconds: float = 120.0) -> None:
         """Wait until what each was told satisfies `wanted`; fails after `seconds`, or when a client does."""
         waiting = list(self.followers.values())
         waiter = asyncio.create_task(self._until(waiting, wanted))

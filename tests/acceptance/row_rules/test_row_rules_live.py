@@ -122,7 +122,7 @@ async def topics(served: Served, tokens: Tokens) -> int:
 
 async def topics_of(running: tuple[Served, Tokens], query: str, *readers: Reader) -> int:
     """Return how many topics serve these subscribers of one document."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await topics(*running):
             await asyncio.sleep(0.02)
     async with AsyncExitStack() as stack:
