@@ -51,7 +51,7 @@ async def append_commits(store: Store, seed: int) -> list[Commit]:
         new = commit(f"note-{which}", versions[which], *events, correlation=f"why-{number % 3}", actor="me")
         await store.log.append(new)
         versions[which] += len(events)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.log.high_water_mark() < 21:
             await asyncio.sleep(0)
     return await store.everything()

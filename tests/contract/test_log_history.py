@@ -181,7 +181,7 @@ async def test_a_point_behind_an_open_position_waits_until_that_is_settled(store
             await impatient.log.position_at("default", as_of)
     waiting = asyncio.create_task(store.log.position_at("default", AsOf(position=receipt.position)))
     fencing = await open_another(fence_after=0.01)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await fencing.log.high_water_mark() < receipt.position:
             await asyncio.sleep(0)
         assert await waiting == receipt.position

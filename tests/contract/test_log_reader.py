@@ -46,7 +46,7 @@ async def test_i4_a_stalled_writer_can_never_land_behind_a_reader(open_another):
     hole = await store.leave_hole(40)
     await store.log.append(commit("note-b", 0))
     reader = store.log.reader()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (seen := await reader.read(0)):
             pass
     assert [one.info is None for one in seen] == [True] * 40 + [False]

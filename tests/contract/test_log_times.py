@@ -110,7 +110,7 @@ class TestTheHolder:
     @pytest.mark.parametrize("counter", [replace(SHORT, idle_after=0.0)], ids=["idle at once"])
     async def test_releases_it_when_it_is_idle(self, store):
         await store.log.append(commit("note-a", 0))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await holder(store) is not None:
                 await asyncio.sleep(0.01)
         await store.log.append(commit("note-a", 1))

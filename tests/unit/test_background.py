@@ -70,7 +70,7 @@ class Script:
             on_failure=on_failure,
         )
         loop.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await loop.join()
         assert not loop.is_running
         return self.slept
@@ -166,6 +166,6 @@ async def test_a_lost_cancellation_is_repeated() -> None:
     loop = BackgroundLoop(work, "nothing is done", logger)
     loop.start()
     await begun.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await loop.stop(insist=True)
     assert not loop.is_running

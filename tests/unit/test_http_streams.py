@@ -97,7 +97,7 @@ async def responding() -> AsyncIterator[tuple[ResponseStream, Client, Recorded, 
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0)
 

@@ -112,6 +112,6 @@ async def test_a_page_with_a_hole_in_it_is_not_kept(log: Log, pages: Pages) -> N
 async def test_pages_are_dropped_when_no_cursor_moves(log: Log) -> None:
     pages = Pages(log.read, patience=0.01)
     await pages.get(1, PageCursor(), HEAD)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while pages._pages:
             await asyncio.sleep(0.005)

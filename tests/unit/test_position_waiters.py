@@ -14,7 +14,7 @@ from domain.kernel.errors import Unavailable
 from subscriptions.feed.polled_position import PolledPosition
 from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
 
-SOON, LATE = 0.02, 5.0
+SOON, LATE = 0.02, 60.0
 
 
 @given(wanted=st.lists(st.integers(1, 20)), position=st.integers(0, 21))

@@ -26,7 +26,7 @@ STEPS = st.lists(
 
 async def until(holds: Callable[[], object]) -> None:
     """Wait until it holds."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0)
 

@@ -18,7 +18,7 @@ from domain.kernel.context_calls import call_decide
 from domain.process.keys import instance_of
 from subscriptions.consumers.blocking_calls import BlockingCall
 
-DEADLINE = 20
+DEADLINE = 60
 QUICK: dict[str, float] = {"look_every": 0.01, "slow_after": 0.02, "blocked_after": 0.04}
 
 
@@ -61,8 +61,8 @@ def test_a_decision_that_does_not_return_is_logged_and_reported_with_its_line(
     assert all(call.seconds >= QUICK["blocked_after"] for call in calls)
     levels = [record.levelname for record in caplog.records]
     assert (levels.count("WARNING"), levels.count("ERROR")) == (1, 2)
-    assert caplog.records[0].message.startswith(
-        "Shelf.decide has run for 0.0 s for Lend (tests/unit/test_wat"
+    assert re.match(
+        r"Shelf\.decide has run for \d+\.\d s for Lend \(tests/unit/test_wat", caplog.records[0].message
     )
 
 
@@ -83,8 +83,8 @@ def test_the_key_of_a_process_is_watched_too(caplog: pytest.LogCaptureFixture) -
     )
     assert instance_of(process, event) is None
     (record,) = caplog.records
-    assert record.message.startswith(
-        "Fulfilment.key has run for 0.0 s for the event 'order.placed' at position"
+    assert re.match(
+        r"Fulfilment\.key has run for \d+\.\d s for the event 'order\.placed' at position", record.message
     )
 
 
@@ -137,4 +137,4 @@ with CallWatchdog(look_every=0.0):
 
 def test_looking_during_collections_and_starts_of_threads_stops_nothing() -> None:
     """Otherwise Python 3.11 deadlocks: the interpreter's list of threads against its lock."""
-    subprocess.run([sys.executable, "-c", COLLECTING], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", COLLECTING], check=True, timeout=120)
