@@ -12,14 +12,13 @@ from api.encoding import encode
 from api.graphql.execution.executor import PreparedOperation, Result
 from api.graphql.execution.result_cache import CachedResult
 from api.limits.refused_work import is_large_document
-from api.transports.body_responses import BodyResponse
+from api.transports.body_responses import ON_HEAD, BodyResponse
 from api.transports.conditional_responses import respond_conditionally
 from api.transports.endpoint import AdmittedCaller, forwarded_for
 from api.transports.exchange import Exchange
 from api.transports.known_requests import KnownRequest, bytes_of
 from api.transports.rejections import CHALLENGE, RefusedResponse, is_refused
 from api.transports.response_formats import GRAPHQL, ResponseFormat
-from api.transports.security_headers import ON_HEAD
 from domain.kernel.errors import Unauthenticated
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access.origins import OriginPolicy
 from api.encoding import encode
 from api.graphql.error_bodies import refused_result
+from api.transports.body_responses import SEND_WHOLE
 from api.transports.http import METHODS
 from domain.kernel.errors import Forbidden
 
@@ -75,7 +76,11 @@ class OriginGuard:
         elif site is not None and path in self._pages and _is_navigation(scope):
             site = None
         try:
-            app = self._cors if self._policy.check(host, origin, site) else self._app
+            app = self._app
+            if self._policy.check(host, origin, site):
+                # It adds headers to the messages of the response.
+                app = self._cors
+                scope.pop(SEND_WHOLE, None)
         except Forbidden as error:
             self.reports.add(error)
             response = Response(

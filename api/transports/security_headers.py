@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ON_HEAD = "nerve.on_head"
-"""The item of a request's scope that is called with the headers of its response, if there is one."""
+from api.transports.body_responses import GUARD_LINES, ON_HEAD
 
 _ALWAYS = {
     b"x-content-type-options": b"nosniff",
@@ -32,6 +31,9 @@ class SecurityHeaders:
         self._app = app
         self._headers = {**_ALWAYS, **(_TLS if tls else {})}
         self._items = tuple(self._headers.items())
+        lines = b"".join(b"%b: %b\r\n" % item for item in self._items)
+        self._lines = (lines, lines + b"%b: %b\r\n" % _NO_STORE)
+        """The lines of the headers that a response without others gets, and those of a private one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,6 +41,7 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
         is_private = not _CREDENTIALS.isdisjoint([name for name, _ in scope["headers"]])
+        scope[GUARD_LINES] = self._lines[is_private]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

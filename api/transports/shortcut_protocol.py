@@ -6,8 +6,9 @@ import asyncio
 from functools import partial
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from api.transports.body_responses import SEND_WHOLE
 from api.transports.known_requests import MAX_REQUEST, KnownRequest, note_bytes, note_refusal
 from api.transports.shortcuts import Shortcuts
 from api.transports.uvicorn_http import HeadLimitProtocol
@@ -83,6 +84,7 @@ class ShortcutProtocol(HeadLimitProtocol):
         # The application runs in a task, which has not begun yet.
         if cycle.keep_alive and not self.expect_100_continue and scope["method"] == "POST":
             note_bytes(scope, data)
+            scope[SEND_WHOLE] = partial(self._send_whole, cycle)
         if refusal is not None:
             note_refusal(scope, refusal)
 
@@ -109,11 +111,25 @@ class ShortcutProtocol(HeadLimitProtocol):
             self.flow.resume_reading()
             self.data_received(held)
 
+    def _send_whole(self, cycle: RequestResponseCycle, head: bytes, body: bytes) -> bool:
+        """Send the response to the request of this cycle, unless it has to wait or the client has left."""
+        if cycle.response_started or self.flow.write_paused or self.transport.is_closing():
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        self._write(head, body, closes=not cycle.keep_alive)
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
+
+    def _write(self, head: bytes, body: bytes, *, closes: bool) -> None:
+        defaults = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+        self.transport.write(b"".join((STATUS_LINE[200], defaults, head, end, body)))
+
     def _respond(self, head: bytes, body: bytes) -> None:
-        defaults = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
-        end = b"connection: close\r\n\r\n" if self._closes else b"\r\n"
-        length = b"content-length: %d\r\n" % len(body)
-        self.transport.write(b"".join((STATUS_LINE[200], defaults, length, head, end, body)))
+        self._write(b"content-length: %d\r\n%b" % (len(body), head), body, closes=self._closes)
         self.server_state.total_requests += 1
         if self._closes:
             self.transport.close()

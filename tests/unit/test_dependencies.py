@@ -263,6 +263,10 @@ def test_uvicorn_serves_http_as_expected() -> None:
     protocol.loop.close()
     for name in ("loop", "transport", "cycle", "client", "flow", "pipeline", "scope", "server_state"):
         check(library, module, f"HttpToolsProtocol.{name}", hasattr(protocol, name))
+    used = ("response_started", "response_complete", "message_event", "keep_alive", "on_response")
+    source = inspect.getsource(RequestResponseCycle.__init__)
+    for name in used:
+        check(library, module, f"RequestResponseCycle.{name}", f"self.{name} =" in source)
     cycle = inspect.signature(RequestResponseCycle).parameters
     check(library, module, "a request's cycle with its scope", "scope" in cycle)
     line = STATUS_LINE.get(408)
