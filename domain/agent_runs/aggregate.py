@@ -60,12 +60,13 @@ class AgentRun(Aggregate[RecordSpans, RunEvent]):
     def _new_reports(self, reports: Sequence[SpanReport]) -> list[SpanReport]:
         """Return the reports of spans that are not recorded yet, each once."""
         recorded = set(self.span_ids)
-        first = {report.span.span_id: report for report in reversed(reports)}
-        return [
-            report
-            for report in reports
-            if first[report.span.span_id] is report and report.span.span_id not in recorded
-        ]
+        new = []
+        for report in reports:
+            span_id = report.span.span_id
+            if span_id not in recorded:
+                recorded.add(span_id)
+                new.append(report)
+        return new
 
     def evolve(self, event: RunEvent) -> AgentRun:
         match event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.agent_runs.spans import Span, day_of
 from domain.kernel.fields import Int64
@@ -56,23 +56,31 @@ def usage_of(span: Span) -> Usage | None:
     if not (agent or model or tool or span.is_error):
         return None
     return Usage(
-        day=day_of(span.start_nano),
-        model=span.model if model else None,
-        agent_calls=int(agent),
-        model_calls=int(model),
-        tool_calls=int(tool),
-        errors=int(span.is_error),
-        input_tokens=(span.input_tokens or 0) if model else 0,
-        output_tokens=(span.output_tokens or 0) if model else 0,
-        cost=span.cost.quantize(COST_STEP) if model and span.cost is not None else FREE,
+        day_of(span.start_nano),
+        span.model if model else None,
+        int(agent),
+        int(model),
+        int(tool),
+        int(span.is_error),
+        (span.input_tokens or 0) if model else 0,
+        (span.output_tokens or 0) if model else 0,
+        span.cost.quantize(COST_STEP) if model and span.cost is not None else FREE,
     )
 
 
 def added(usages: Sequence[Usage], spans: Iterable[Span]) -> tuple[Usage, ...]:
     """Return the sums by day and model with what these spans used in them."""
-    sums = {(usage.day, usage.model): usage for usage in usages}
+    groups = {(usage.day, usage.model): [usage] for usage in usages}
     for span in spans:
         if (used := usage_of(span)) is not None:
-            key = (used.day, used.model)
-            sums[key] = sums[key].plus(used) if key in sums else used
-    return tuple(sums.values())
+            groups.setdefault((used.day, used.model), []).append(used)
+    return tuple([_sum(group) for group in groups.values()])
+
+
+def _sum(usages: Sequence[Usage]) -> Usage:
+    """Return the sum of usages of one day and model."""
+    first = usages[0]
+    if len(usages) == 1:
+        return first
+    columns: list[Any] = [sum(column) for column in list(zip(*usages, strict=True))[2:]]
+    return Usage(first.day, first.model, *columns)

@@ -100,9 +100,9 @@ def may_hold_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
 
 def holds_personal_values(event: Event) -> bool:
     """Return whether a personal field of the event, or a personal value that it carries, is not None."""
-    fields = personal_fields(type(event))
-    if fields and any(getattr(event, name) is not None for name in fields):
-        return True
+    for name in personal_fields(type(event)):
+        if getattr(event, name) is not None:
+            return True
     carried = carried_subjects(event)
     return bool(carried) and any(_carried_value(vars(event), path) is not None for path in carried)
 

@@ -97,12 +97,13 @@ def _encoder(type: FieldType) -> Convert:
 def _items_check(type: ListOf) -> Check:
     """Check a list or tuple: only what follows the items that both have in common, where these come first."""
     container: Any = type.container
-    encode = _encoder(type)
+    encode, encode_item = _encoder(type), _encoder(type.item)
 
     def check(old: Any, new: Any) -> None:
         if isinstance(new, container) and isinstance(old, container) and _begins_with(new, old):
             try:
-                encode(new[len(old) :])
+                for item in new[len(old) :]:
+                    encode_item(item)
                 return
             except UnfitValue:
                 pass  # All of it has the path of the item.
