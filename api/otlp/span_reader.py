@@ -25,6 +25,10 @@ MAX_ATTRIBUTES = 64
 MAX_USES = 10_000
 """Names of attributes whose use is cached."""
 
+MAX_READINGS = 10_000
+MAX_READING_BYTES = 200
+"""Attributes whose reading is cached, and the most bytes of each. Most spans repeat operations and models."""
+
 _KINDS = tuple(SpanKind)
 _STATUSES = {Status.STATUS_CODE_OK: SpanStatus.OK, Status.STATUS_CODE_ERROR: SpanStatus.ERROR}
 _REMOTE_PARENT = int(SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
@@ -43,29 +47,62 @@ class Attributes(NamedTuple):
     content: dict[str, JsonValue]
 
 
+class _Reading(NamedTuple):
+    """An attribute by its use: the value of the field that it gives, and the value that is kept.
+
+    `field` is None where it gives none. An attribute that is `content` is read each time.
+    """
+
+    name: str
+    field: str | None
+    value: Any
+    is_preferred: bool
+    is_kept: bool
+    kept: JsonValue
+    is_content: bool
+
+
 class SpanReader:
     """Reads spans by the settings of one process."""
 
     def __init__(self, settings: AgentRunSettings) -> None:
         self._settings = settings
         self._uses: dict[str, AttributeUse] = {}
+        self._readings: dict[bytes, _Reading] = {}
 
     def attributes(self, attributes: Iterable[KeyValue]) -> Attributes:
         """Return the attributes of a span or of a resource."""
         fields, kept, content = by_use = Attributes({}, {}, {})
+        readings = self._readings
         for attribute in attributes:
-            name = attribute.key
-            source, is_kept, is_content = self._uses.get(name) or self._use(name)
-            if source is not None:
-                field, read, is_preferred = source
-                value = read(plain_value(attribute.value))
-                if value is not None and (is_preferred or field not in fields):
-                    fields[field] = value
+            encoded = attribute.SerializeToString()
+            reading = readings.get(encoded) or self._read(attribute, encoded)
+            name, field, value, is_preferred, is_kept, kept_json, is_content = reading
+            if field is not None and (is_preferred or field not in fields):
+                fields[field] = value
             if is_kept and len(kept) < MAX_ATTRIBUTES:
-                kept[name] = kept_value(attribute.value)
+                kept[name] = kept_json
             elif is_content and self._settings.record_content:
                 content[name] = plain_value(attribute.value)
         return by_use
+
+    def _read(self, attribute: KeyValue, encoded: bytes) -> _Reading:
+        name = attribute.key
+        source, is_kept, is_content = self._uses.get(name) or self._use(name)
+        field, value, is_preferred = None, None, False
+        if source is not None:
+            field, read, is_preferred = source
+            value = read(plain_value(attribute.value))
+        kept = kept_value(attribute.value) if is_kept else None
+        reading = _Reading(
+            name, None if value is None else field, value, is_preferred, is_kept, kept, is_content
+        )
+        # Spans do not share lists and objects, which could be changed.
+        if len(encoded) <= MAX_READING_BYTES and not isinstance(kept, list | dict):
+            if len(self._readings) >= MAX_READINGS:
+                self._readings.clear()
+            self._readings[encoded] = reading
+        return reading
 
     def report(self, span: OtlpSpan, resource: Attributes) -> SpanReport:
         """Return the report of a span with valid ids and times; see `find_defect`.
@@ -106,6 +143,8 @@ class SpanReader:
     def _cost(self, fields: Mapping[str, Any]) -> Decimal | None:
         """Return the cost of a span's tokens by the prices of the settings; None where there is no price."""
         prices = self._settings.prices
+        if not prices:
+            return None
         price = prices.get(fields.get("response_model", "")) or prices.get(fields.get("request_model", ""))
         if price is None:
             return None
