@@ -31,6 +31,7 @@ from api.recent_metrics.metrics_reports import ServerCounts
 from api.recent_metrics.recent_metrics import RecentMetrics
 from api.recent_metrics.registry_counts import read_counts
 from api.result_cache_metrics import ResultCacheMetrics
+from api.size_histogram import SizeHistogram
 from domain.dispatch.ports import CommandLog, NewCommit
 from domain.kernel import Commit, Receipt
 from domain.kernel.errors import ConfigurationError, Forbidden
@@ -81,12 +82,9 @@ class Metrics:
             registry=registry,
         )
         self._duration = cache(duration.labels)
-        self._size = Histogram(
-            "event_size_bytes",
-            "Size of the data of an event as JSON, in bytes.",
-            buckets=BYTES,
-            registry=registry,
-        )
+        text = "Size of the data of an event as JSON, in bytes."
+        self._sizes = SizeHistogram("event_size_bytes", text, BYTES)
+        registry.register(self._sizes)
         self._commands = self._counter("nerve_commands", "Commands by outcome.", "command", "outcome")
         self._cursors = Gauge(
             "nerve_cursors", "Cursors that follow the log or a view live.", ["tail"], registry=registry
@@ -125,8 +123,7 @@ class Metrics:
 
     def count_append(self, commit: NewCommit) -> None:
         """Count the stored events of a command."""
-        for new in commit.events:
-            self._size.observe(len(encode(new.data)))
+        self._sizes.observe([len(encode(new.data)) for new in commit.events])
         self._count_events("append", (new.event.type for new in commit.events))
 
     def count_batch(self, consumer: str, commits: Sequence[Commit], seconds: float) -> None:
