@@ -16,11 +16,12 @@ _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple([first + second for first in _DIGITS for second in _DIGITS])
 """Two digits for each number of ten bits."""
 
-_RANDOM_BITS = 80
+_RANDOM_BYTES = 10
+
 _LOW_BITS = 20
 """The bits of the last four digits."""
 
-_HIGH_SHIFTS = range(120, _LOW_BITS - 1, -10)
+_HIGH_SHIFTS = range(100, -1, -10)
 
 
 class UlidGenerator:
@@ -34,20 +35,29 @@ class UlidGenerator:
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._last = 0
+        self._milliseconds = -1
+        self._high = self._low = 0
+        """The last number, without its low bits, and these."""
         self._high_digits = ""
 
     def __call__(self) -> str:
         milliseconds = self._clock() // 1_000_000
         with self._lock:
-            if milliseconds > self._last >> _RANDOM_BITS:
-                number = milliseconds << _RANDOM_BITS | int.from_bytes(os.urandom(_RANDOM_BITS // 8))
-            else:
-                number = self._last + 1
-            if number >> _LOW_BITS != self._last >> _LOW_BITS:
-                self._high_digits = "".join([_PAIRS[number >> shift & 1023] for shift in _HIGH_SHIFTS])
-            self._last = number
-            return self._high_digits + _PAIRS[number >> 10 & 1023] + _PAIRS[number & 1023]
+            low = self._low + 1
+            if milliseconds > self._milliseconds:
+                random = int.from_bytes(os.urandom(_RANDOM_BYTES))
+                low = self._start(milliseconds << 8 * _RANDOM_BYTES | random)
+            elif low >> _LOW_BITS:
+                low = self._start((self._high + 1) << _LOW_BITS)
+            self._low = low
+            return f"{self._high_digits}{_PAIRS[low >> 10]}{_PAIRS[low & 1023]}"
+
+    def _start(self, number: int) -> int:
+        """Keep the digits before the last four; return the low bits."""
+        self._milliseconds = number >> 8 * _RANDOM_BYTES
+        self._high = number >> _LOW_BITS
+        self._high_digits = "".join([_PAIRS[self._high >> shift & 1023] for shift in _HIGH_SHIFTS])
+        return number & (1 << _LOW_BITS) - 1
 
 
 _new_ulid = UlidGenerator()
