@@ -266,3 +266,33 @@ def test_what_is_read_of_any_attributes_is_valid(read: dict[str, Any]):
     made = report(read, {"prices": {"0": {"input": "999999", "output": "999999"}}})
     assert SpanReport.model_validate(made.model_dump()) == made
     model_check(SpanReport)(made)
+
+
+ATTRIBUTES: dict[str, list[Any]] = {
+    "gen_ai.operation.name": ["chat", "execute_tool", "", 1],
+    "gen_ai.agent.name": ["support", " "],
+    "gen_ai.agent.id": ["a-1"],
+    "gen_ai.request.temperature": [0, 0.0, False, "0"],
+    "gen_ai.request.stop_sequences": [["a"], ["a", "b"]],
+    "gen_ai.usage.input_tokens": [7, True, "7"],
+    "gen_ai.input.messages": [MESSAGES, MESSAGES * 10],
+    "enduser.id": ["jane", "joe"],
+    "other": ["x"],
+}
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {}, optional={name: st.sampled_from(values) for name, values in ATTRIBUTES.items()}
+        )
+    )
+)
+def test_an_attribute_that_was_read_before_reads_the_same(spans: list[dict[str, Any]]):
+    settings = AgentRunSettings(record_content=True)
+    reader = SpanReader(settings)
+    for values in (*spans, *spans):
+        again, first = (each.attributes(attributes(values)) for each in (reader, SpanReader(settings)))
+        assert repr(again) == repr(first)
+        kept: Any = again.kept.get("gen_ai.request.stop_sequences", [])
+        kept.append("c")
