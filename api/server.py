@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 
 from api.access.callers import Authenticator
 from api.access.development_tokens import DevelopmentTokens
@@ -17,8 +18,10 @@ from api.garbage import collect_less
 from api.runtime import Runtime
 from api.settings import Settings
 from api.tls import open_tls
-from api.transports.endpoint import Endpoint
+from api.transports.admission_guard import AdmittedRequests
+from api.transports.http import GraphQLOverHttp
 from api.transports.response_streams import ResponseStreams
+from api.transports.security_headers import SecurityHeaders
 from api.transports.shortcut_protocol import shortcut_protocol
 from api.transports.shortcuts import Shortcuts
 from api.transports.sockets.protocol import socket_protocol
@@ -68,7 +71,7 @@ async def open_server(
             uvicorn.Config(
                 app,
                 lifespan="off",
-                http=_http_protocol(settings, app.state.endpoint),
+                http=_http_protocol(settings, app),
                 ws=socket_protocol(app.state.sockets),
                 timeout_graceful_shutdown=DRAIN,
                 access_log=False,
@@ -83,11 +86,13 @@ async def open_server(
         )
 
 
-def _http_protocol(settings: Settings, endpoint: Endpoint) -> type[asyncio.Protocol]:
+def _http_protocol(settings: Settings, app: Starlette) -> type[asyncio.Protocol]:
     if settings.tracing is not None:
         # Each request has a span, which the application records.
         return http_protocol(settings.request_timeout)
-    return shortcut_protocol(settings.request_timeout, Shortcuts(endpoint))
+    is_tls = settings.tls_cert is not None
+    admitted = SecurityHeaders(AdmittedRequests(GraphQLOverHttp()), tls=is_tls)
+    return shortcut_protocol(settings.request_timeout, Shortcuts(app.state.endpoint, app, admitted))
 
 
 async def serve(

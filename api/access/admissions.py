@@ -114,6 +114,11 @@ class Admissions:
             caller.close()
         return None
 
+    def admit_now(self, headers: Mapping[str, str]) -> Admission | None:
+        """Return what `admit` does; None where authentication has to wait. Raises what `admit` raises."""
+        caller = self.find_caller(headers)
+        return None if caller is None else self._add(caller)
+
     def keep_open(self, admission: Admission, on_revoked: OnRevoked) -> None:
         """Make the admission a connection that stays open until access ends or `release` is called.
 

@@ -82,6 +82,27 @@ class AdmissionGuard:
         return path in self._open_paths or path.startswith(self._open_folders)
 
 
+class AdmittedRequests:
+    """Serves requests that were admitted before by `note_admission`, and releases them afterwards."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            admission: Admission = scope[_ADMISSION]
+            if not admission.is_connection:
+                scope["app"].state.endpoint.admissions.release(admission)
+
+
+def note_admission(scope: Scope, admission: Admission, headers: Mapping[str, str]) -> None:
+    """Note the admission and the headers of the request with this scope."""
+    scope[_ADMISSION], scope[_HEADERS] = admission, headers
+
+
 def find_admission(request: Request) -> Admission | None:
     """Return the admission of a request; None if it was not admitted, because it is signed."""
     return request.scope.get(_ADMISSION)

@@ -32,6 +32,7 @@ from api.transports.batches import run_batch
 from api.transports.disconnects import DisconnectGuard
 from api.transports.endpoint import AdmittedCaller, Endpoint, traced
 from api.transports.exchange import Exchange
+from api.transports.known_heads import LEARN_HEAD, LearnHead
 from api.transports.known_requests import check_refusal
 from api.transports.operation_responses import remember_request, respond, respond_to_query
 from api.transports.rejections import (
@@ -62,6 +63,9 @@ class GraphQLOverHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, which was admitted. How long a refused one occupied the process is noted."""
         exchange = Exchange(Request(scope, receive), headers_of(scope), scope["app"].state.endpoint)
+        learn_head: LearnHead | None = scope.get(LEARN_HEAD)
+        if learn_head is not None:
+            learn_head(exchange.headers)
         refused_work = exchange.endpoint.refused_work
         if refused_work is None:
             response = await _serve(exchange)

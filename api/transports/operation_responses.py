@@ -16,7 +16,7 @@ from api.transports.body_responses import ON_HEAD, BodyResponse
 from api.transports.conditional_responses import respond_conditionally
 from api.transports.endpoint import AdmittedCaller, forwarded_for
 from api.transports.exchange import Exchange
-from api.transports.known_requests import KnownRequest, bytes_of
+from api.transports.known_requests import MAX_REQUEST, KnownRequest, bytes_of
 from api.transports.rejections import CHALLENGE, RefusedResponse, is_refused
 from api.transports.response_formats import GRAPHQL, ResponseFormat
 from domain.kernel.errors import Unauthenticated
@@ -45,7 +45,13 @@ def remember_request(
     """Let a request that was served from the cache be remembered with the headers of its response."""
     request, headers, endpoint = exchange
     sent = bytes_of(request.scope)
-    if sent is None or media.streams or admitted.api.reads is not None or TENANT_HEADER in headers:
+    if (
+        sent is None
+        or len(sent) > MAX_REQUEST
+        or media.streams
+        or admitted.api.reads is not None
+        or TENANT_HEADER in headers
+    ):
         return
     if endpoint.refused_work is not None and is_large_document(prepared.document.weight):
         return

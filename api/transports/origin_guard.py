@@ -14,6 +14,7 @@ from api.encoding import encode
 from api.graphql.error_bodies import refused_result
 from api.transports.body_responses import SEND_WHOLE
 from api.transports.http import METHODS
+from api.transports.known_heads import LEARN_HEAD
 from domain.kernel.errors import Forbidden
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class OriginGuard:
                 # It adds headers to the messages of the response.
                 app = self._cors
                 scope.pop(SEND_WHOLE, None)
+                scope.pop(LEARN_HEAD, None)
         except Forbidden as error:
             self.reports.add(error)
             response = Response(

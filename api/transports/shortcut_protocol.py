@@ -6,9 +6,11 @@ import asyncio
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from api.transports.body_responses import SEND_WHOLE
+from api.transports.known_heads import LEARN_HEAD
 from api.transports.known_requests import MAX_REQUEST, KnownRequest, note_bytes, note_refusal
 from api.transports.shortcuts import Shortcuts
 from api.transports.uvicorn_http import HeadLimitProtocol
@@ -18,8 +20,9 @@ from domain.kernel.limit_errors import RateLimited
 class ShortcutProtocol(HeadLimitProtocol):
     """A connection on which a known request is served at once, if no other one is under way.
 
-    Such a request arrives in one piece, and nothing with it. All others are parsed, and served by the
-    application. Data that arrives while a known request is served waits for its response.
+    Such a request arrives in one piece, and nothing with it. So does one with a known head, which is served
+    without the guards. All others are parsed, and served by the application. Data that arrives while a known
+    request is served waits for its response.
     """
 
     shortcuts: ClassVar[Shortcuts]
@@ -36,10 +39,12 @@ class ShortcutProtocol(HeadLimitProtocol):
         if self._is_serving:
             self._held.append(data)
             self.flow.pause_reading()
-        elif self._is_idle and (request := self.shortcuts.find(data)) is not None:
+        elif not self._is_idle:
+            self._parse(data)
+        elif (request := self.shortcuts.find(data)) is not None:
             self._serve(request)
         else:
-            self._parse(data)
+            self._receive(data)
 
     def on_message_begin(self) -> None:
         """Count the messages of the data that arrived."""
@@ -85,8 +90,44 @@ class ShortcutProtocol(HeadLimitProtocol):
         if cycle.keep_alive and not self.expect_100_continue and scope["method"] == "POST":
             note_bytes(scope, data)
             scope[SEND_WHOLE] = partial(self._send_whole, cycle)
+            scope[LEARN_HEAD] = partial(self.shortcuts.heads.learn, data, scope)
         if refusal is not None:
             note_refusal(scope, refusal)
+
+    def _receive(self, data: bytes, refusal: RateLimited | None = None) -> None:
+        """Let a request with a known head be served without its guards, or else parse the data."""
+        found = self.shortcuts.find_body(data)
+        if found is None:
+            self._parse(data, refusal)
+            return
+        self._unset_keepalive_if_required()
+        self._stop_waiting()
+        scope, body = found
+        scope.update(client=self.client, server=self.server, state=self.app_state.copy())
+        cycle = self._make_cycle(scope)
+        cycle.body, cycle.more_body = bytearray(body), False
+        cycle.message_event.set()
+        self.scope, self.cycle = cast(Any, scope), cycle
+        note_bytes(scope, data)
+        scope[SEND_WHOLE] = partial(self._send_whole, cycle)
+        if refusal is not None:
+            note_refusal(scope, refusal)
+        self._start_asgi_task(cycle, cast(Any, self.shortcuts.admitted))
+
+    def _make_cycle(self, scope: Scope) -> RequestResponseCycle:
+        return RequestResponseCycle(
+            scope=cast(Any, scope),
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=True,
+            on_response=self.on_response_complete,
+        )
 
     def _serve(self, request: KnownRequest) -> None:
         self._unset_keepalive_if_required()
@@ -100,7 +141,7 @@ class ShortcutProtocol(HeadLimitProtocol):
         if self.transport.is_closing():
             return
         if body is None:
-            self._parse(request.sent, refusal)
+            self._receive(request.sent, refusal)
             if self._closes:
                 super().shutdown()
         else:

@@ -6,9 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from starlette.types import ASGIApp, Scope
+
+from api.access.tenant_choice import TENANT_HEADER
 from api.graphql.execution.result_cache import CachedResult
 from api.limits.caller_limits import Permit
+from api.transports.admission_guard import note_admission
 from api.transports.endpoint import Endpoint
+from api.transports.known_heads import KnownHeads
 from api.transports.known_requests import KnownRequest
 from domain.kernel.errors import NerveError
 from domain.kernel.limit_errors import RateLimited
@@ -21,11 +26,36 @@ Then it may be refused, by the error that limits of its caller have raised.
 
 
 class Shortcuts:
-    """Serves the known requests of an endpoint."""
+    """Serves the known requests of an endpoint, and prepares others whose heads are known.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    `admitted` serves requests that the guards of the `application` let pass.
+    """
+
+    def __init__(self, endpoint: Endpoint, application: ASGIApp, admitted: ASGIApp) -> None:
         self._endpoint = endpoint
+        self._application = application
+        self.admitted = admitted
+        self.heads = KnownHeads()
         self._waiting: set[asyncio.Task[None]] = set()
+
+    def find_body(self, data: bytes) -> tuple[Scope, bytes] | None:
+        """Return the scope and the body of a request that consists of these bytes, if its head is known.
+
+        It is admitted then, and `admitted` has to serve it.
+        """
+        found = self.heads.find(data)
+        if found is None or TENANT_HEADER in found[0].headers:
+            return None
+        head, body = found
+        try:
+            admission = self._endpoint.admissions.admit_now(head.headers)
+        except NerveError:
+            return None
+        if admission is None:
+            return None
+        scope = {**head.scope, "app": self._application}
+        note_admission(scope, admission, head.headers)
+        return scope, body
 
     def find(self, data: bytes) -> KnownRequest | None:
         """Return the known request that consists of these bytes, if its caller is still the same."""

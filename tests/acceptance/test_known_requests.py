@@ -152,6 +152,30 @@ def test_a_request_that_closes_its_connection_is_not_known(own: dict[str, Any], 
         assert parsed.count(agents) == UNTIL_KNOWN + 1
 
 
+def test_a_request_with_a_known_head_is_served_as_before(own: dict[str, Any], parsed: list[bytes]) -> None:
+    """Whatever its body is. A head with another length, or with more data behind it, is parsed."""
+    with serve(**own, worker=False) as served, connected(served) as connection:
+        names = ("Ada", "Ben", "Cam")
+        register = 'mutation { registerAgent(input: {name: "%s"}) { receipt { version } } }'
+        first, *others = (request(register % name) for name in names)
+        usual = connection.send(first)
+        assert b"x-content-type-options: nosniff" in usual[0]
+        assert [connection.send(other) for other in others] == [usual, usual]
+        assert parsed == [first]
+        size = len(first.partition(b"\r\n\r\n")[2]) - len('{"query":""}')
+        wrong = [request("?" * size), first[:-2] + b"]]"]
+        refused = [connection.send(each) for each in wrong]
+        assert parsed == [first]
+        with connected(served) as other:
+            as_parsed = [other.send(each.replace(b"localhost", b"LOCALHOST")) for each in wrong]
+        assert refused == as_parsed
+        assert b'"VALIDATION_FAILED"' in refused[0][1]
+        assert b"body is not JSON" in refused[1][1]
+        connection.socket.sendall(first + others[0])
+        assert [connection.receive() for _ in range(2)] == [usual, usual]
+        assert len(served.stored()) == 5
+
+
 def test_limits_of_the_caller_count_known_requests(own: dict[str, Any], parsed: list[bytes]) -> None:
     """After a mutation and six queries, the next one is refused, and counted once."""
     few = {"per_caller": 0.01, "per_tenant": 1_000, "per_address": 0.01, "burst": 700}
@@ -188,4 +212,6 @@ def test_a_caller_without_access_is_refused(rig: AccessRig, parsed: list[bytes])
         end = {"kind": "SUBJECT", "name": "ada", "reason": "closed"}
         ended = served.post({"query": END, "variables": {"input": end}}, authorization=token).json()
         assert "errors" not in ended, ended
-        assert connection.ask(agents)["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        for query in (AGENTS, AGENTS.replace("Agents", "agents")):
+            [error] = connection.ask(request(query, f"authorization: {token}"))["errors"]
+            assert error["extensions"]["code"] == "UNAUTHENTICATED"
