@@ -79,7 +79,7 @@ class Rig:
         self.locator = ViewLocator(self.view, *parts)
         self.reader = ViewReader(self.locator)
         self.changes = ViewTail(self.locator, self.poll_interval)
-        self.past = PastReader(self.reader, self.log, 100_000, within=10)
+        self.past = PastReader(self.reader, self.log, 100_000, within=60)
         self.live = LiveView(self.reader, self.changes, self.log.head, self.past.visible_since)
         context = (self.database, self.log, self.checkpoints, Generations(self.database), self.wakeups)
         self.rebuilds = Rebuilds([self.view], RebuildContext(*context, self.poll_interval), self.partitions)

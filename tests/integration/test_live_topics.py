@@ -88,8 +88,12 @@ async def settled_topic(
 ) -> tuple[ClientTopic, CountingRenderer, RowClient]:
     renderer = CountingRenderer()
     topic = ClientTopic(rig.live, filter, first, renderer, **options)
-    client = topic.join(RowClient())
-    await until(lambda: client.live)
+    position = await rig.locator.position()
+    with rig.changes.live():
+        # What is rendered before the tail has begun is rendered again: it may be from before an erasure.
+        await until(lambda: rig.changes.erasure >= position)
+        client = topic.join(RowClient())
+        await until(lambda: client.live)
     return topic, renderer, client
 
 
