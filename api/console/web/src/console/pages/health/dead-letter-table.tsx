@@ -2,10 +2,9 @@ import { useState } from "react";
 
 import { useOperation } from "../../api/hooks";
 import { DeadLetters } from "../../api/operations";
-import { BulkActions } from "../../parts/bulk-actions";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
-import { ChooseAll, useSelection } from "../../parts/selection";
+import { SelectableTable } from "../../parts/selectable-table";
 import { DeadLetterRow } from "./dead-letter-row";
 import { type DeadLetter, letterName, useLetterActions } from "./letter-actions";
 
@@ -18,7 +17,6 @@ export function DeadLetterTable({ view }: { view?: string }) {
   const letters = data?.deadLetters?.nodes;
   const page = data?.deadLetters?.pageInfo;
   const actions = useLetterActions();
-  const selection = useSelection(letters ?? [], idOf);
   return (
     <section aria-labelledby="letters-title">
       <h2 id="letters-title">{view ? `Dead letters of ${view}` : "Dead letters"}</h2>
@@ -29,50 +27,34 @@ export function DeadLetterTable({ view }: { view?: string }) {
       {letters?.length === 0 && (
         <p className="quiet">There are none: {view ? "it" : "every view"} has applied every event that it has read.</p>
       )}
-      {letters && actions.length > 0 && (
-        <BulkActions
-          noun="dead letters"
-          listed={letters.length}
-          selection={selection}
-          idOf={idOf}
-          nameOf={letterName}
-          actions={actions}
-          reload={reload}
-        />
-      )}
-      {letters && letters.length > 0 && (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                {actions.length > 0 && (
-                  <th>
-                    <ChooseAll items={letters} selection={selection} />
-                  </th>
-                )}
-                <th>view</th>
-                <th>event</th>
-                <th>row</th>
-                <th>error</th>
-                <th className="number">failures</th>
-                <th>last</th>
-                <th>actions</th>
-              </tr>
-            </thead>
-            <tbody>
-              {letters.map((letter) => (
-                <DeadLetterRow
-                  key={letter.id}
-                  letter={letter}
-                  actions={actions}
-                  selection={selection}
-                  reload={reload}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <SelectableTable
+        noun="dead letters"
+        items={letters}
+        idOf={idOf}
+        nameOf={letterName}
+        actions={actions}
+        reload={reload}
+        head={
+          <>
+            <th>view</th>
+            <th>event</th>
+            <th>row</th>
+            <th>error</th>
+            <th className="number">failures</th>
+            <th>last</th>
+            <th>actions</th>
+          </>
+        }
+        renderRow={(letter, selection) => (
+          <DeadLetterRow
+            key={letter.id}
+            letter={letter}
+            actions={actions}
+            selection={selection}
+            reload={reload}
+          />
+        )}
+      />
       <menu>
         {after && (
           <button type="button" onClick={() => setAfter(undefined)}>

@@ -4,10 +4,9 @@ import type { PageState } from "../../address";
 import { useOperation, useSubscription, useThrottled } from "../../api/hooks";
 import { Alerts, AlertTail } from "../../api/operate";
 import type { AlertFilter, AlertState } from "../../api/types";
-import { BulkActions } from "../../parts/bulk-actions";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
-import { ChooseAll, useSelection } from "../../parts/selection";
+import { SelectableTable } from "../../parts/selectable-table";
 import { Session } from "../../session";
 import { SEVERITIES } from "../watch/conditions";
 import { type Alert, useAlertActions } from "./alert-actions";
@@ -33,50 +32,33 @@ export function AlertsSection({ state }: { state: PageState }) {
   const alerts = data?.alerts?.nodes;
   const page = data?.alerts?.pageInfo;
   const actions = useAlertActions();
-  const selection = useSelection(alerts ?? [], idOf);
   return (
     <>
       <AlertFilterForm key={JSON.stringify(filter)} state={state} />
       <GraphiqlLink operation={Alerts} variables={{ filter }} />
       <Problems problems={[...problems, ...tailProblems]} about="the alerts" />
       {alerts?.length === 0 && <p className="empty">No alert matches. New ones appear here.</p>}
-      {alerts && actions.length > 0 && (
-        <BulkActions
-          noun="alerts"
-          listed={alerts.length}
-          selection={selection}
-          idOf={idOf}
-          nameOf={nameOf}
-          actions={actions}
-          reload={reload}
-        />
-      )}
-      {alerts && alerts.length > 0 && (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                {actions.length > 0 && (
-                  <th>
-                    <ChooseAll items={alerts} selection={selection} />
-                  </th>
-                )}
-                <th>severity</th>
-                <th>alert</th>
-                <th>state</th>
-                <th className="number">times</th>
-                <th>last</th>
-                <th>actions</th>
-              </tr>
-            </thead>
-            <tbody>
-              {alerts.map((alert) => (
-                <AlertRow key={alert.id} alert={alert} actions={actions} selection={selection} reload={reload} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <SelectableTable
+        noun="alerts"
+        items={alerts}
+        idOf={idOf}
+        nameOf={nameOf}
+        actions={actions}
+        reload={reload}
+        head={
+          <>
+            <th>severity</th>
+            <th>alert</th>
+            <th>state</th>
+            <th className="number">times</th>
+            <th>last</th>
+            <th>actions</th>
+          </>
+        }
+        renderRow={(alert, selection) => (
+          <AlertRow key={alert.id} alert={alert} actions={actions} selection={selection} reload={reload} />
+        )}
+      />
       {page?.hasNextPage && <a href={linkToSection("alerts", { ...state, after: page.endCursor ?? "" })}>Next page</a>}
     </>
   );

@@ -3,11 +3,10 @@ import { useContext } from "react";
 import { linkTo, open, type PageState } from "../../address";
 import { useOperation, useSubscription, useThrottled } from "../../api/hooks";
 import { Processes, ProcessTail } from "../../api/operations";
-import { BulkActions } from "../../parts/bulk-actions";
 import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
-import { ChooseAll, useSelection } from "../../parts/selection";
+import { SelectableTable } from "../../parts/selectable-table";
 import { Session } from "../../session";
 import { MatchingActions } from "./matching-actions";
 import { type Process, processName, useProcessActions } from "./process-actions";
@@ -32,7 +31,6 @@ export function ProcessesPage({ state }: { state: PageState }) {
   const processes = data?.processes?.nodes;
   const page = data?.processes?.pageInfo;
   const actions = useProcessActions();
-  const selection = useSelection(processes ?? [], idOf);
   const shown = processes?.find(({ _meta }) => _meta.key === state.id);
   return (
     <>
@@ -54,54 +52,36 @@ export function ProcessesPage({ state }: { state: PageState }) {
         />
       )}
       {processes?.length === 0 && <p className="empty">No process matches.</p>}
-      {processes && actions.length > 0 && (
-        <>
-          <BulkActions
-            noun="processes"
-            listed={processes.length}
-            selection={selection}
-            idOf={idOf}
-            nameOf={processName}
+      <SelectableTable
+        noun="processes"
+        items={processes}
+        idOf={idOf}
+        nameOf={processName}
+        actions={actions}
+        moreActions={page?.hasNextPage && <MatchingActions filter={filter} actions={actions} reload={reload} />}
+        reload={reload}
+        head={
+          <>
+            <th>process</th>
+            <th>status</th>
+            <th>waits for</th>
+            <th>error</th>
+            <th>changed</th>
+            <th>trace</th>
+            <th>actions</th>
+          </>
+        }
+        renderRow={(process, selection) => (
+          <ProcessRow
+            key={process.id}
+            process={process}
+            state={state}
             actions={actions}
+            selection={selection}
             reload={reload}
           />
-          {page?.hasNextPage && <MatchingActions filter={filter} actions={actions} reload={reload} />}
-        </>
-      )}
-      {processes && processes.length > 0 && (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                {actions.length > 0 && (
-                  <th>
-                    <ChooseAll items={processes} selection={selection} />
-                  </th>
-                )}
-                <th>process</th>
-                <th>status</th>
-                <th>waits for</th>
-                <th>error</th>
-                <th>changed</th>
-                <th>trace</th>
-                <th>actions</th>
-              </tr>
-            </thead>
-            <tbody>
-              {processes.map((process) => (
-                <ProcessRow
-                  key={process.id}
-                  process={process}
-                  state={state}
-                  actions={actions}
-                  selection={selection}
-                  reload={reload}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+        )}
+      />
       {page?.hasNextPage && <a href={linkTo("processes", { ...state, after: page.endCursor })}>Next page</a>}
     </>
   );

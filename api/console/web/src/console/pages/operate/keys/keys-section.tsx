@@ -3,10 +3,9 @@ import { useContext } from "react";
 import type { PageState } from "../../../address";
 import { useOperation, useSubscription, useThrottled } from "../../../api/hooks";
 import { ApiKeys, ApiKeyTail, ApiKeyUses } from "../../../api/operate";
-import { BulkActions } from "../../../parts/bulk-actions";
 import { GraphiqlLink } from "../../../parts/links";
 import { Problems } from "../../../parts/problems";
-import { ChooseAll, useSelection } from "../../../parts/selection";
+import { SelectableTable } from "../../../parts/selectable-table";
 import { Session } from "../../../session";
 import { linkToSection } from "../section-link";
 import { type ApiKey, useRevocation } from "./key-actions";
@@ -31,7 +30,6 @@ export function KeysSection({ state: { revoked, after } }: { state: PageState })
   const page = data?.apiKeys?.pageInfo;
   const lastUses = useLastUses(keys);
   const actions = useRevocation();
-  const selection = useSelection(keys ?? [], idOf);
   return (
     <>
       <menu>
@@ -43,51 +41,35 @@ export function KeysSection({ state: { revoked, after } }: { state: PageState })
       </menu>
       <Problems problems={[...problems, ...tailProblems]} about="the API keys" />
       {keys?.length === 0 && <p className="empty">There is no key{!revoked && " that is not revoked"}.</p>}
-      {keys && actions.length > 0 && (
-        <BulkActions
-          noun="keys"
-          listed={keys.length}
-          selection={selection}
-          idOf={idOf}
-          nameOf={nameOf}
-          actions={actions}
-          reload={reload}
-        />
-      )}
-      {keys && keys.length > 0 && (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                {actions.length > 0 && (
-                  <th>
-                    <ChooseAll items={keys} selection={selection} />
-                  </th>
-                )}
-                <th>key</th>
-                <th>acts as</th>
-                <th>roles</th>
-                <th>state</th>
-                <th>last used</th>
-                <th>issued</th>
-                <th>actions</th>
-              </tr>
-            </thead>
-            <tbody>
-              {keys.map((apiKey) => (
-                <KeyRow
-                  key={apiKey.id}
-                  apiKey={apiKey}
-                  lastUsedAt={lastUses.get(apiKey._meta.key)}
-                  actions={actions}
-                  selection={selection}
-                  reload={reload}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <SelectableTable
+        noun="keys"
+        items={keys}
+        idOf={idOf}
+        nameOf={nameOf}
+        actions={actions}
+        reload={reload}
+        head={
+          <>
+            <th>key</th>
+            <th>acts as</th>
+            <th>roles</th>
+            <th>state</th>
+            <th>last used</th>
+            <th>issued</th>
+            <th>actions</th>
+          </>
+        }
+        renderRow={(apiKey, selection) => (
+          <KeyRow
+            key={apiKey.id}
+            apiKey={apiKey}
+            lastUsedAt={lastUses.get(apiKey._meta.key)}
+            actions={actions}
+            selection={selection}
+            reload={reload}
+          />
+        )}
+      />
       {page?.hasNextPage && (
         <a href={linkToSection("keys", { revoked, after: page.endCursor ?? "" })}>Next page</a>
       )}

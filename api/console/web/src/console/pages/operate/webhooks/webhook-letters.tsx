@@ -3,11 +3,12 @@ import { useContext, useState } from "react";
 import { useOperation } from "../../../api/hooks";
 import { DropWebhookDelivery, RetryWebhook, WebhookDeadLetters } from "../../../api/operate";
 import type { WebhookDeadLettersQuery } from "../../../api/types";
-import { type BulkAction, BulkActions } from "../../../parts/bulk-actions";
+import type { BulkAction } from "../../../parts/bulk-actions";
 import { EntityLink } from "../../../parts/links";
 import { Moment } from "../../../parts/moment";
 import { Problems } from "../../../parts/problems";
-import { Choose, ChooseAll, useSelection } from "../../../parts/selection";
+import { SelectableTable } from "../../../parts/selectable-table";
+import { Choose } from "../../../parts/selection";
 import { Text } from "../../../parts/text";
 import { Session } from "../../../session";
 
@@ -23,7 +24,6 @@ export function WebhookLetters({ webhook, reload }: { webhook: string; reload():
   const letters = data?.webhookDeadLetters?.nodes;
   const page = data?.webhookDeadLetters?.pageInfo;
   const actions = useLetterActions(webhook);
-  const selection = useSelection(letters ?? [], idOf);
 
   function readAgain() {
     readLetters();
@@ -35,59 +35,43 @@ export function WebhookLetters({ webhook, reload }: { webhook: string; reload():
       <h3 id="undelivered-title">Dead letters</h3>
       <Problems problems={problems} about="the dead letters of this webhook" />
       {letters?.length === 0 && <p className="quiet">There are none.</p>}
-      {letters && actions.length > 0 && (
-        <BulkActions
-          noun="deliveries"
-          listed={letters.length}
-          selection={selection}
-          idOf={idOf}
-          nameOf={nameOf}
-          actions={actions}
-          reload={readAgain}
-        />
-      )}
-      {letters && letters.length > 0 && (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                {actions.length > 0 && (
-                  <th>
-                    <ChooseAll items={letters} selection={selection} />
-                  </th>
-                )}
-                <th>event</th>
-                <th>error</th>
-                <th className="number">attempts</th>
-                <th>failed</th>
-              </tr>
-            </thead>
-            <tbody>
-              {letters.map((letter) => (
-                <tr key={letter.stream}>
-                  {actions.length > 0 && (
-                    <td>
-                      <Choose item={letter} name={nameOf(letter)} selection={selection} />
-                    </td>
-                  )}
-                  <th scope="row">
-                    <Text>{letter.type}</Text>
-                    <br />
-                    <EntityLink id={letter.stream} version={letter.version} />
-                  </th>
-                  <td>
-                    <Text>{letter.error}</Text>
-                  </td>
-                  <td className="number">{letter.attempts}</td>
-                  <td>
-                    <Moment at={letter.failedAt} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <SelectableTable
+        noun="deliveries"
+        items={letters}
+        idOf={idOf}
+        nameOf={nameOf}
+        actions={actions}
+        reload={readAgain}
+        head={
+          <>
+            <th>event</th>
+            <th>error</th>
+            <th className="number">attempts</th>
+            <th>failed</th>
+          </>
+        }
+        renderRow={(letter, selection) => (
+          <tr key={letter.stream}>
+            {actions.length > 0 && (
+              <td>
+                <Choose item={letter} name={nameOf(letter)} selection={selection} />
+              </td>
+            )}
+            <th scope="row">
+              <Text>{letter.type}</Text>
+              <br />
+              <EntityLink id={letter.stream} version={letter.version} />
+            </th>
+            <td>
+              <Text>{letter.error}</Text>
+            </td>
+            <td className="number">{letter.attempts}</td>
+            <td>
+              <Moment at={letter.failedAt} />
+            </td>
+          </tr>
+        )}
+      />
       {page?.hasNextPage && (
         <button type="button" onClick={() => setAfter(page.endCursor ?? undefined)}>
           Next page
