@@ -71,17 +71,7 @@ async def open_runtime(
             if not allow_unreadable:
                 await _check_compatibility(runtime)
                 await runtime.claim_upkeep.open()
-        if settings.redis_url.get_secret_value().startswith("rediss:"):
-            await runtime.wakeups.check_certificate()
-        await runtime.wakeups.start()
-        stack.push_async_callback(runtime.wakeups.stop)
-        stack.push_async_callback(runtime.rebuilder.close)
-        stack.push_async_callback(runtime.log.close)
-        if worker:
-            recorder = await _start_worker(runtime, stack)
-            stack.enter_context(CallWatchdog(recorder.record))
-        else:
-            stack.enter_context(CallWatchdog())
+        await _start(runtime, stack, worker=worker)
         yield runtime
 
 
@@ -133,6 +123,22 @@ async def _open_log(
     )
     await log.open()
     return log
+
+
+async def _start(runtime: Runtime, stack: AsyncExitStack, *, worker: bool) -> None:
+    """Start what runs in the background of the process."""
+    assert runtime.settings.redis_url is not None
+    if runtime.settings.redis_url.get_secret_value().startswith("rediss:"):
+        await runtime.wakeups.check_certificate()
+    await runtime.wakeups.start()
+    stack.push_async_callback(runtime.wakeups.stop)
+    stack.push_async_callback(runtime.rebuilder.close)
+    stack.push_async_callback(runtime.log.close)
+    if worker:
+        recorder = await _start_worker(runtime, stack)
+        stack.enter_context(CallWatchdog(recorder.record))
+    else:
+        stack.enter_context(CallWatchdog())
 
 
 async def _check_compatibility(runtime: Runtime) -> None:

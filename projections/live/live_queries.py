@@ -125,15 +125,17 @@ class LiveQueries:
 
             return QueryTopicSource(executions, close)
 
-        def remove(_topic: Topic[QueryResult[C], R]) -> None:
-            del self._topics[key]
-            self._tenants[query.tenant] -= 1
-            if not self._tenants[query.tenant]:
-                del self._tenants[query.tenant]
-
-        topic = self._topics[key] = Topic(broadcast, open_source, remove)
+        topic = self._topics[key] = Topic(
+            broadcast, open_source, lambda _topic: self._remove(key, query.tenant)
+        )
         self._tenants[query.tenant] += 1
         return topic
+
+    def _remove(self, key: Hashable, tenant: str) -> None:
+        del self._topics[key]
+        self._tenants[tenant] -= 1
+        if not self._tenants[tenant]:
+            del self._tenants[tenant]
 
 
 def _last(results: Sequence[QueryResult[C]]) -> Sequence[QueryResult[C]]:

@@ -66,6 +66,24 @@ _EVENT = {
 
 def recent_metrics_field(types: TypeMap) -> Field:
     """Return ``recentMetrics``."""
+    span = argument(
+        "span",
+        int,
+        f"The span in seconds, from {SHORTEST_SPAN} to {LONGEST_SPAN}, up to now.",
+        default=DEFAULT_SPAN,
+    )
+    return output_field(
+        "recent_metrics",
+        _declare_metrics(types),
+        "The metrics of the deployment over the last minutes, for callers with the role metrics or "
+        "deployment.",
+        resolver=_resolve,
+        arguments=[span],
+        weight=STATUS,
+    )
+
+
+def _declare_metrics(types: TypeMap) -> Any:
     values = list_of(float | None)
     series = [output_field(name, values, text) for name, text in _SERIES.items()]
     fields = [
@@ -93,21 +111,7 @@ def recent_metrics_field(types: TypeMap) -> Field:
         "the servers that report; of other numbers the last one of a step counts, and of lags the highest. A "
         "step without samples has null."
     )
-    span = argument(
-        "span",
-        int,
-        f"The span in seconds, from {SHORTEST_SPAN} to {LONGEST_SPAN}, up to now.",
-        default=DEFAULT_SPAN,
-    )
-    return output_field(
-        "recent_metrics",
-        declare("RecentMetrics", fields, text),
-        "The metrics of the deployment over the last minutes, for callers with the role metrics or "
-        "deployment.",
-        resolver=_resolve,
-        arguments=[span],
-        weight=STATUS,
-    )
+    return declare("RecentMetrics", fields, text)
 
 
 def _declare_lag(types: TypeMap, values: Any) -> Any:
