@@ -94,9 +94,21 @@ class ProcessRig:
             port: PortCircuit(port, adapter, self.meter.circuit, recovery)
             for port, adapter in adapters.items()
         }
-        self.parts = ProcessParts(
+        self.parts = self._make_parts(catalog, processes, circuits)
+        self.worker = ProcessWorker(
+            self.parts, self.feed, self.checkpoints, self.wakeups,
+            tick=0.2, lease_time=lease_time, partitions=partitions, policies=policies,
+        )  # fmt: skip
+
+    def _make_parts(
+        self,
+        catalog: Catalog,
+        processes: Mapping[str, ProcessContext],
+        circuits: Mapping[str, PortCircuit],
+    ) -> ProcessParts:
+        return ProcessParts(
             processes=processes,
-            database=database,
+            database=self.database,
             catalog=catalog,
             log=self.log,
             bus=self.bus,
@@ -105,10 +117,6 @@ class ProcessRig:
             clock=now,
             meter=self.meter,
         )
-        self.worker = ProcessWorker(
-            self.parts, self.feed, self.checkpoints, self.wakeups,
-            tick=0.2, lease_time=lease_time, partitions=partitions, policies=policies,
-        )  # fmt: skip
 
     async def until_following(self, consumers: Collection[str]) -> None:
         """Wait until these consumers have a place in the log, so that they handle all that follows."""
