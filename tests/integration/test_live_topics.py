@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,17 @@ from tests.helpers.row_scopes import ALL_ROWS
 FILTERS: list[dict[str, Any]] = [{}, {"score": {"gt": 0}}, {"text": {"in": ["x", "y"]}}]
 
 
+def disturb(topics: Sequence[ClientTopic], clients: list[RowClient], dice: random.Random) -> None:
+    """Reconnect, pause or resume half of the clients, of which each third one is of the same topic."""
+    for at in dice.sample(range(len(clients)), len(clients) // 2):
+        client = clients[at]
+        assert client.subscription is not None
+        if client.place is not None and dice.random() < 0.3:
+            clients[at] = topics[at % 3].join(client.reconnected(), client.place)
+        else:
+            dice.choice([client.subscription.pause, client.subscription.resume])()
+
+
 @pytest.mark.parametrize(("later", "latest_only"), [(False, False), (True, False), (False, True)])
 async def test_i10_subscribers_of_one_topic_have_the_rows_of_the_view_whenever_they_joined(
     mongo_url: str, redis_url: str, database: str, later: bool, latest_only: bool
@@ -48,13 +60,7 @@ async def test_i10_subscribers_of_one_topic_have_the_rows_of_the_view_whenever_t
                 clients.append(topic.join(RowClient()))
                 clients[-1].pausing = dice.randint(0, 3)
             await churn(writer, 8, seed)
-            for at in dice.sample(range(len(clients)), len(clients) // 2):
-                client = clients[at]
-                assert client.subscription is not None
-                if client.place is not None and dice.random() < 0.3:
-                    clients[at] = topics[at % 3].join(client.reconnected(), client.place)
-                else:
-                    dice.choice([client.subscription.pause, client.subscription.resume])()
+            disturb(topics, clients, dice)
         await writer.projected()
         for client in clients:
             assert client.subscription is not None
@@ -75,9 +81,7 @@ async def test_i10_subscribers_of_one_topic_have_the_rows_of_the_view_whenever_t
         for at, client in enumerate(first):
             page = await server.reader.page(ALL_ROWS, ListQuery(100, FILTERS[at]))
             assert client.rows == {row["id"]: fields(row) for row in page.rows}
-            assert client.subscription is not None
-            client.subscription.close()
-        for client in clients:
+        for client in (*first, *clients):
             assert client.subscription is not None
             client.subscription.close()
         await until(lambda: not server.changes.cursors)

@@ -169,6 +169,9 @@ def test_a8_types_of_inputs() -> None:
         "  extra: JSON",
         '  checked: String = ""',
     ]
+
+
+def test_a8_types_of_records_in_inputs() -> None:
     assert print_type(SCHEMA.type_map["CardOrCashInput"]).splitlines() == [
         "input CardOrCashInput @oneOf {",
         "  card: CardInput",

@@ -51,6 +51,66 @@ STEPS = st.one_of(
 )
 
 
+class RowHistory:
+    """Rows with all of their former states, and a result set of them that many subscribers share."""
+
+    def __init__(self, kept: int) -> None:
+        self.rows: dict[str, Row] = {}
+        self.result_set = ResultSet(ALL_ROWS, POSITIVE, kept)
+        self._kept = kept
+        self._positions = count(1)
+        self._created: dict[str, int] = {}
+        self._states: list[tuple[int, dict[str, Row]]] = [(0, {})]
+
+    def change(self, id: str, score: int) -> Row:
+        position = next(self._positions)
+        self._created.setdefault(id, position)
+        self.rows[id] = row(position, score, created=self._created[id], id=id, gone=score < 0)
+        self._states.append((position, dict(self.rows)))
+        return self.rows[id]
+
+    def matching(self, limit: int | None = None) -> list[Row]:
+        rows = sorted(filter(self.result_set.matches, self.rows.values()), key=place, reverse=True)
+        return rows[:limit]
+
+    def extend(self, first: int) -> None:
+        """Extend the result set to the first rows."""
+        complete = len(self.matching()) <= first
+        self.result_set.extend(map(MatchingRow.whole, self.matching(first)), complete=complete)
+
+    def join(self, first: int) -> RowClient | None:
+        """Return a new subscriber to the first rows; None if these are more than the result set keeps."""
+        if (joined := self.result_set.initial_rows(first)) is None:
+            self.extend(first)
+            joined = self.result_set.initial_rows(first)
+        if joined is None:
+            assert first > self._kept
+            return None
+        assert sorted(r["id"] for r in joined.rows) == sorted(r["id"] for r in self.matching(first))
+        assert joined.has_more or len(self.matching()) <= first
+        return RowClient(joined.rows, joined.min_rank)
+
+    def resume(self, state: int) -> RowClient:
+        """Return a subscriber that had all rows of a former state and has received what it missed."""
+        position, past = self._states[min(state, len(self._states) - 1)]
+        matches = (MatchingRow(row["id"], place(row), None) for row in self.matching())
+        self.result_set.extend(matches, complete=True)
+        client = RowClient(filter(self.result_set.matches, past.values()), self.result_set.min_rank)
+        place_before, now = Place(position), Place(10**6)
+        changes = list(
+            ResumeState(place_before).missed(self.rows.values(), place_before, now, self.result_set)
+        )
+        assert len({change.id for change in changes}) == len(changes)
+        for missed in changes:
+            assert missed.kind is not ChangeKind.ADDED or missed.id not in client.rows
+            client.rows.pop(missed.id, None)
+            if missed.kind is not ChangeKind.REMOVED:
+                assert missed.row is not None
+                client.rows[missed.id] = missed.row
+        assert client.rows == {row["id"]: row for row in self.matching()}
+        return client
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 3))),
     st.lists(STEPS, max_size=40),
@@ -60,65 +120,24 @@ def test_i10_a_subscriber_that_joins_or_resumes_at_any_time_has_the_right_rows_a
     before: list[tuple[str, int]], steps: list[Any], kept: int
 ) -> None:
     """Many subscribers share one set that is known in part; some resume with all rows up to a place."""
-    positions, created = count(1), dict[str, int]()
-    truth: dict[str, Row] = {}
-
-    def change(id: str, score: int) -> Row:
-        position = next(positions)
-        created.setdefault(id, position)
-        truth[id] = row(position, score, created=created[id], id=id, gone=score < 0)
-        history.append((position, dict(truth)))
-        return truth[id]
-
-    def matching(limit: int | None) -> list[Row]:
-        rows = sorted(filter(result_set.matches, truth.values()), key=place, reverse=True)
-        return rows[:limit]
-
-    history: list[tuple[int, dict[str, Row]]] = [(0, {})]
-    result_set, subscribers = ResultSet(ALL_ROWS, POSITIVE, kept), list[RowClient]()
+    history, subscribers = RowHistory(kept), list[RowClient]()
     for created_row in before:
-        change(*created_row)
-    result_set.extend(map(MatchingRow.whole, matching(2)), complete=len(matching(3)) <= 2)
+        history.change(*created_row)
+    history.extend(2)
     for what, which, value in steps:
         if what == "change":
-            if which in truth and truth[which].get("score") == value:
+            if which in history.rows and history.rows[which].get("score") == value:
                 continue
-            if (delta := result_set.apply(change(which, value))) is not None:
+            if (delta := history.result_set.apply(history.change(which, value))) is not None:
                 for subscriber in subscribers:
                     subscriber.apply(delta)
         elif what == "join":
-            if (joined := result_set.initial_rows(which)) is None:
-                result_set.extend(
-                    map(MatchingRow.whole, matching(which)), complete=len(matching(None)) <= which
-                )
-                joined = result_set.initial_rows(which)
-            if joined is None:
-                assert which > kept
-                continue
-            assert sorted(r["id"] for r in joined.rows) == sorted(r["id"] for r in matching(which))
-            assert joined.has_more or len(matching(None)) <= which
-            subscribers.append(RowClient(joined.rows, joined.min_rank))
+            if (joined := history.join(which)) is not None:
+                subscribers.append(joined)
         else:
-            position, past = history[min(which, len(history) - 1)]
-            matches = (MatchingRow(row["id"], place(row), None) for row in matching(None))
-            result_set.extend(matches, complete=True)
-            resumer = RowClient(
-                [row for row in past.values() if result_set.matches(row)], result_set.min_rank
-            )
-            changes = list(
-                ResumeState(Place(position)).missed(truth.values(), Place(position), Place(10**6), result_set)
-            )
-            assert len({change.id for change in changes}) == len(changes)
-            for missed in changes:
-                assert missed.kind is not ChangeKind.ADDED or missed.id not in resumer.rows
-                resumer.rows.pop(missed.id, None)
-                if missed.kind is not ChangeKind.REMOVED:
-                    assert missed.row is not None
-                    resumer.rows[missed.id] = missed.row
-            assert resumer.rows == {row["id"]: row for row in matching(None)}
-            subscribers.append(resumer)
+            subscribers.append(history.resume(which))
     for subscriber in subscribers:
-        assert all(result_set.matches(truth[key]) for key in subscriber.rows)
+        assert all(history.result_set.matches(history.rows[key]) for key in subscriber.rows)
         assert {key: row["score"] for key, row in subscriber.rows.items()} == {
-            key: truth[key]["score"] for key in subscriber.rows
+            key: history.rows[key]["score"] for key in subscriber.rows
         }

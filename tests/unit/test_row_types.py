@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -170,9 +171,28 @@ def test_a8_filters_have_the_operators_of_each_type() -> None:
         assert [line.split(":")[0].strip() for line in lines(declared) if ":" in line] == operators
 
 
+def response_of(row: Mapping[str, Any], selection: str) -> Any:
+    """Return what a response has of a stored row."""
+    declared: Any = SCHEMA.type_map["Query"]
+    resolver = declared.fields["thing"].resolve
+    declared.fields["thing"].resolve = lambda *_, **__: row
+    try:
+        document = parse(f'{{ thing(id: "a") {{ {selection} }} }}')
+        writers = FieldWriters(SelectionTree(SCHEMA, document))
+        outcome: Any = execute(SCHEMA, document, executor_class=OperationExecutor, writers=writers)
+    finally:
+        declared.fields["thing"].resolve = resolver
+    assert outcome.errors in (None, [])
+    return outcome.data["thing"]
+
+
 def test_a8_stored_values_are_written() -> None:
     """Rows go from MongoDB to the response as they are stored."""
-    row: dict[str, Any] = {
+    selection = (
+        "price lasts blob grade payment { __typename ... on Cash { kind amount } } point { xAt } pair prices "
+        "extra extras tree { note }"
+    )
+    row = {
         "id": "a",
         "price": Decimal128("12.50"),
         "lasts": 90_000_000,
@@ -186,26 +206,7 @@ def test_a8_stored_values_are_written() -> None:
         "extras": [None, {"a": 1}],
         "tree": {"label": "a", "parts": []},
     }
-    selection = (
-        "price lasts blob grade payment { __typename ... on Cash { kind amount } } point { xAt } pair prices "
-        "extra extras tree { note }"
-    )
-    declared: Any = SCHEMA.type_map["Query"]
-    resolver = declared.fields["thing"].resolve
-    declared.fields["thing"].resolve = lambda *_, **__: row
-    try:
-        document = parse(f'{{ thing(id: "a") {{ {selection} }} }}')
-        writers = FieldWriters(SelectionTree(SCHEMA, document))
-        outcome: Any = execute(
-            SCHEMA,
-            document,
-            executor_class=OperationExecutor,
-            writers=writers,
-        )
-    finally:
-        declared.fields["thing"].resolve = resolver
-    assert outcome.errors in (None, [])
-    assert outcome.data["thing"] == {
+    assert response_of(row, selection) == {
         "price": "12.50",
         "lasts": "PT1M30S",
         "blob": "/w==",
