@@ -74,10 +74,10 @@ class LimitSettings(BaseSettings):
         1_000, gt=0, description="Maximum number of concurrent operations over a socket or stream."
     )
     max_operation_rate: float = Field(
-        200.0, gt=0, description="Operations that may start over a socket in a second."
+        200.0, gt=0, description="Operations that may start over a socket per second."
     )
     max_frame_rate: float = Field(
-        2_000.0, gt=0, description="Frames of 4 kB that a client may send over a socket in a second."
+        2_000.0, gt=0, description="Frames of 4 kB that a client may send over a socket per second."
     )
     max_sockets: int = Field(
         20_000, gt=0, description="Maximum number of open sockets of a process, and of open streams."

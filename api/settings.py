@@ -71,7 +71,7 @@ class Settings(CachingSettings, PublishingSettings, PersonalDataSettings, Archiv
 
     rates: RateSettings | None = Field(
         None,
-        description="Operations of a caller in a second and at a time; default: generous ones with auth.",
+        description="Operations of a caller per second and at a time; default: generous ones with auth.",
     )
 
     # Servers

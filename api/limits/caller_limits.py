@@ -1,4 +1,4 @@
-"""How much a caller or an address may do in a second and at a time, over all processes."""
+"""How much a caller or an address may do per second and at a time, over all processes."""
 
 from __future__ import annotations
 

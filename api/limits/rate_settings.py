@@ -6,22 +6,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class RateSettings(BaseModel):
-    """How much callers may do in a second and at a time, over all processes of a deployment.
+    """How much callers may do per second and at a time, over all processes of a deployment.
 
     The operations of `burst` seconds may be used at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    per_caller: float = Field(200.0, gt=0, description="Operations of one caller in a second.")
-    per_tenant: float = Field(2_000.0, gt=0, description="Operations of all callers of a tenant in a second.")
+    per_caller: float = Field(200.0, gt=0, description="Operations of one caller per second.")
+    per_tenant: float = Field(2_000.0, gt=0, description="Operations of all callers of a tenant per second.")
     per_address: float = Field(
-        50.0, gt=0, description="Operations in a second from one address without credentials."
+        50.0, gt=0, description="Operations per second from one address without credentials."
     )
     failures_per_address: float = Field(
         10.0,
         gt=0,
-        description="Requests in a second from one address with credentials that are not accepted.",
+        description="Requests per second from one address with credentials that are not accepted.",
     )
     burst: float = Field(5.0, ge=1, description="Seconds of operations that may be used at once.")
     operations: int = Field(1_000, gt=0, description="Operations of one caller that run at a time.")

@@ -1,4 +1,4 @@
-"""A limit on how often something may happen in a second."""
+"""A limit on how often something may happen per second."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class RecentMetrics:
 
 
 def _growth(last: Sample | None, head: int | None, moment: int) -> float | None:
-    """Return by how many positions the log has grown in a second since the last sample."""
+    """Return by how many positions the log has grown per second since the last sample."""
     if last is None or last.head is None or head is None:
         return None
     return max(0, head - last.head) / (moment - last.at)

@@ -29,7 +29,7 @@ MAX_SERVERS = 100
 
 
 class Rates(NamedTuple):
-    """What was done in a second: commands by outcome, stored events, and delivered results."""
+    """What was done per second: commands by outcome, stored events, and delivered results."""
 
     accepted: float = 0.0
     refused: float = 0.0
@@ -73,11 +73,11 @@ class ReportingServer:
         return Rates.between(self.reports[-2], self.latest) if len(self.reports) > 1 else Rates()
 
     def command_rate(self, name: str) -> float:
-        """Return the commands of a class in a second, over `RATE_SPAN`, with any outcome."""
+        """Return the commands of a class per second, over `RATE_SPAN`, with any outcome."""
         return self._rate([sum(report.counts.commands.get(name, ())) for report in self._ends])
 
     def event_rate(self, name: str) -> float:
-        """Return the events of a type in a second, over `RATE_SPAN`."""
+        """Return the events of a type per second, over `RATE_SPAN`."""
         return self._rate([report.counts.events.get(name, 0) for report in self._ends])
 
     def add(self, report: MetricsReport, at: float) -> None:

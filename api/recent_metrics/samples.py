@@ -26,7 +26,7 @@ MAX_POINTS = 120
 class Sample(NamedTuple):
     """The metrics at one moment, in seconds since 1970: a multiple of `SAMPLE_INTERVAL`.
 
-    `head` is the end of the log and `commits` what it grew by in a second, None if they are unknown. `rates`,
+    `head` is the end of the log and `commits` what it grew by per second, None if they are unknown. `rates`,
     `subscriptions` and `sockets` are those of all `servers` that reported, `lags` those of consumers.
     """
 

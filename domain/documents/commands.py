@@ -83,7 +83,7 @@ class MemberRule(BaseModel):
 
 
 class MergeDocument(ChangeCommand):
-    """Merges an edited copy of a version into the document, as it is by now.
+    """Merges an edited copy of a version into the present document.
 
     A member that only one side has changed gets the value of that side, and members of objects are merged in
     turn. Where both sides have changed a value differently, a rule decides.

@@ -26,7 +26,7 @@ P = TypeVar("P", bound=Patching)
 
 
 def merge(command: P, since: Sequence[Event]) -> P | None:
-    """Where others have changed other members since, all changes hold; else it is a CONCURRENCY_CONFLICT."""
+    """If others have changed only other members since, all changes are kept; else CONCURRENCY_CONFLICT."""
     theirs = [path for event in since for path in changed(event)]
     patch = command.patch
     mine = list(changed_paths(read_steps(patch)) if isinstance(patch, list) else members(patch))

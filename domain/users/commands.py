@@ -26,7 +26,7 @@ class CreateUser(CreateCommand):
 
 
 class UpdateUser(ChangeCommand):
-    """Changes what is given of a user, and leaves the rest as it is."""
+    """Changes the fields of a user that are given; the others stay as they are."""
 
     access = role("user_manager")
 

@@ -17,7 +17,7 @@ ROUNDS = 5
 """How often rows are read again that were not read at one position."""
 
 PAUSE = 0.1
-"""Seconds before such a round, in which the slower generation comes further."""
+"""Seconds before such a round, in which the slower generation makes progress."""
 
 MAX_UNSETTLED = 10_000
 """Most such rows that are read again; more are only counted."""

@@ -35,7 +35,7 @@ class ProgressRate:
 
     @property
     def rate(self) -> float:
-        """The amount in a second; 0 before the first measurement."""
+        """The amount per second; 0 before the first measurement."""
         return self._amount / self._time if self._time else 0.0
 
 

@@ -92,7 +92,7 @@ class Consumer:
     `extended` is the time of the last extension of the lease, on this process's monotonic clock.
 
     A deferring handler may have done more than the checkpoint says. That is saved before the partition is
-    left: it is not done again, and partitions that change hands all the time still come further.
+    left: it is not done again, and partitions that change hands all the time still make progress.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Consumer:
         self._unsaved_since: float | None = None
         self._consuming = BackgroundLoop(
             self._run,
-            f"{lease.consumer} does not come further",
+            f"{lease.consumer} makes no progress",
             logger,
             backoff=self._backoff,
             on_failure=self._record_failure,

@@ -1,4 +1,4 @@
-"""The failures of a durable consumer, which are kept with its partition until that comes further."""
+"""The failures of a durable consumer, which are kept with its partition until it makes progress."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ async def test_a_failed_batch_is_retried_in_order_until_it_succeeds_and_logged_o
     await running.stop()
     assert sorted(set(handler.done)) == handler.done == [1, 2, 3, 4]
     assert failures == 0
-    [logged] = [record for record in caplog.records if "test does not come further" in record.message]
+    [logged] = [record for record in caplog.records if "test makes no progress" in record.message]
     assert logged.exc_info is not None
 
 

@@ -30,7 +30,7 @@ MAX_REASON = 100
 _OPERATION = {
     "operation_id": (
         strawberry.ID,
-        "The id that the client gave the operation; empty for one of its own stream.",
+        "The id that the client gave the operation; empty if it has a stream of its own.",
     ),
     "name": (str | None, "The name of the operation in its document."),
     "document": (str, "The document, or its first characters."),
@@ -111,9 +111,7 @@ def _declare_connections() -> Any:
         [
             *output_fields(_CONNECTION),
             output_field("kind", kind),
-            output_field(
-                "operations", list_of(operation), f"The operations, of which the first {MAX_OPERATIONS}."
-            ),
+            output_field("operations", list_of(operation), f"The first {MAX_OPERATIONS} of its operations."),
         ],
         "A socket or stream.",
     )

@@ -27,9 +27,9 @@ _PARTITION = {
         "The worker that has its lease: its host, process id and a random part; null if it is free.",
     ),
     "lease_seconds": (float, "Seconds until the lease ends, unless its owner extends it; 0 if it is free."),
-    "failures": (int, "Failed attempts in a row since the partition last came further."),
+    "failures": (int, "Failed attempts in a row since the partition last made progress."),
     "error": (str | None, "Why the last attempt failed, without data of events; null if none fails."),
-    "blocked_by": (str | None, "The call of user code that keeps its worker from going on."),
+    "blocked_by": (str | None, "The call of user code that blocks its worker."),
 }
 _CONSUMER = {
     "name": (str, "Its name: `view.`, `process.`, `policy.`, `webhook.` or `redis.`, and what it serves."),

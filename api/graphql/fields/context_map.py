@@ -81,7 +81,7 @@ def _declare_context(types: TypeMap) -> Any:
     kind = types.of(ContextKind, "kind", "ContextKind")
     command = declare("CommandDeclaration", output_fields(_COMMAND), "A command of a context.")
     event = declare("EventDeclaration", [*output_fields(_EVENT), severity], "A type of event of a context.")
-    view = declare("ViewDeclaration", output_fields(_VIEW), "A view that reads first of all this context.")
+    view = declare("ViewDeclaration", output_fields(_VIEW), "A view that is declared with this context.")
     fields = [
         output_field("kind", kind, "What the context is about."),
         *output_fields(_CONTEXT),

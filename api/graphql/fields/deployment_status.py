@@ -20,12 +20,12 @@ _MARK = {
     "position": (Int64, "The position, as a number."),
     "at": (
         datetime | None,
-        "Of a seal, when the last of its commits was recorded, null if that is archived; of an archive, when "
-        "its last segment was written.",
+        "For a seal: when the last of its commits was recorded; null if that commit is archived. For an "
+        "archive: when its last segment was written.",
     ),
 }
 _WORKER = {
-    "name": (str, "Its machine, and the number of its process there."),
+    "name": (str, "Its host, process id and a random part."),
     "leases": (int, "The number of partitions of consumers whose leases it has."),
 }
 

@@ -55,7 +55,7 @@ def live_query_field(query: Any) -> Field:
     return output_field(
         "live",
         declare(MESSAGE_TYPE, fields, "A result of a live query."),
-        "The result of a query as it is now, and again each time that it is another one. The query selects "
+        "The result of a query as it is now, and again each time it has changed. The query selects "
         "rows and lists of views, with their links and counts; it is executed once for all subscribers that "
         "have the same document, variables and rights.",
         resolver=_subscribe,

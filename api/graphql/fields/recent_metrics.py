@@ -29,23 +29,23 @@ DEFAULT_SPAN = 300
 
 _SERIES = {
     "head": "The end of the log: the number of its positions. Null while it is unknown, as without Redis.",
-    "commits": "Commits that the log has grown by in a second, whatever has stored them.",
-    "accepted": "Commands in a second that were accepted.",
-    "refused": "Commands in a second that were refused, such as by a rule.",
-    "failed": "Commands in a second that failed, by an internal error or a server that did not answer.",
-    "events": "Events in a second that were stored.",
-    "deliveries": "Results in a second that were delivered to subscriptions.",
+    "commits": "Commits per second that any process added to the log.",
+    "accepted": "Commands per second that were accepted.",
+    "refused": "Commands per second that were refused, such as by a rule.",
+    "failed": "Commands per second that failed, by an internal error or a server that did not answer.",
+    "events": "Events per second that were stored.",
+    "deliveries": "Results per second that were delivered to subscriptions.",
     "subscriptions": "Open subscriptions.",
     "sockets": "Open sockets.",
     "servers": "Servers that reported.",
 }
 _SERVER = {
-    "name": (str, "The machine and the number of the operating system's process."),
+    "name": (str, "Its host and process id."),
     "started_at": (datetime, "When it started."),
     "reported_at": (datetime, "When its last report arrived."),
-    "commands_per_second": (float, "Commands that it handled in a second, between its last two reports."),
-    "events_per_second": (float, "Events that it stored in a second."),
-    "deliveries_per_second": (float, "Results that it delivered in a second."),
+    "commands_per_second": (float, "Commands that it handled per second, between its last two reports."),
+    "events_per_second": (float, "Events that it stored per second."),
+    "deliveries_per_second": (float, "Results that it delivered per second."),
     "subscriptions": (int, "Its open subscriptions."),
     "sockets": (int, "Its open sockets."),
     "partitions": (int, "The partitions of views that it projects."),
@@ -55,12 +55,12 @@ _COMMAND = {
     "accepted": (float, "How many were accepted."),
     "refused": (float, "How many were refused."),
     "failed": (float, "How many failed."),
-    "per_second": (float, "Commands in a second over the last minute, with any outcome."),
+    "per_second": (float, "Commands per second over the last minute, with any outcome."),
 }
 _EVENT = {
     "type": (str, "The type of the events."),
     "stored": (float, "How many were stored."),
-    "per_second": (float, "Events in a second over the last minute."),
+    "per_second": (float, "Events per second over the last minute."),
 }
 
 
@@ -87,7 +87,11 @@ def _declare_metrics(types: TypeMap) -> Any:
     values = list_of(float | None)
     series = [output_field(name, values, text) for name, text in _SERIES.items()]
     fields = [
-        output_field("server", str, "The server that has these samples, each since its own start."),
+        output_field(
+            "server",
+            str,
+            "The server that took these samples. Each API process takes its own, from its start on.",
+        ),
         output_field("since", datetime | None, "The time of its first sample; null if it has none yet."),
         output_field("connected", bool, "Whether reports and beats arrive over Redis at present."),
         output_field("step", int, "The length of a step in seconds."),
@@ -117,7 +121,9 @@ def _declare_metrics(types: TypeMap) -> Any:
 def _declare_lag(types: TypeMap, values: Any) -> Any:
     fields = [
         output_field("kind", types.of(ConsumerKind, "kind", "ConsumerKind"), "What the consumer does."),
-        output_field("name", str, "Its name; of views that of their list. All webhooks are one."),
+        output_field(
+            "name", str, "Its name: of a view, the name of its list. All webhooks together are one consumer."
+        ),
         output_field("values", values, "Its lag in positions, the highest of each step."),
     ]
     return declare("ConsumerLag", fields, "How far a consumer was behind the log.")

@@ -63,7 +63,9 @@ def trace_fields(types: TypeMap, messages: MessageTypes) -> tuple[Field, Field]:
         [kind, *output_fields(_FIELDS)],
         "A command, event, effect, outcome or reaction in a trace.",
     )
-    correlation = argument("correlation_id", strawberry.ID, "As in the receipt of a command.")
+    correlation = argument(
+        "correlation_id", strawberry.ID, "The correlation id, as in the receipt of a command."
+    )
     after = argument("after", Position | None, "Start behind this position.")
     first = argument("first", int | None, f"The maximum number of events to read; {MAX_EVENTS} by default.")
     query = output_field(

@@ -71,10 +71,10 @@ _FAILURE = {
     "last_at": (datetime, "When the last of them failed."),
 }
 _OBSTACLES = (
-    "What keeps a view from coming further. NO_WORKER: no worker has its lease. REBUILDING: its rows stand "
-    "still until new code has rebuilt them. HELD: its rows stand still, and the rebuilt ones wait for a "
-    "decision. BLOCKED: a call that does not return blocks its worker. FAILING: its worker fails again and "
-    "again. BEHIND: its worker has not come so far yet."
+    "What stops the progress of a view. NO_WORKER: no worker has its lease. REBUILDING: its rows stay as "
+    "they are until new code has rebuilt them. HELD: its rows stay as they are, and the rebuilt ones wait "
+    "for a decision. BLOCKED: a call that does not return blocks its worker. FAILING: its worker fails again "
+    "and again. BEHIND: its worker is still applying earlier events."
 )
 _NAME = argument("name", str, "The view, by the name of its list, such as `taskDays`.")
 
@@ -131,7 +131,7 @@ def _declare_status() -> Any:
     failure = declare("ViewFailure", output_fields(_FAILURE), "The failed attempts of a view in a row.")
     fields = [
         *output_fields(_VIEW),
-        output_field("obstacle", obstacle | None, "What keeps it from coming further; null if nothing does."),
+        output_field("obstacle", obstacle | None, "What stops its progress; null if nothing does."),
         output_field("failure", failure | None, "Its failed attempts; null if the last one succeeded."),
         generations,
     ]

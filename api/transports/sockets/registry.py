@@ -42,7 +42,7 @@ A client that opens and drops sockets all the time would otherwise keep the even
 class SocketLimits:
     """`max_message` and `max_outstanding` are in bytes for each socket, the times in seconds.
 
-    The rates are operations and frames that a client may send over a socket in a second.
+    The rates are operations and frames that a client may send over a socket per second.
     """
 
     max_message: int

@@ -1,4 +1,4 @@
-"""Limits what the client of one socket may send in a second."""
+"""Limits what the client of one socket may send per second."""
 
 from __future__ import annotations
 

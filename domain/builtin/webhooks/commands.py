@@ -76,7 +76,7 @@ class CreateWebhook(CreateCommand):
 
 
 class UpdateWebhook(ChangeCommand):
-    """Changes what is given of a webhook, for its next requests.
+    """Changes the fields of a webhook that are given, for its next requests.
 
     An empty list removes a condition from the filter.
     """
