@@ -33,6 +33,7 @@ _KINDS = tuple(SpanKind)
 _STATUSES = {Status.STATUS_CODE_OK: SpanStatus.OK, Status.STATUS_CODE_ERROR: SpanStatus.ERROR}
 _REMOTE_PARENT = int(SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
 _MILLION = 1_000_000
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 # What is read here fits the fields, so that pydantic need not validate each span.
 _make_span = model_maker(Span)
@@ -174,9 +175,10 @@ class SpanReader:
 
 def find_defect(span: OtlpSpan) -> str | None:
     """Return why a span cannot be recorded; None if it can."""
-    if len(span.trace_id) != 16 or not any(span.trace_id):
+    trace_id, span_id = span.trace_id, span.span_id
+    if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "no valid trace id"
-    if len(span.span_id) != 8 or not any(span.span_id):
+    if len(span_id) != 8 or span_id == _NO_SPAN:
         return "no valid span id"
     if len(span.parent_span_id) not in (0, 8):
         return "no valid parent span id"

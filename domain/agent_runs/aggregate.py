@@ -13,6 +13,7 @@ from domain.agent_runs.events import RunDescribed, SpanRecorded
 from domain.agent_runs.spans import SpanReport
 from domain.agent_runs.usage import Usage, added
 from domain.kernel import Aggregate, Facts, InvariantViolated
+from domain.kernel.types.model_making import model_maker
 
 RunEvent = SpanRecorded | RunDescribed
 
@@ -20,6 +21,9 @@ MAX_SPANS_OF_RUN = 10_000
 """Spans of one run; the state has the ids of all, by which doubles are recognized."""
 
 _UNDESCRIBED = RunDescription()
+
+# The values of a command are valid, and it may have hundreds of spans.
+_make_recorded = model_maker(SpanRecorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,14 @@ class AgentRun(Aggregate[RecordSpans, RunEvent]):
         for report in reports:
             subject = None if report.content is None else report.subject or facts.stream_id
             events.append(
-                SpanRecorded(span=report.span, run_agent=run_agent, subject=subject, content=report.content)
+                _make_recorded(
+                    {
+                        "span": report.span,
+                        "run_agent": run_agent,
+                        "subject": subject,
+                        "content": report.content,
+                    }
+                )
             )
         usages = added(self.usages, [span for span in spans if span.agent_name is None])
         if (description, usages) != (self.description, self.usages):

@@ -27,6 +27,7 @@ def model_maker(model: type[M]) -> Callable[[dict[str, Any]], M]:
             if field.default_factory is not None or defaults[name] is not field.default:
                 fresh.append(name)
     is_plain = not model.__pydantic_post_init__ and not model.__private_attributes__
+    new = model.__new__
 
     def make(values: dict[str, Any]) -> M:
         filled, present = {**defaults, **values}, set(values)
@@ -35,7 +36,7 @@ def model_maker(model: type[M]) -> Callable[[dict[str, Any]], M]:
                 filled[name] = fields[name].get_default(call_default_factory=True, validated_data=filled)
         if not is_plain:
             return model.model_construct(present, **filled)
-        made = model.__new__(model)
+        made = new(model)
         _set(made, "__dict__", filled)
         _set(made, "__pydantic_fields_set__", present)
         _set(made, "__pydantic_extra__", None)
