@@ -130,6 +130,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, *, worker: bool) -> No
     assert runtime.settings.redis_url is not None
     if runtime.settings.redis_url.get_secret_value().startswith("rediss:"):
         await runtime.wakeups.check_certificate()
+    stack.push_async_callback(runtime.direct_reads.aclose)
     await runtime.wakeups.start()
     stack.push_async_callback(runtime.wakeups.stop)
     stack.push_async_callback(runtime.rebuilder.close)

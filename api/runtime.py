@@ -42,6 +42,7 @@ from eventstore.aggregates.rebuilder import AggregateRebuilder
 from eventstore.aggregates.repository import AggregateRepository
 from eventstore.aggregates.snapshots import Snapshots
 from eventstore.log import EventLog
+from eventstore.mongo.direct_reads import DirectReads
 from eventstore.mongo.driver import Database
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.sealed_state import StateSeal
@@ -195,24 +196,22 @@ class Runtime:
         """What serves each view."""
         return {view.name: self._view_parts(view) for view in self.views}
 
+    @cached_property
+    def direct_reads(self) -> DirectReads:
+        return DirectReads(self.database)
+
     def _view_parts(self, view: View[Any]) -> ViewParts:
         settings, wrap = self.settings, self.instruments.wrap_source
         interval = settings.poll_interval
         locator = ViewLocator(view, self.database, self.checkpoints, self.wakeups, interval)
         reader, tail = ViewReader(locator, self.scan_limit), ViewTail(locator, interval)
-        related = RelatedRows(locator, self.scan_limit)
+        related = RelatedRows(locator, self.scan_limit, self.direct_reads)
+        client_reader = ViewReader(locator, self.scan_limit, self.direct_reads)
         past = PastReader(reader, self.log, settings.max_past_events, settings.wait_timeout)
-        return ViewParts(
-            locator=locator,
-            reader=reader,
-            related=related,
-            shared=SharedReads(reader, related, settings.operation_timeout),
-            past=past,
-            tail=tail,
-            live=LiveView(
-                reader, tail, self.log.head, past.visible_since, limits=self.ring_limits, wrap_source=wrap
-            ),
-        )
+        shared = SharedReads(client_reader, related, settings.operation_timeout)
+        visible_since, limits = past.visible_since, self.ring_limits
+        live = LiveView(reader, tail, self.log.head, visible_since, limits=limits, wrap_source=wrap)
+        return ViewParts(locator, reader, related, shared, past, tail, live)
 
     @cached_property
     def readers(self) -> Mapping[str, ViewReader]:

@@ -54,8 +54,9 @@ class ReplyLost(Exception):
 
 
 def encode_command(database: str, command: Mapping[str, Any]) -> bytes:
-    """Return the message of a command, of which the server's work is limited to `PATIENCE`."""
-    body = bson.encode({**command, "maxTimeMS": int(PATIENCE * 1_000), "$db": database})
+    """Return the message of a command; the server's work is limited to `PATIENCE` if it has no own limit."""
+    limit = command.get("maxTimeMS", int(PATIENCE * 1_000))
+    body = bson.encode({**command, "maxTimeMS": limit, "$db": database})
     return _HEAD.pack(_HEAD.size + len(body), 0, 0, _OP_MSG, 0, 0) + body
 
 
@@ -81,6 +82,11 @@ class DirectConnection:
     @property
     def is_open(self) -> bool:
         return self._socket is not None
+
+    @property
+    def waiting(self) -> int:
+        """The number of replies that are outstanding."""
+        return len(self._replies)
 
     def send(self, message: bytes) -> asyncio.Future[Document] | None:
         """Send a message of `encode_command`, and return the reply, which may say that the command failed.

@@ -46,27 +46,29 @@ class ScanGuard:
 
     async def check(
         self, rows: Collection, scope: RowScope, filter: Filter, order: RowOrder | None = None
-    ) -> None:
-        """Raise NotIndexed if a query of these rows is refused. Without `order` it counts rows.
+    ) -> bool:
+        """Return whether an index serves a query of these rows; raises NotIndexed if it is refused.
 
-        The rule of the scope causes no refusal; a query that the rule makes cheap is not refused.
-        Raises Unavailable.
+        Without `order` the query counts rows. The rule of the scope causes no refusal; a query that the rule
+        makes cheap is not refused. Raises Unavailable.
         """
         keys = None if order is None else order.keys
         remedy = missing_index(self._view, shape_of(filter), keys)
-        if remedy is None:
-            return
+        if remedy is None and scope.is_whole_tenant:
+            return True
         restricted = scope.restrict(filter)
         if missing_index(self._view, shape_of(restricted), keys) is None:
-            return
+            return True
+        if remedy is None:
+            return False
         if self._warned.get(remedy) is None:
             self._warned.put(remedy, True)
             logger.warning("no index of %s serves a query: %s", self._view.name, remedy)
         if self._limit is None:
-            return
+            return False
         for part in served_parts(self._view, restricted):
             if not await self._are_too_many(rows, scope.tenant, part, self._limit):
-                return
+                return False
         raise NotIndexed(self._view.name, remedy)
 
     async def _are_too_many(self, rows: Collection, tenant: str, part: Filter, limit: int) -> bool:

@@ -68,6 +68,7 @@ class ViewLocator:
         self.rows_written = wakeups.position_waiters(rows_topic(view))
         self._switches = wakeups.listen(switch_topic(view))
         self._latest: tuple[int, int] | None = None
+        self._last_collection: tuple[int, Collection] | None = None
         self._gaps: dict[str, RowGaps | None] = {}
         self._read_at = 0.0
         self._code: str | None = None
@@ -101,7 +102,13 @@ class ViewLocator:
             self._read_at = time.monotonic()
             await self._look()
         assert self._latest is not None
-        return collection(self._database, self.view, self._latest[1])
+        return self._collection(self._latest[1])
+
+    def _collection(self, generation: int) -> Collection:
+        """Return the rows of a generation. Making the driver's object takes longer than the rest."""
+        if self._last_collection is None or self._last_collection[0] != generation:
+            self._last_collection = generation, collection(self._database, self.view, generation)
+        return self._last_collection[1]
 
     async def generation(self) -> int:
         """Return the number of the generation whose rows `rows` returns."""

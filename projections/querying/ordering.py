@@ -61,7 +61,14 @@ class _Descending:
 
 def _rank(value: Any) -> tuple[bool, Any]:
     """Return a key that sorts null before all other values."""
+    if isinstance(value, datetime):
+        return (True, _aware(value))
     return (value is not None, comparable(value))
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return the moment with its time zone: rows that are read directly have moments in UTC without it."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 @dataclass(frozen=True)
@@ -210,7 +217,7 @@ def _further(value: Any, descends: bool) -> dict[str, Any] | None:
 def _packed(value: Any) -> Any:
     """Return a stored value as JSON: a time in milliseconds, a decimal number as its digits."""
     if isinstance(value, datetime):
-        return (value - EPOCH) // MILLISECOND
+        return (_aware(value) - EPOCH) // MILLISECOND
     return str(value) if isinstance(value, Decimal128) else value
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pymongo.errors import OperationFailure
-
-from domain.kernel.errors import StaleRead, Unavailable
-from eventstore.mongo.driver import INDEX_NOT_FOUND, Collection, unavailable_if_down
+from domain.kernel.errors import StaleRead
+from eventstore.mongo.direct_reads import DirectReads
+from eventstore.mongo.driver import Collection, unavailable_if_down
 from eventstore.mongo.reads import count, find
 from eventstore.place import Place
 from projections.folding.parking import EventName, parking_row
@@ -25,7 +23,7 @@ from projections.querying.locator import ViewLocator
 from projections.querying.ordering import parse_order
 from projections.querying.pages import ListQuery, Page, Side
 from projections.querying.row_scope import RowScope, check_rule
-from projections.querying.searching import parse_search
+from projections.querying.searching import parse_search, search_errors
 from projections.storage.indexes import check_indexes
 from projections.storage.rows import BY_CHANGE, LAST_CHANGED_FIRST, Row, place, row_key
 
@@ -40,18 +38,25 @@ class ViewReader:
     """Reads one view. Every method raises Unavailable if MongoDB does not answer in time.
 
     A query that no index serves raises NotIndexed if it would scan more than `scan_limit` rows. A query that
-    needs a field which the rows lack until they are rebuilt raises ViewRebuilding: see `RowGaps`. The
+    needs a field which the rows lack until they are rebuilt raises ViewRebuilding: see `RowGaps`. With
+    `direct_reads`, datetimes of rows by their ids, and of pages, may be without a time zone: see there. The
     constructor raises DeclarationError if the view filters or sorts by a field that cannot be compared, or if
     its rule of access has a value of another kind than its field.
     """
 
-    def __init__(self, locator: ViewLocator, scan_limit: int | None = SCAN_LIMIT) -> None:
+    def __init__(
+        self,
+        locator: ViewLocator,
+        scan_limit: int | None = SCAN_LIMIT,
+        direct_reads: DirectReads | None = None,
+    ) -> None:
         check_indexes(locator.view)
         stored_defaults(locator.view)
         check_rule(locator.view)
         self._guard = ScanGuard(locator.view, scan_limit)
         self.view = locator.view
         self._locator = locator
+        self._direct_reads = direct_reads
 
     async def get(self, scope: RowScope, id: str, *, fields: Fields | None = None) -> Row | None:
         """Return the scope's row of this id, reduced to `fields` if given; None if there is none."""
@@ -123,8 +128,13 @@ class ViewReader:
         query = {"_id": row_key(scope.tenant, id), **to_mongo(self._locator.restricted(collection, scope))}
         # With a rule, the planner would try the indexes of the rule's fields too.
         hint = None if scope.is_whole_tenant else BY_KEY
+        shown = projection(fields, "_gone", *needed)
         with unavailable_if_down():
-            row = await collection.find_one(query, projection(fields, "_gone", *needed), hint=hint)
+            if self._direct_reads is None:
+                row = await collection.find_one(query, shown, hint=hint)
+            else:
+                rows = await self._direct_reads.find(collection, query, shown, 1, hint=hint)
+                row = rows[0] if rows else None
         gaps = self._locator.gaps(collection)
         return row if row is None or gaps is None else gaps.fill(row)
 
@@ -156,12 +166,14 @@ class ViewReader:
                 conditions.append(by.beyond(cursor, path, backward=bool(side)))
                 beyond = by.beyond(cursor, path, backward=not side, at=True)
                 sides[side] = partial(self._exists, {**listed, "$and": [conditions[0], beyond]})
-        if query.search is None:
-            await self._guard.check(collection, scope, parsed, by)
-        shown = projection(query.fields, *by.names)
-        results = find(collection, {**listed, "$and": conditions}, shown)
-        with self._translated_errors():
-            rows = await results.sort(by.sort(backward=query.backward)).limit(query.size + 1).to_list(None)
+        is_served = query.search is None and await self._guard.check(collection, scope, parsed, by)
+        shown, sort = projection(query.fields, *by.names), by.sort(backward=query.backward)
+        wanted, limit = {**listed, "$and": conditions}, query.size + 1
+        with search_errors(self.view):
+            if is_served and self._direct_reads is not None:
+                rows = await self._direct_reads.find(collection, wanted, shown, limit, sort=sort)
+            else:
+                rows = await find(collection, wanted, shown).sort(sort).limit(limit).to_list(None)
         sides[not query.backward] = len(rows) > query.size
         page = self._locator.filled(collection, rows[: query.size])
         read = query.describe_read(rows, restricted, by)
@@ -169,7 +181,7 @@ class ViewReader:
 
     async def _exists(self, query: Mapping[str, Any]) -> bool:
         collection = await self._locator.rows()
-        with self._translated_errors():
+        with search_errors(self.view):
             return await collection.find_one(query, {"_id": 1}) is not None
 
     def _query(
@@ -234,21 +246,8 @@ class ViewReader:
         query = {**self._query(collection, scope, parsed), **words}
         if search is None:
             await self._guard.check(collection, scope, parsed)
-        with self._translated_errors():
+        with search_errors(self.view):
             return await count(collection, query)
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        """Raise Unavailable if MongoDB does not answer, or lacks the index that a search needs."""
-        try:
-            with unavailable_if_down():
-                yield
-        except OperationFailure as error:
-            if error.code != INDEX_NOT_FOUND:
-                raise
-            raise Unavailable(
-                f"{self.view.name} cannot be searched until a worker has created its index"
-            ) from None
 
     async def ids(
         self, scope: RowScope, filter: Mapping[str, Any] | None = None, *, unchanged_since: int

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from eventstore.mongo.direct_reads import DirectReads
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.mongo.reads import aggregate, find
 from projections.querying.fields import Fields, projection
@@ -16,6 +18,9 @@ from projections.querying.pages import ListQuery, Page, PageQuery
 from projections.querying.row_reads import ListRead, record_all, record_list, record_rows
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row, row_key
+
+TURNS_APART = 100
+"""Reads of owners with more rows than a page, before it is tried again to read all their rows together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +35,32 @@ class RelatedQuery(PageQuery):
         return ListQuery(self.size, own, self.order, self.after, self.before, self.backward, self.fields)
 
 
+class _OwnersList(NamedTuple):
+    """What the lists of some owners have in common; the `conditions` are MongoDB filters.
+
+    `is_served`: an index serves the read of all these lists.
+    """
+
+    collection: Collection
+    order: RowOrder
+    conditions: list[Document]
+    is_served: bool
+
+
 class RelatedRows:
     """Reads the rows of one view by their owners. Methods raise Unavailable if MongoDB does not answer.
 
     Queries that no index serves, and fields that rows lack, raise the errors of `ViewReader`.
     """
 
-    def __init__(self, locator: ViewLocator, scan_limit: int | None = SCAN_LIMIT) -> None:
+    def __init__(
+        self,
+        locator: ViewLocator,
+        scan_limit: int | None = SCAN_LIMIT,
+        direct_reads: DirectReads | None = None,
+    ) -> None:
+        self._direct_reads = direct_reads
+        self._turns_apart: dict[tuple[str, int], int] = {}
         self._locator = locator
         self._view = locator.view
         self._guard = ScanGuard(locator.view, scan_limit)
@@ -49,8 +73,12 @@ class RelatedRows:
         collection = await self._locator.rows()
         rule = to_mongo(self._locator.restricted(collection, scope))
         query = {"_id": {"$in": keys}, "_gone": False, **rule}
+        shown = projection(fields, "id")
         with unavailable_if_down():
-            rows = await find(collection, query, projection(fields, "id")).to_list(None)
+            if self._direct_reads is None:
+                rows = await find(collection, query, shown).to_list(None)
+            else:
+                rows = await self._direct_reads.find(collection, query, shown, max(1, len(keys)))
         return {row["id"]: row for row in self._locator.filled(collection, rows)}
 
     async def pages(
@@ -62,33 +90,76 @@ class RelatedRows:
         the cursor at which a page begins. Raises ValidationFailed at ``filter``, ``orderBy`` or a cursor, and
         NotIndexed.
         """
-        collection, by, conditions = await self._listed(scope, owners, query)
+        listed = await self._listed(scope, owners, query)
+        by = listed.order
         if query.after is not None:
-            conditions.append(by.beyond(query.after, ("after",)))
+            listed.conditions.append(by.beyond(query.after, ("after",)))
         if query.before is not None:
-            conditions.append(by.beyond(query.before, ("before",), backward=True))
-        # One row more than the size of a page shows whether there is another page.
-        sort, size = dict(by.sort(backward=query.backward)), query.size
-        pipeline: list[Document] = [{"$sort": sort}, {"$limit": size + 1}]
-        if (shown := projection(query.fields, *by.names)) is not None:
-            pipeline.append({"$project": shown})
-        pages: dict[str, list[Row]] = {owner: [] for owner in owners}
-        pipeline = [*_matching(scope.tenant, conditions), *pipeline]
-        results = await self._of_each(collection, owners, query.by, pipeline, limit + len(owners))
+            listed.conditions.append(by.beyond(query.before, ("before",), backward=True))
+        results = await self._read_together(scope, owners, query, listed, limit)
+        if results is None:
+            results = await self._read_each(scope, owners, query, listed, limit)
         record_rows(self._view.name, (row["id"] for _, row in results))
+        pages: dict[str, list[Row]] = {owner: [] for owner in owners}
         for owner, row in results:
-            pages[owner] += self._locator.filled(collection, [row])
+            pages[owner] += self._locator.filled(listed.collection, [row])
         return {owner: _page(rows, query, by) for owner, rows in pages.items()}
+
+    async def _read_together(
+        self, scope: RowScope, owners: Sequence[str], query: RelatedQuery, listed: _OwnersList, limit: int
+    ) -> list[tuple[str, Document]] | None:
+        """Return all rows of the owners, or one owner's page; None if they have more rows than their pages.
+
+        MongoDB takes a third of the time of a page for each owner. Where that was too few rows, the next
+        `TURNS_APART` reads for pages of this size do not try it.
+        """
+        kind, is_alone = (query.by, query.size), len(owners) == 1
+        if not is_alone and (turns := self._turns_apart.get(kind, 0)):
+            self._turns_apart[kind] = turns - 1
+            return None
+        most = min(len(owners) * (query.size + 1), limit + len(owners))
+        wanted = most if is_alone else most + 1
+        order = listed.order.sort(backward=query.backward)
+        sort = [(query.by, 1), *(key for key in order if key[0] != query.by)]
+        shown = projection(query.fields, query.by, *listed.order.names)
+        conditions = [{query.by: {"$in": list(owners)}}, *listed.conditions]
+        matching = _matching(scope.tenant, conditions)
+        with unavailable_if_down():
+            if listed.is_served and self._direct_reads is not None:
+                rows = await self._direct_reads.find(listed.collection, matching, shown, wanted, sort=sort)
+            else:
+                results = find(listed.collection, matching, shown).sort(sort)
+                rows = await results.limit(wanted).to_list(None)
+        if len(rows) > most:
+            self._turns_apart[kind] = TURNS_APART
+            return None
+        return [(row[query.by], row) for row in rows]
+
+    async def _read_each(
+        self, scope: RowScope, owners: Sequence[str], query: RelatedQuery, listed: _OwnersList, limit: int
+    ) -> list[tuple[str, Document]]:
+        """Return the rows of a page of each owner, and the row behind it."""
+        sort = dict(listed.order.sort(backward=query.backward))
+        # One row more than the size of a page shows whether there is another page.
+        pipeline: list[Document] = [
+            {"$match": _matching(scope.tenant, listed.conditions)},
+            {"$sort": sort},
+            {"$limit": query.size + 1},
+        ]
+        if (shown := projection(query.fields, *listed.order.names)) is not None:
+            pipeline.append({"$project": shown})
+        return await self._of_each(listed.collection, owners, query.by, pipeline, limit + len(owners))
 
     async def beyond(self, scope: RowScope, owners: Sequence[str], query: RelatedQuery) -> set[str]:
         """Return the owners with rows at or beyond the cursor where their page begins. Raises as `pages`."""
-        collection, by, conditions = await self._listed(scope, owners, query)
+        collection, by, conditions, _ = await self._listed(scope, owners, query)
         if query.beginning is None:
             return set()
         record_all(self._view.name)
         path = ("before" if query.backward else "after",)
         conditions.append(by.beyond(query.beginning, path, backward=not query.backward, at=True))
-        pipeline = [*_matching(scope.tenant, conditions), {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
+        matching: Document = {"$match": _matching(scope.tenant, conditions)}
+        pipeline = [matching, {"$limit": 1}, {"$project": {"_id": 0, "id": 1}}]
         results = await self._of_each(collection, owners, query.by, pipeline, len(owners))
         return {owner for owner, _ in results}
 
@@ -97,25 +168,25 @@ class RelatedRows:
 
         Raises as `pages`.
         """
-        collection, _, conditions = await self._listed(scope, owners, query)
+        collection, _, conditions, _ = await self._listed(scope, owners, query)
         record_all(self._view.name)
-        pipeline = [*_matching(scope.tenant, conditions), {"$count": "rows"}]
+        matching: Document = {"$match": _matching(scope.tenant, conditions)}
+        pipeline = [matching, {"$count": "rows"}]
         counts = await self._of_each(collection, owners, query.by, pipeline, len(owners))
         return dict.fromkeys(owners, 0) | {owner: count["rows"] for owner, count in counts}
 
-    async def _listed(
-        self, scope: RowScope, owners: Sequence[str], query: RelatedQuery
-    ) -> tuple[Collection, RowOrder, list[Document]]:
-        """Return the collection, the order of each owner's list, and the MongoDB filters of the list."""
+    async def _listed(self, scope: RowScope, owners: Sequence[str], query: RelatedQuery) -> _OwnersList:
+        """Return what the lists of these owners have in common."""
         parsed = parse_filter(self._view, query.filter)
         order = parse_order(self._view, query.order, filter=parsed)
         collection = await self._locator.rows()
         parsed = self._locator.adapted(collection, parsed, (query.by, *order.names))
         of_owners = AllOf((FieldCondition(query.by, "in", list(owners)), parsed))
-        await self._guard.check(collection, scope, of_owners, order)
+        is_served = await self._guard.check(collection, scope, of_owners, order)
         order = replace(order, view=f"{self._view.name} by {query.by}")
         record_list(self._view.name, ListRead((), self._locator.restricted(collection, scope, of_owners)))
-        return collection, order, [to_mongo(self._locator.restricted(collection, scope, parsed))]
+        restricted = to_mongo(self._locator.restricted(collection, scope, parsed))
+        return _OwnersList(collection, order, [restricted], is_served)
 
     async def _of_each(
         self, collection: Collection, owners: Sequence[str], by: str, pipeline: Sequence[Document], limit: int
@@ -141,5 +212,5 @@ def _page(rows: Sequence[Row], query: RelatedQuery, by: RowOrder) -> Page:
     return Page(rows[::-1], False, has_more, by) if query.backward else Page(rows, has_more, False, by)
 
 
-def _matching(tenant: str, conditions: Sequence[Document]) -> list[Document]:
-    return [{"$match": {"_tenant": tenant, "_gone": False, "$and": conditions}}]
+def _matching(tenant: str, conditions: Sequence[Document]) -> Document:
+    return {"_tenant": tenant, "_gone": False, "$and": conditions}

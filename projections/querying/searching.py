@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from domain.kernel.errors import ValidationFailed
+from pymongo.errors import OperationFailure
+
+from domain.kernel.errors import Unavailable, ValidationFailed
 from domain.kernel.names import client_name
 from domain.kernel.types.annotations import Kind
+from eventstore.mongo.driver import INDEX_NOT_FOUND, unavailable_if_down
 from projections.kernel.view import View
 from projections.querying.values import Path, stored_value
 
@@ -44,6 +48,18 @@ def parse_search(view: View[Any], text: str | None, path: Path = ("search",)) ->
     # MongoDB matches any one of several words, but every phrase.
     search = " ".join(f'"{term}"' if is_required else _excluded(term) for is_required, term in terms)
     return {"$text": {"$search": search}}
+
+
+@contextmanager
+def search_errors(view: View[Any]) -> Iterator[None]:
+    """Raise Unavailable if MongoDB does not answer, or lacks the index that a search of the view needs."""
+    try:
+        with unavailable_if_down():
+            yield
+    except OperationFailure as error:
+        if error.code != INDEX_NOT_FOUND:
+            raise
+        raise Unavailable(f"{view.name} cannot be searched until a worker has created its index") from None
 
 
 def _excluded(term: str) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from uuid import uuid4
 
+import pytest
+
+from eventstore.mongo.direct_reads import DirectReads
 from projections.querying.pages import ListQuery
+from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
 from projections.querying.row_scope import RowScope
 from projections.querying.shared_reads import SharedReads
@@ -18,11 +23,17 @@ WRITERS = 8
 WRITES = 60
 
 
-async def test_no_shared_read_is_stale(mongo_url: str, redis_url: str) -> None:
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_no_shared_read_is_stale(mongo_url: str, redis_url: str, is_direct: bool) -> None:
     """Each writer reads its own row, alone and in a page, after each of its writes."""
     name = f"test_{uuid4().hex}"
-    async with open_rig(mongo_url, redis_url, name) as rig:
-        shared = SharedReads(rig.reader, RelatedRows(rig.locator), 30)
+    async with (
+        open_rig(mongo_url, redis_url, name) as rig,
+        aclosing(DirectReads(rig.database)) as direct_reads,
+    ):
+        reads = direct_reads if is_direct else None
+        reader, related = ViewReader(rig.locator, None, reads), RelatedRows(rig.locator, None, reads)
+        shared = SharedReads(reader, related, 30)
         rows = rig.rows()
         await update_query_indexes(rows, view)
         page = ListQuery(WRITERS, order=[("text", "asc")])
