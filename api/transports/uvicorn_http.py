@@ -1,8 +1,8 @@
 """uvicorn's protocol for HTTP/1.1 with limits on the head of a request.
 
 This module, `api.transports.shortcut_protocol` and `api.transports.sockets.protocol` are the only ones that
-know parts of uvicorn which are not in its documentation. tests/unit/test_dependencies.py lists these, and
-fails where a release changes one.
+know parts of uvicorn which are not in its documentation. tests/unit/test_server_dependencies.py
+lists these, and fails where a release changes one.
 """
 
 from __future__ import annotations
