@@ -27,6 +27,7 @@ from graphql.language.parser import Parser
 
 from api.limits.operation_limits import OperationLimits
 from api.limits.time_slices import give_way
+from api.limits.token_counts import count_text_tokens
 from domain.kernel.limit_errors import TooComplex
 
 CHARACTERS_PER_TOKEN = 20
@@ -59,14 +60,17 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
             f"the document has {len(text)} characters and may have {max_characters}; "
             "split it, and send values as variables"
         )
+    too_many = TooComplex(
+        f"the document has more than {limits.tokens} tokens; split it, and send values as variables"
+    )
+    if len(text) > limits.tokens and count_text_tokens(text) > limits.tokens:
+        raise too_many
     try:
         document = _parse(text, limits.tokens)
     except GraphQLError as error:
         if not error.message.startswith(_TOO_MANY_TOKENS):
             raise
-        raise TooComplex(
-            f"the document has more than {limits.tokens} tokens; split it, and send values as variables"
-        ) from None
+        raise too_many from None
     _check_tokens(document)
     _SelectionWalk(document, limits.depth).check()
     return document
