@@ -19,11 +19,13 @@ class ByteBudget:
     A value that does not fit spends nothing.
     """
 
-    __slots__ = ("_limit", "left")
+    __slots__ = ("_encoded", "_encoded_size", "_limit", "left")
 
     def __init__(self, limit: int = MAX_RESPONSE_BYTES) -> None:
         self._limit = limit
         self.left = limit
+        self._encoded: Any = None
+        self._encoded_size = 0
 
     def renew(self) -> None:
         """Begin another response."""
@@ -41,8 +43,14 @@ class ByteBudget:
         if value.__class__ is str:
             size = len(value) if value.isascii() else len(value.encode())
         else:
-            size = SMALL if value.__class__ in _SMALL_TYPES else len(encode(value))
+            size = SMALL if value.__class__ in _SMALL_TYPES else self._encoded_bytes(value)
         self.take(len(name) + size)
+
+    def _encoded_bytes(self, value: Any) -> int:
+        """Return the bytes of a value, which is encoded once if many fields in a row select the same one."""
+        if value is not self._encoded:
+            self._encoded, self._encoded_size = value, len(encode(value))
+        return self._encoded_size
 
 
 _SMALL_TYPES = frozenset({int, float, bool, type(None)})

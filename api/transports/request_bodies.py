@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from api.limits.json_limits import check_json_size
 from api.transports.known_requests import bytes_of
 from api.transports.response_formats import JSON, is_utf8, read_parameters
 from domain.kernel.errors import NerveError, ValidationFailed
@@ -44,11 +45,15 @@ def declared_size(method: str, headers: Mapping[str, str]) -> int | None:
 
 
 async def read_body(request: Request, headers: Mapping[str, str], max_body: int, seconds: float) -> Any:
-    """Return the JSON of the body; raises as `read_bytes`, and ValidationFailed if it is not JSON."""
+    """Return the JSON of the body.
+
+    Raises what `read_bytes` raises, TooComplex for too many values, and ValidationFailed if it is not JSON.
+    """
     _check_type(headers.get("content-type"))
     body = await read_bytes(request, headers, max_body, seconds)
     if not body:
         raise ValidationFailed('the body is empty; send a JSON object with a "query"', ("body",))
+    check_json_size(body)
     return parse_json(body, "body")
 
 
