@@ -34,3 +34,6 @@ class RateSettings(BaseModel):
     refused_burst: float = Field(
         0.25, gt=0, description="Seconds that refused requests of one client may take at once."
     )
+    refusals: float = Field(
+        30.0, ge=1, description="Refusals that one client gets per second; further ones are sent later."
+    )

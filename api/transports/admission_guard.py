@@ -9,8 +9,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access.admissions import Admission
+from api.access.callers import ANONYMOUS
 from api.access.credentials import combine_headers
 from api.access.forgery import check_forgery
+from api.limits.refused_work import client_of
 from api.transports.endpoint import Endpoint, client_address
 from api.transports.rejections import REFUSALS, respond_with_error
 from api.transports.response_formats import choose
@@ -65,8 +67,11 @@ class AdmissionGuard:
             admitted = admissions.admit(headers)
             admission = admitted if isinstance(admitted, Admission) else await admitted
         except REFUSALS as error:
-            refusal = await endpoint.refusal(error, client_address(scope, endpoint.addresses))
+            address = client_address(scope, endpoint.addresses)
+            refusal = await endpoint.refusal(error, address)
             response = respond_with_error(refusal, choose(headers.get("accept"), streams=False))
+            if not await endpoint.pace_refusal(client_of(ANONYMOUS, address)):
+                response.end_connection()
             await response(scope, receive, send)
             return
         scope[_ADMISSION] = admission

@@ -21,6 +21,7 @@ from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.limits.caller_limits import CallerLimits, Permit
+from api.limits.refusal_pace import RefusalPace
 from api.limits.refused_work import RefusedWork
 from api.runtime import Runtime
 from api.transports.known_requests import KnownRequests
@@ -47,7 +48,7 @@ class AdmittedCaller(NamedTuple):
 class Endpoint:
     """The parts that serve one GraphQL address; `limits` and `results` are those of requests over HTTP.
 
-    `refused_work` is None where callers have no limits.
+    `refused_work` and `refusal_pace` are None where callers have no limits.
     """
 
     apis: VisibleApis
@@ -58,6 +59,7 @@ class Endpoint:
     admissions: Admissions
     caller_limits: CallerLimits
     refused_work: RefusedWork | None
+    refusal_pace: RefusalPace | None
     addresses: ClientAddresses
     limits: RequestLimits
     connections: ConnectionDirectory
@@ -83,6 +85,7 @@ class Endpoint:
             admissions,
             caller_limits,
             RefusedWork.of(settings.caller_rates, runtime.metrics.count_refusal),
+            RefusalPace.of(settings.caller_rates),
             ClientAddresses(settings.trusted_proxies),
             RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
             ConnectionDirectory(own, admissions, runtime.wakeups, MessageSeal(runtime.digest_key)),
@@ -139,6 +142,10 @@ class Endpoint:
             except RateLimited as limited:
                 return limited
         return error
+
+    async def pace_refusal(self, client: str) -> bool:
+        """Wait until the client gets its next refusal; return False if it is to be disconnected."""
+        return self.refusal_pace is None or await self.refusal_pace.wait(client)
 
     def context(self, headers: Mapping[str, str], caller: Caller, address: str | None) -> RequestContext:
         """Return the context of a request of this caller from this address.

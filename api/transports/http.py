@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.encoding import encode
+from api.graphql.error_bodies import refused_result
 from api.graphql.execution.execution_results import OperationRefused
 from api.graphql.execution.executor import PreparedOperation
 from api.graphql.execution.operation_request import OperationRequest
@@ -38,6 +39,7 @@ from api.transports.operation_responses import remember_request, respond, respon
 from api.transports.rejections import (
     REFUSALS,
     RefusedResponse,
+    RejectionResponse,
     reject,
     respond_with_error,
 )
@@ -48,6 +50,7 @@ from api.transports.response_streams import ResponseStream, SingleSubscriptionSi
 from api.transports.running_operations import RunningSubscription
 from api.transports.single_connection import StreamOperation, check_id, find_token
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.limit_errors import TooComplex
 from subscriptions.live.sinks import Subscription
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -62,11 +65,12 @@ class GraphQLOverHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, which was admitted. How long a refused one occupied the process is noted."""
-        exchange = Exchange(Request(scope, receive), headers_of(scope), scope["app"].state.endpoint)
+        endpoint: Endpoint = scope["app"].state.endpoint
+        exchange = Exchange(Request(scope, receive), headers_of(scope), endpoint)
         learn_head: LearnHead | None = scope.get(LEARN_HEAD)
         if learn_head is not None:
             learn_head(exchange.headers)
-        refused_work = exchange.endpoint.refused_work
+        refused_work = endpoint.refused_work
         if refused_work is None:
             response = await _serve(exchange)
         else:
@@ -74,6 +78,8 @@ class GraphQLOverHttp:
             response = await work
             if isinstance(response, RefusedResponse):
                 refused_work.note(exchange.client, work.seconds)
+        if isinstance(response, RejectionResponse) and not await endpoint.pace_refusal(exchange.client):
+            response.end_connection()
         await response(scope, receive, send)
 
 
@@ -91,6 +97,8 @@ async def _serve(exchange: Exchange) -> ASGIApp:
         return reject(rejected, media)
     except REFUSALS as error:
         return respond_with_error(error, media)
+    except TooComplex as error:
+        return respond(refused_result(error), media or JSON)
     except OperationRefused as refused:
         return respond(refused.result, media or JSON)
 

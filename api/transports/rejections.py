@@ -46,7 +46,15 @@ CHALLENGE = "Bearer"
 """How a client authenticates (RFC 6750, section 3)."""
 
 
-class RefusedResponse(Response):
+class RejectionResponse(Response):
+    """The response to a request of which no operation was run. A client gets so many in a second."""
+
+    def end_connection(self) -> None:
+        """Let the connection end behind this response."""
+        self.headers["connection"] = "close"
+
+
+class RefusedResponse(RejectionResponse):
     """The response to a request that was refused because of what was sent."""
 
 
@@ -57,7 +65,7 @@ def is_refused(result: Mapping[str, Any]) -> bool:
     )
 
 
-def respond_with_error(error: NerveError, media: ResponseFormat | None) -> Response:
+def respond_with_error(error: NerveError, media: ResponseFormat | None) -> RejectionResponse:
     """Return the response to a request that is refused with one of `REFUSALS`."""
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     headers = {}
@@ -69,9 +77,9 @@ def respond_with_error(error: NerveError, media: ResponseFormat | None) -> Respo
     return reject(HttpRejection(status, error, **headers), media)
 
 
-def reject(rejected: HttpRejection, media: ResponseFormat | None) -> Response:
+def reject(rejected: HttpRejection, media: ResponseFormat | None) -> RejectionResponse:
     """Respond with an error, in JSON also to a client that accepts streams only."""
     content_type = (JSON if media is None or media.streams else media).content_type
     body = encode(refused_result(rejected.error))
-    kind = RefusedResponse if isinstance(rejected.error, REFUSED) else Response
+    kind = RefusedResponse if isinstance(rejected.error, REFUSED) else RejectionResponse
     return kind(body, rejected.status, rejected.headers, media_type=content_type)

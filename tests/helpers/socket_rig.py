@@ -157,6 +157,7 @@ def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
         admissions=Admissions(access, now, limit=100),
         caller_limits=NoCallerLimits(),
         refused_work=None,
+        refusal_pace=None,
         addresses=ClientAddresses(),
         limits=nothing,
         connections=nothing,

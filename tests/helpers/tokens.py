@@ -22,7 +22,7 @@ AUDIENCE = "nerve"
 SECRET = "a secret of the tests, long enough for HS512: 0123456789abcdef-0123456789abcdef"
 
 
-MANY_FAILURES = {"failures_per_address": 10_000, "refused_burst": 1_000}
+MANY_FAILURES = {"failures_per_address": 10_000, "refused_burst": 1_000, "refusals": 10_000}
 """Rates for tests that send many wrong tokens and documents, all from one address."""
 
 

@@ -16,11 +16,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, State
 
 from api.access.admissions import Admission
+from api.access.callers import ANONYMOUS
 from api.access.credentials import combine_headers
 from api.connections.open_connections import RunningOperation
-from api.encoding import encode
-from api.graphql.error_bodies import refused_result
-from api.transports.response_formats import JSON
+from api.limits.refused_work import client_of
 from api.transports.sockets.close_codes import (
     BAD_REQUEST,
     INIT_TIMEOUT,
@@ -32,11 +31,11 @@ from api.transports.sockets.close_codes import (
 from api.transports.sockets.connection import Connection
 from api.transports.sockets.frame_parser import SUBPROTOCOL, FrameParser
 from api.transports.sockets.frames import PING
+from api.transports.sockets.handshakes import answer_handshake
 from api.transports.sockets.inflow import Inflow
 from api.transports.sockets.liveness import Liveness
 from api.transports.sockets.outbox import Outbox
 from api.transports.sockets.registry import SocketRegistry
-from domain.kernel.errors import Forbidden
 
 logger = logging.getLogger(__name__)
 
@@ -169,41 +168,35 @@ class SocketProtocol(asyncio.Protocol):
         self.close(TOO_MANY_REQUESTS, self.registry.limits.flood_reason)
 
     def _shake_hands(self, request: Request) -> None:
-        parser, registry = self._parser, self.registry
         headers = combine_headers(request.headers.raw_items())
         self._address = self._find_address(request)
-        if request.path.partition("?")[0] not in registry.paths:
-            response = parser.reject(HTTPStatus.NOT_FOUND, f"WebSockets are served at {registry.paths[0]}.\n")
-        elif registry.full:
-            response = parser.reject(
-                HTTPStatus.SERVICE_UNAVAILABLE, "This server accepts no more sockets; try another one.\n"
-            )
-        elif registry.is_full_for(self._address):
-            reason = "Your other sockets must send connection_init first.\n"
-            response = parser.reject(HTTPStatus.TOO_MANY_REQUESTS, reason)
-        else:
-            response = self._refuse_page(headers) or parser.accept(request)
-        parser.send_response(response)
-        if parser.state is State.OPEN:
+        response = answer_handshake(request, headers, self._address, self._parser, self.registry)
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._parser.send_response(response)
             self._open(headers)
+        else:
+            self._refuse_later(response)
+
+    def _refuse_later(self, response: Response) -> None:
+        """Refuse the handshake in the client's turn; until then nothing is read."""
+        pace = self.registry.endpoint.refusal_pace
+        delay = 0.0 if pace is None else pace.delay(client_of(ANONYMOUS, self._address))
+        if delay is None:
+            self._transport.abort()
+        elif delay:
+            self._inflow.hold()
+            self._timer = self.registry.loop.call_later(delay, self._refuse, response)
+        else:
+            self._refuse(response)
+
+    def _refuse(self, response: Response) -> None:
+        self._parser.send_response(response)
+        self._write()
 
     def _find_address(self, request: Request) -> str | None:
         peer = self._transport.get_extra_info("peername")
         forwarded = request.headers.get_all("x-forwarded-for")
         return self.registry.endpoint.addresses.find(peer[0] if peer else None, forwarded)
-
-    def _refuse_page(self, headers: Mapping[str, str]) -> Response | None:
-        """Return the response to a handshake of a page that may not use the API; None for any other."""
-        get = headers.get
-        try:
-            self.registry.policy.check(get("host"), get("origin"), get("sec-fetch-site"))
-        except Forbidden as error:
-            self.registry.refusals.add(error)
-            response = self._parser.reject(HTTPStatus.FORBIDDEN, encode(refused_result(error)).decode())
-            del response.headers["Content-Type"]
-            response.headers["Content-Type"] = JSON.content_type
-            return response
-        return None
 
     def _open(self, headers: Mapping[str, str]) -> None:
         registry = self.registry

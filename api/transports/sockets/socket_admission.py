@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from api.access.admissions import Admission
+from api.access.callers import ANONYMOUS
 from api.access.credentials import HEADERS, InvalidCredentials
 from api.access.tenant_choice import TENANT_HEADER
+from api.limits.refused_work import client_of
 from api.transports.endpoint import AdmittedCaller, Endpoint
 from api.transports.sockets.close_codes import (
     FORBIDDEN,
@@ -121,6 +123,7 @@ class SocketAdmission:
 
     async def _refuse(self, error: NerveError) -> None:
         violation = _violation(await self._endpoint.refusal(error, self._address))
+        await self._endpoint.pace_refusal(client_of(ANONYMOUS, self._address))
         self._close(violation.code, violation.reason)
 
     def _revoke(self, error: NerveError) -> None:
