@@ -38,18 +38,16 @@ from api.transports.sockets.frames import message_frame
 from api.transports.sockets.incoming_messages import read_message
 from api.transports.sockets.limiter import Limiter
 from api.transports.sockets.outbox import Outbox
+from api.transports.sockets.preparations import REFUSALS, RefusedSocketWork
 from api.transports.sockets.socket_admission import SocketAdmission, has_credentials
 from api.transports.sockets.socket_operations import SocketOperation, SubscriptionSink, error_frame
 from api.transports.sockets.socket_rates import SocketRates
-from domain.kernel.errors import NerveError, Unauthenticated, ValidationFailed
+from domain.kernel.errors import NerveError
 from domain.kernel.limit_errors import RateLimited
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-REFUSALS = (OperationRefused, RateLimited, Unauthenticated, ValidationFailed)
-"""Errors of an operation that does not start."""
 
 
 class Connection:
@@ -68,6 +66,7 @@ class Connection:
         self._endpoint = endpoint
         self._max_operations = max_operations
         self._rates = rates
+        self._refused_work = RefusedSocketWork(endpoint.refused_work, address)
         self._address = address
         self._outbox = outbox
         self._socket = socket
@@ -241,16 +240,14 @@ class Connection:
     ) -> None:
         self._permits[id] = permit
         try:
-            request = read_operation(payload)
-            if api.executor.needs_parsing(request, context.scope.tenant):
-                in_turn = partial(api.prepare_in_turn, request, context.caller)
-                self._wait(id, in_turn, partial(self._run, id, context, api))
-                return
-            prepared = api.prepare(request, context.caller)
+            prepared = self._refused_work.prepare(read_operation(payload), context, api)
         except REFUSALS as error:
             self._refuse(id, error)
-        else:
+            return
+        if isinstance(prepared, PreparedOperation):
             self._run(id, context, api, prepared)
+        else:
+            self._wait(id, prepared, partial(self._run, id, context, api))
 
     def _refuse(self, id: str, error: OperationRefused | NerveError) -> None:
         result = error.result if isinstance(error, OperationRefused) else refused_result(error)
@@ -259,7 +256,10 @@ class Connection:
 
     def _run(self, id: str, context: RequestContext, api: VisibleApi, prepared: PreparedOperation) -> None:
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            operation = SocketOperation(id, api.executor, prepared, context, self._outbox, self._remove)
+            on_refused = partial(self._refused_work.note_execution, context)
+            operation = SocketOperation(
+                id, api.executor, prepared, context, self._outbox, self._remove, on_refused
+            )
             self._running[id] = operation
             self._limiter.add(operation)
             return

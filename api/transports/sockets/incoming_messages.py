@@ -6,13 +6,21 @@ from typing import Any
 
 import orjson
 
+from api.limits.json_limits import check_json_size
 from api.transports.sockets.close_codes import BAD_REQUEST, INVALID_TEXT, ProtocolViolation
+from domain.kernel.limit_errors import TooComplex
 
 
 def read_message(text: bytes | bytearray) -> dict[str, Any]:
-    """Return the message that a client has sent. Raises ProtocolViolation for one that is no JSON object."""
+    """Return the message that a client has sent.
+
+    Raises ProtocolViolation for one that is no JSON object, or has too many values.
+    """
     try:
+        check_json_size(text)
         message = orjson.loads(text)
+    except TooComplex as error:
+        raise ProtocolViolation(BAD_REQUEST, f"Invalid message: {error}") from None
     except orjson.JSONDecodeError:
         _check_encoding(text)
         raise ProtocolViolation(BAD_REQUEST, "Invalid message: not JSON") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 from graphql import GraphQLError
@@ -14,6 +15,7 @@ from api.graphql.error_bodies import error_body
 from api.graphql.execution.executor import Executor, PreparedOperation, Result
 from api.graphql.execution.request_context import RequestContext
 from api.transports.endpoint import traced
+from api.transports.rejections import is_refused
 from api.transports.running_operations import describe_operation
 from api.transports.sockets.frames import encoded_id, message_frame, next_frame, next_frames
 from api.transports.sockets.outbox import Outbox
@@ -46,9 +48,12 @@ class SubscriptionSink:
 
 
 class SocketOperation:
-    """A query or mutation. It runs in a task of its own, from when the limiter starts it."""
+    """A query or mutation. It runs in a task of its own, from when the limiter starts it.
 
-    __slots__ = ("_context", "_executor", "_id", "_on_ended", "_outbox", "_prepared", "_task")
+    `on_refused` is called with the seconds of an execution whose result was refused.
+    """
+
+    __slots__ = ("_context", "_executor", "_id", "_on_ended", "_on_refused", "_outbox", "_prepared", "_task")
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class SocketOperation:
         context: RequestContext,
         outbox: Outbox,
         on_ended: OnEnded,
+        on_refused: Callable[[float], None],
     ) -> None:
         self._id = id
         self._executor = executor
@@ -65,6 +71,7 @@ class SocketOperation:
         self._context = context
         self._outbox = outbox
         self._on_ended = on_ended
+        self._on_refused = on_refused
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -81,8 +88,11 @@ class SocketOperation:
             self._task.cancel()
 
     async def _run(self) -> None:
+        start = perf_counter()
         try:
             result = await self._executor.execute(self._prepared, self._context)
+            if is_refused(result):
+                self._on_refused(perf_counter() - start)
             self._send(result)
         except Exception as error:
             self._send({"errors": [error_body(GraphQLError(str(error), original_error=error))]})
