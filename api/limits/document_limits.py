@@ -27,7 +27,7 @@ from graphql.language.parser import Parser
 
 from api.limits.operation_limits import OperationLimits
 from api.limits.time_slices import give_way
-from api.limits.token_counts import count_text_tokens
+from api.limits.token_counts import has_more_tokens
 from domain.kernel.limit_errors import TooComplex
 
 CHARACTERS_PER_TOKEN = 20
@@ -63,7 +63,7 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
     too_many = TooComplex(
         f"the document has more than {limits.tokens} tokens; split it, and send values as variables"
     )
-    if len(text) > limits.tokens and count_text_tokens(text) > limits.tokens:
+    if has_more_tokens(text, limits.tokens):
         raise too_many
     try:
         document = _parse(text, limits.tokens)

@@ -11,7 +11,18 @@ _TEXT = r'"""(?:[^"\\]++|\\"""|\\|"(?!""))*+(?:""")?+|"(?:[^"\\\n\r]++|\\.)*+"?+
 _COMMENT = r"#[^\n\r]*+"
 _UNREADABLE = re.compile(f"({_TEXT})|{_COMMENT}")
 
+_MARKS = "{}()[]:$!=@"
+
 _TOKEN = re.compile(r"\.\.\.|-?+[0-9][\w.+-]*+|\w++|[!$&():=@\[\]{|}]")
+
+
+def has_more_tokens(text: str, most: int) -> bool:
+    """Return whether a document certainly has more than `most` tokens."""
+    if len(text) <= most:
+        return False
+    if '"' not in text and "#" not in text and sum(map(text.count, _MARKS)) > most:
+        return True
+    return count_text_tokens(text) > most
 
 
 def count_text_tokens(text: str) -> int:

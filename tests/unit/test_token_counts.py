@@ -7,7 +7,7 @@ from graphql import GraphQLError, Lexer, Source, TokenKind, get_introspection_qu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.limits.token_counts import count_text_tokens
+from api.limits.token_counts import count_text_tokens, has_more_tokens
 
 PIECES = (
     *(
@@ -66,6 +66,7 @@ def test_no_valid_text_has_fewer_tokens(text: str) -> None:
     tokens = _lexed(text)
     if tokens is not None:
         assert count_text_tokens(text) <= tokens
+        assert not has_more_tokens(text, tokens)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,10 @@ def test_no_valid_text_has_fewer_tokens(text: str) -> None:
     ids=["introspection", "comments", "values"],
 )
 def test_all_tokens_of_a_document_are_counted(text: str) -> None:
-    assert count_text_tokens(text) == _lexed(text)
+    tokens = _lexed(text)
+    assert tokens is not None
+    assert count_text_tokens(text) == tokens
+    assert has_more_tokens(text, tokens - 1)
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=ascii)
