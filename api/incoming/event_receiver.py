@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.callers import Caller
+from api.access.callers import ANONYMOUS, Caller
 from api.access.credentials import InvalidCredentials, combine_headers
 from api.encoding import encode
 from api.event_source_settings import EventSourceSettings
@@ -21,6 +21,7 @@ from api.incoming.accepted_types import AcceptedTypes
 from api.incoming.event_formats import ReceivedRequest, read_request
 from api.incoming.event_sources import EventSource, EventSources
 from api.incoming.statuses import status_of
+from api.limits.refused_work import client_of
 from api.transfer.received_cloud_events import CloudEvent
 from api.transports.admission_guard import find_admission
 from api.transports.endpoint import Endpoint, client_address
@@ -59,8 +60,10 @@ class EventReceiver:
         Raises HttpRejection, ClientDisconnect, and the errors of a request of which nothing is stored.
         """
         limits, addresses = self._endpoint.limits, self._endpoint.addresses
-        body = await read_bytes(request, request.headers, limits.max_body, limits.timeout)
         address = client_address(request.scope, addresses)
+        # Of a signed request the address is all that is known before its body.
+        arriving = self._endpoint.arriving_bodies.of(client_of(ANONYMOUS, address))
+        body = await read_bytes(request, request.headers, limits.max_body, limits.timeout, arriving)
         headers = combine_headers(request.headers.items())
         caller, received = await self._read(request, headers, body, address)
         commands = [

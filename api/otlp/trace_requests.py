@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.agent_run_settings import AgentRunSettings
+from api.limits.refused_work import client_of
 from api.otlp.encodings import ENCODINGS, JSON, Encoding
 from api.otlp.span_recorder import AgentSpanRecorder, Rejections
 from api.runtime import Runtime
@@ -74,7 +75,10 @@ class TraceRequests:
         if permission.is_denied:
             raise Forbidden("you may not send RecordSpans, as which the spans of a trace are recorded")
         with await endpoint.permit(caller, address):
-            body = await read_bytes(request, request.headers, self._settings.max_body_bytes, self._timeout)
+            arriving = endpoint.arriving_bodies.of(client_of(caller, address))
+            body = await read_bytes(
+                request, request.headers, self._settings.max_body_bytes, self._timeout, arriving
+            )
             traces = await _read(encoding, body)
             return await self._recorder.record(traces, context.command_scope, permission)
 

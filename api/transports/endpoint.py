@@ -20,6 +20,7 @@ from api.connections.open_connections import OpenConnections
 from api.graphql.execution.query_results import QueryResults
 from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
+from api.limits.arriving_bodies import ArrivingBodies
 from api.limits.caller_limits import CallerLimits, Permit
 from api.limits.refusal_pace import RefusalPace
 from api.limits.refused_work import RefusedWork
@@ -60,6 +61,7 @@ class Endpoint:
     caller_limits: CallerLimits
     refused_work: RefusedWork | None
     refusal_pace: RefusalPace | None
+    arriving_bodies: ArrivingBodies
     addresses: ClientAddresses
     limits: RequestLimits
     connections: ConnectionDirectory
@@ -86,6 +88,7 @@ class Endpoint:
             caller_limits,
             RefusedWork.of(settings.caller_rates, runtime.metrics.count_refusal),
             RefusalPace.of(settings.caller_rates),
+            ArrivingBodies(lambda: runtime.metrics.count_refusal("arriving_bodies")),
             ClientAddresses(settings.trusted_proxies),
             RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),
             ConnectionDirectory(own, admissions, runtime.wakeups, MessageSeal(runtime.digest_key)),

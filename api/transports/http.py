@@ -126,7 +126,8 @@ async def _serve_admitted(
     shared = None if token is None else reservations.find(token, caller)
     if is_large_body(declared_size(request.method, headers)):
         exchange.check_debt()
-    operation = await read_request(request, headers, endpoint.limits)
+    arriving = endpoint.arriving_bodies.of(exchange.client)
+    operation = await read_request(request, headers, endpoint.limits, arriving)
     with traced(headers):
         if isinstance(operation, list):
             return await _operate_batch(operation, exchange, media, admitted, shared)

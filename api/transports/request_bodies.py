@@ -13,10 +13,13 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from api.limits.arriving_bodies import ArrivingBody
 from api.limits.json_limits import check_json_size
+from api.limits.refused_work import is_large_body
 from api.transports.known_requests import bytes_of
 from api.transports.response_formats import JSON, is_utf8, read_parameters
 from domain.kernel.errors import NerveError, ValidationFailed
+from domain.kernel.limit_errors import RateLimited
 
 CODINGS = ("gzip", "deflate")
 _BOM = b"\xef\xbb\xbf"
@@ -44,38 +47,46 @@ def declared_size(method: str, headers: Mapping[str, str]) -> int | None:
     return int(size) if size.isdecimal() else None
 
 
-async def read_body(request: Request, headers: Mapping[str, str], max_body: int, seconds: float) -> Any:
+async def read_body(
+    request: Request, headers: Mapping[str, str], max_body: int, seconds: float, arriving: ArrivingBody
+) -> Any:
     """Return the JSON of the body.
 
     Raises what `read_bytes` raises, TooComplex for too many values, and ValidationFailed if it is not JSON.
     """
     _check_type(headers.get("content-type"))
-    body = await read_bytes(request, headers, max_body, seconds)
+    body = await read_bytes(request, headers, max_body, seconds, arriving)
     if not body:
         raise ValidationFailed('the body is empty; send a JSON object with a "query"', ("body",))
     check_json_size(body)
+    if is_large_body(len(body)):
+        # To look at a large body takes a millisecond, and so does to parse it.
+        await asyncio.sleep(0)
     return parse_json(body, "body")
 
 
 async def read_bytes(
-    request: Request, headers: Mapping[str, str], max_body: int, seconds: float
+    request: Request, headers: Mapping[str, str], max_body: int, seconds: float, arriving: ArrivingBody
 ) -> bytearray:
     """Return the decoded body, which has at most `max_body` bytes, before and after decoding.
 
-    The body has to arrive within `seconds`. Raises HttpRejection, ValidationFailed where the body cannot be
-    decoded, and ClientDisconnect.
+    The body has to arrive within `seconds`, and is counted in `arriving` meanwhile. Raises HttpRejection,
+    ValidationFailed where the body cannot be decoded, and ClientDisconnect.
     """
     coding = _read_coding(headers.get("content-encoding"))
     try:
         if bytes_of(request.scope) is None:
-            async with asyncio.timeout(seconds):
-                body = await _receive(request.receive, max_body)
+            with arriving:
+                async with asyncio.timeout(seconds):
+                    body = await _receive(request.receive, max_body, arriving)
         else:
             # All of it has arrived.
             body = await _receive(request.receive, max_body)
     except TimeoutError:
         too_slow = ValidationFailed(f"the body did not arrive within {seconds} seconds", ("body",))
         raise HttpRejection(408, too_slow, connection="close") from None
+    except RateLimited as error:
+        raise HttpRejection(429, error, connection="close") from None
     return body if coding is None else _decode(body, coding, max_body)
 
 
@@ -125,13 +136,16 @@ def _read_coding(header: str | None) -> str | None:
     return applied[0]
 
 
-async def _receive(receive: Receive, max_body: int) -> bytearray:
+async def _receive(receive: Receive, max_body: int, arriving: ArrivingBody | None = None) -> bytearray:
     body, is_complete = bytearray(), False
     while not is_complete:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
+        piece = message.get("body", b"")
+        if arriving is not None:
+            arriving.grow(len(piece))
+        body += piece
         _check_size(body, max_body)
         is_complete = not message.get("more_body", False)
     return body

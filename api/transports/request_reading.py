@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from api.graphql.execution.operation_request import OperationRequest, read_operation
+from api.limits.arriving_bodies import ArrivingBody
 from api.transports.request_bodies import parse_json, read_body
 from domain.kernel.errors import ValidationFailed
 
@@ -23,7 +24,7 @@ class RequestLimits:
 
 
 async def read_request(
-    request: Request, headers: Mapping[str, str], limits: RequestLimits
+    request: Request, headers: Mapping[str, str], limits: RequestLimits, arriving: ArrivingBody
 ) -> OperationRequest | list[Any]:
     """Return the operation of the body, or of the URL of a request without a body.
 
@@ -32,7 +33,7 @@ async def read_request(
     """
     if request.method != "POST":
         return _read_url(request)
-    body = await read_body(request, headers, limits.max_body, limits.timeout)
+    body = await read_body(request, headers, limits.max_body, limits.timeout, arriving)
     if not isinstance(body, list):
         return read_operation(body)
     if limits.max_batch == 1:

@@ -158,6 +158,7 @@ def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
         caller_limits=NoCallerLimits(),
         refused_work=None,
         refusal_pace=None,
+        arriving_bodies=nothing,
         addresses=ClientAddresses(),
         limits=nothing,
         connections=nothing,
