@@ -91,7 +91,7 @@ def _to_document(commit: NewCommit, sealed: SealedParts) -> Document:
         "span": commit.span,
         "extensions": commit.extensions,
     }
-    document.update((key, value) for key, value in optional.items() if value is not None)
+    document.update({key: value for key, value in optional.items() if value is not None})
     return document
 
 
