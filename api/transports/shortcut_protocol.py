@@ -13,7 +13,7 @@ from api.transports.body_responses import SEND_WHOLE
 from api.transports.known_heads import LEARN_HEAD
 from api.transports.known_requests import MAX_REQUEST, KnownRequest, note_bytes, note_refusal
 from api.transports.shortcuts import Shortcuts
-from api.transports.uvicorn_http import HeadLimitProtocol
+from api.transports.uvicorn_http import HeadLimitProtocol, head_limits
 from domain.kernel.limit_errors import RateLimited
 
 
@@ -182,5 +182,5 @@ class ShortcutProtocol(HeadLimitProtocol):
 
 def shortcut_protocol(timeout: float, shortcuts: Shortcuts) -> type[asyncio.Protocol]:
     """Return the class of which uvicorn creates HTTP connections, with this timeout of heads in seconds."""
-    parts: dict[str, Any] = {"head_timeout": timeout, "shortcuts": shortcuts}
+    parts = {**head_limits(timeout), "shortcuts": shortcuts}
     return type("ConfiguredShortcutProtocol", (ShortcutProtocol,), parts)

@@ -8,27 +8,40 @@ lists these, and fails where a release changes one.
 from __future__ import annotations
 
 import asyncio
+import sys
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.access.client_addresses import client_network
+from api.limits.places import Places
 from api.transports.disconnects import disconnect
 
 MAX_HEAD = 65_536
 """Bytes of a request's line and headers, where they arrive in several pieces."""
 
 
+MAX_PENDING_HEADS = 4_000
+"""Connections of one client whose head is waited for: more than the system accepts before any is read."""
+
+
 class HeadLimitProtocol(HttpToolsProtocol):
-    """A connection whose client has `head_timeout` seconds for each head, the first one from the start."""
+    """A connection whose client has `head_timeout` seconds for each head, the first one from the start.
+
+    A connection of a client for which too many heads are waited for is cut.
+    """
 
     head_timeout: ClassVar[float]
+    pending_heads: ClassVar[Places]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timeout of the first request."""
         super().connection_made(transport)
         self._size: int | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._network = client_network(self.client[0]) if self.client else ""
+        self._has_place = False
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,9 +78,18 @@ class HeadLimitProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _wait(self) -> None:
+        if not self._has_place:
+            if self.pending_heads.has_all(self._network):
+                self.transport.abort()
+                return
+            self.pending_heads.take(self._network)
+            self._has_place = True
         self._timer = self.loop.call_later(self.head_timeout, self._time_out)
 
     def _stop_waiting(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self.pending_heads.give_back(self._network)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -95,10 +117,11 @@ class HeadLimitProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+def head_limits(timeout: float) -> dict[str, Any]:
+    """Return the attributes of a class of connections, with this timeout of heads in seconds."""
+    return {"head_timeout": timeout, "pending_heads": Places(sys.maxsize, MAX_PENDING_HEADS)}
+
+
 def http_protocol(timeout: float) -> type[asyncio.Protocol]:
     """Return the class of which uvicorn creates HTTP connections, with this timeout of heads in seconds."""
-
-    class ConfiguredHttpProtocol(HeadLimitProtocol):
-        head_timeout = timeout
-
-    return ConfiguredHttpProtocol
+    return type("ConfiguredHttpProtocol", (HeadLimitProtocol,), head_limits(timeout))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -12,11 +12,16 @@ import orjson
 import pytest
 from pymongo import MongoClient
 
+from api.transports import uvicorn_http
 from api.transports.uvicorn_http import MAX_HEAD
 from tests.helpers.served_api import PATIENCE, Served, serve
+from tests.helpers.servers import eventually
 
 MUTATION = 'mutation { registerAgent(input: {name: "x"}) { receipt { version } } }'
 ASK = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
+
+
+FEW = 5
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +34,21 @@ def impatient(mongo_url: str, redis_url: str) -> Iterator[Served]:
         client.drop_database(database)
 
 
+@pytest.fixture
+def small(mongo_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """An API that waits for few heads of a client."""
+    monkeypatch.setattr(uvicorn_http, "MAX_PENDING_HEADS", FEW)
+    database = f"test_{uuid4().hex}"
+    with serve(mongo_url=mongo_url, redis_url=redis_url, database=database, worker=False) as running:
+        yield running
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
+
+
 @contextmanager
-def connected(served: Served) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", served.port), PATIENCE) as client:
+def connected(served: Served, address: str = "127.0.0.1") -> Iterator[socket.socket]:
+    place = ("127.0.0.1", served.port)
+    with socket.create_connection(place, PATIENCE, source_address=(address, 0)) as client:
         yield client
 
 
@@ -54,6 +71,33 @@ def read_until(client: socket.socket, wanted: bytes) -> None:
         more = client.recv(65_536)
         assert more, "the server has closed"
         read += more
+
+
+def is_served(served: Served, address: str = "127.0.0.1") -> bool:
+    """Return whether a new connection from this address is served, or else cut."""
+    with connected(served, address) as client, suppress(ConnectionError):
+        client.sendall(ASK + b"connection: close\r\n\r\n")
+        return rest(client).startswith(b"HTTP/1.1 200")
+    return False
+
+
+def test_a_client_with_too_many_heads_that_do_not_end_is_cut(small: Served) -> None:
+    """Until one ends or is gone. Other clients are served, and what was served before keeps no place."""
+    for _ in range(2 * FEW):
+        assert is_served(small)
+    with ExitStack() as stack:
+        halves = [stack.enter_context(connected(small)) for _ in range(FEW)]
+        for client in halves:
+            client.sendall(b"G")
+        assert not is_served(small)
+        assert is_served(small, "127.0.0.2")
+        halves[0].sendall(ASK[1:] + b"\r\n")
+        assert halves[0].recv(15) == b"HTTP/1.1 200 OK"
+        assert is_served(small)
+        halves[0].sendall(b"G")
+        eventually(lambda: not is_served(small))
+        halves[1].close()
+        eventually(lambda: is_served(small))
 
 
 @pytest.mark.parametrize("begun", [b"G", ASK, ASK + b"x-half: "])
