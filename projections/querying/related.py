@@ -101,8 +101,9 @@ class RelatedRows:
             results = await self._read_each(scope, owners, query, listed, limit)
         record_rows(self._view.name, (row["id"] for _, row in results))
         pages: dict[str, list[Row]] = {owner: [] for owner in owners}
-        for owner, row in results:
-            pages[owner] += self._locator.filled(listed.collection, [row])
+        rows = self._locator.filled(listed.collection, [row for _, row in results])
+        for (owner, _), row in zip(results, rows, strict=True):
+            pages[owner].append(row)
         return {owner: _page(rows, query, by) for owner, rows in pages.items()}
 
     async def _read_together(

@@ -38,13 +38,13 @@ class ToOneResolver(LinkResolver):
     async def resolve_all(
         self, sources: Sequence[Mapping[str, Any]], info: Info, arguments: Mapping[str, Any]
     ) -> Sequence[Row | None]:
-        moments = [source.get(AS_OF) for source in sources]
-        loaders = {as_of: self._loader(as_of, info) for as_of in set(moments)}
-        rows = await read_all(
-            loaders[as_of].load(row_key(source, self.key))
-            for source, as_of in zip(sources, moments, strict=True)
-        )
-        return [self._row(row, as_of, info.context) for row, as_of in zip(rows, moments, strict=True)]
+        wanted = [(row_key(source, self.key), source.get(AS_OF)) for source in sources]
+        # Many sources may refer to the same row.
+        distinct = list(dict.fromkeys(wanted))
+        loaders = {as_of: self._loader(as_of, info) for as_of in {as_of for _, as_of in distinct}}
+        found = await read_all(loaders[as_of].load(row_id) for row_id, as_of in distinct)
+        rows = dict(zip(distinct, found, strict=True))
+        return [self._row(rows[place], place[1], info.context) for place in wanted]
 
     def count_rows(self, values: Sequence[Any]) -> int:
         return len(values)
@@ -75,7 +75,9 @@ class ToManyResolver(LinkResolver):
         self, sources: Sequence[Mapping[str, Any]], info: Info, arguments: Mapping[str, Any]
     ) -> Sequence[dict[str, Any]]:
         query = self._query(info, **arguments)
-        return await read_all(self._page(source, query, info) for source in sources)
+        if any(AS_OF in source for source in sources):
+            return await read_all(self._page(source, query, info) for source in sources)
+        return await self._present_pages(info, query, [source[self.key] for source in sources])
 
     def count_rows(self, values: Sequence[Any]) -> int:
         return sum(len(page["rows"]) for page in values)
@@ -107,20 +109,28 @@ class ToManyResolver(LinkResolver):
         if AS_OF in source:
             owner = row_key(source, self.key)
             return await _past_page(info.context, self.view, query, owner, source[AS_OF])
-        return await self._present_page(info, query, source[self.key])
+        [page] = await self._present_pages(info, query, [source[self.key]])
+        return page
 
-    async def _present_page(self, info: Info, query: RelatedQuery, owner: str) -> dict[str, Any]:
+    async def _present_pages(
+        self, info: Info, query: RelatedQuery, owners: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return the pages of these owners, as sources of connections."""
         context, view = info.context, self.view
         # At one place of a document the arguments are equal for every row.
         place = (view.name, *map(id, info.field_nodes))
         pages = context.reads.loader(("pages", *place), partial(_pages, context, view, query))
         counts = context.reads.loader(("counts", *place), partial(_counts, context, view, query))
-        page: Page = await pages.load(owner)
-        if query.beginning is not None:
-            beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, query))
-            side = partial(_load, beyond, owner)
-            page = replace(page, has_next=side) if query.backward else replace(page, has_previous=side)
-        return connection_value(page, partial(_load, counts, owner))
+        beyond = context.reads.loader(("beyond", *place), partial(_beyond, context, view, query))
+
+        def connection(page: Page, owner: str) -> dict[str, Any]:
+            if query.beginning is not None:
+                side = partial(_load, beyond, owner)
+                page = replace(page, has_next=side) if query.backward else replace(page, has_previous=side)
+            return connection_value(page, partial(_load, counts, owner))
+
+        found: list[Page] = await read_all(map(pages.load, owners))
+        return list(map(connection, found, owners))
 
 
 async def _past_page(
