@@ -1,6 +1,6 @@
 """Configures a replica set of mongod processes: ``python -m api.devserver.replica_set KEY_FILE URL_FILE``.
 
-The files contain the key that the members share, and the URL of an administrator, who is created. The URL
+The files contain the key that the members share, and the URL of an administrator, which is created. The URL
 names the members.
 """
 

@@ -47,8 +47,8 @@ def required_rights(views: Iterable[View[Any]]) -> dict[str, CollectionRights]:
 async def check_rights(database: Database, views: Iterable[View[Any]]) -> None:
     """Raise ConfigurationError where the MongoDB user lacks a right that nerve will need.
 
-    Logs a warning where the user has more rights on the log than that. An embedded server has one user, who
-    owns its files. Raises Unavailable.
+    Logs a warning where the user has more rights on the log than that. An embedded server has one user,
+    that of the owner of its files. Raises Unavailable.
     """
     with unavailable_if_down():
         privileges = await UserPrivileges.of(database)

@@ -38,7 +38,7 @@ class Archiver:
     commits become stubs. A run that was killed leaves at most one segment whose commits are not all stubs
     yet: the last one, with which the next run begins. Of several archivers at once, one wins each segment.
 
-    `database` is the log's, opened for a user who may update the log.
+    `database` is the log's, opened for a MongoDB user that may update the log.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Archiver:
             if error.code != UNAUTHORIZED:
                 raise
             raise ConfigurationError(
-                "this MongoDB user may not update the log; set maintenance_url to one who may"
+                "this MongoDB user may not update the log; set maintenance_url to one that may"
             ) from None
 
 

@@ -254,5 +254,5 @@ def refused_if_forbidden(setting: str) -> Iterator[None]:
             raise
         raise ConfigurationError(
             f"the MongoDB user of {setting} lacks rights that nerve needs, or the URL names none;"
-            " `nerve secure` makes users who have them"
+            " `nerve secure` makes users that have them"
         ) from None

@@ -106,7 +106,7 @@ class LogCollections:
             await self.meta.update_one(ORDERED, {"$setOnInsert": {"after": await self.head()}}, upsert=True)
 
     async def _require_indexes(self) -> None:
-        """Check the indexes for a user who may not create any: an index could make documents expire."""
+        """Check the indexes where the user may not create any: an index could make documents expire."""
         present = await self.log.index_information()
         missing = [index.name for index in INDEXES if index.name not in present]
         if missing:
@@ -161,6 +161,6 @@ class LogCollections:
 
     async def commits_of(self, tenant: str, command_ids: Container[str]) -> list[Document]:
         """Return the stored commits of these commands, without the data of their events."""
-        wanted = {"tenant": tenant, "command.id": {"$in": list(command_ids)}}
+        query = {"tenant": tenant, "command.id": {"$in": list(command_ids)}}
         without = {"events.data": 0, "events.sealed": 0}
-        return await self.log.find(wanted, without).to_list(None)
+        return await self.log.find(query, without).to_list(None)

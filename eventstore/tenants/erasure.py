@@ -34,7 +34,7 @@ class ErasedParts(NamedTuple):
 
 
 class TenantEraser:
-    """Erases tenants from one log; `database` is opened for a user who may update the log."""
+    """Erases tenants from one log; `database` is opened for a MongoDB user that may update the log."""
 
     def __init__(self, database: Database, archive: Archive) -> None:
         self._log = database["log"]

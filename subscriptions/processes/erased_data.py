@@ -28,7 +28,7 @@ def check_personal_data(event: Event) -> None:
 def storable_message(event: Event, error: Exception) -> str:
     """Return the message of an error of a requested effect, as it may be stored outside its encrypted fields.
 
-    A receiver words it, who may repeat what was sent.
+    Its text comes from the receiver of the effect, and may repeat what was sent.
     """
     if isinstance(error, PersonalDataErased) or not carried_subjects(event):
         return str(error)

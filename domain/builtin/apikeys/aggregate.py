@@ -17,7 +17,7 @@ ApiKeyEvent = ApiKeyIssued | ApiKeyRotated | ApiKeyRevoked
 
 @dataclass(frozen=True, slots=True)
 class ApiKey(Aggregate[ApiKeyCommand, ApiKeyEvent]):
-    """An API key. Who holds it may do what `roles` and `commands` allow."""
+    """An API key. Its holder may do what `roles` and `commands` allow."""
 
     category: ClassVar[str] = "apikey"
 
