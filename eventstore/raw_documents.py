@@ -20,9 +20,9 @@ async def stored_pages(log: Collection, first: int, last: int) -> AsyncGenerator
 
     A batch has at most 16 MiB, or one document. Raises Unavailable.
     """
-    wanted = {"_id": {"$gte": first, "$lte": last}}
+    query = {"_id": {"$gte": first, "$lte": last}}
     with unavailable_if_down():
-        async for batch in log.find_raw_batches(wanted).sort([("_id", 1)]):
+        async for batch in log.find_raw_batches(query).sort([("_id", 1)]):
             yield list(_split(batch))
 
 

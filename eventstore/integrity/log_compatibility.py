@@ -137,10 +137,10 @@ class LogCompatibility:
         """
         deadline = time.monotonic() + self._look_for
         of_revision = {"events": {"$elemMatch": {"type": key.type, "schema": key.revision}}}
-        wanted = {"tenant": {"$gte": ""}, "events.type": key.type, **of_revision}
+        query = {"tenant": {"$gte": ""}, "events.type": key.type, **of_revision}
         read = {"events.type": 1, "events.schema": 1, "events.data": 1, "events.sealed": 1, "archived": 1}
         with unavailable_if_down():
-            async for commit in self._log.find(wanted, read).hint(BY_TYPE):
+            async for commit in self._log.find(query, read).hint(BY_TYPE):
                 if schemas is None or "archived" in commit or time.monotonic() > deadline:
                     return True
                 if any(_violates(event, key, schemas) for event in commit["events"]):

@@ -62,8 +62,8 @@ class DirectReads:
 
     async def _run(self, command: dict[str, Any]) -> list[Document] | None:
         """Return all documents that a command returns; None where the driver has to read them."""
-        most = int(PATIENCE * 1_000)
-        command["maxTimeMS"] = min(milliseconds_left() or most, most)
+        longest = int(PATIENCE * 1_000)
+        command["maxTimeMS"] = min(milliseconds_left() or longest, longest)
         command["readConcern"] = {"level": "majority"}
         message = encode_command(self._database, command)
         for connection in sorted(self._connections, key=lambda connection: connection.waiting):

@@ -73,17 +73,17 @@ class RecordTimes:
     async def first(self, tenant: str, after: datetime, *, inclusive: bool = False) -> int | None:
         """Return the tenant's first position recorded after a moment, or at it; None: there is none."""
         log, later = self._collections.log, self._later(after, inclusive=inclusive)
-        wanted: Document = {"tenant": tenant, "at": later, "_id": {"$lte": self._position}}
+        query: Document = {"tenant": tenant, "at": later, "_id": {"$lte": self._position}}
         with unavailable_if_down():
             nearest = await log.find_one(
-                wanted, {"_id": 1, "at": 1}, sort=[("at", 1), ("_id", 1)], hint=BY_MOMENT
+                query, {"_id": 1, "at": 1}, sort=[("at", 1), ("_id", 1)], hint=BY_MOMENT
             )
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
             # An earlier position may have a later time, which is at most `bound`.
             bound = min(add_clamped(nearest["at"], self.skew), later.get("$lte", LATEST))
-            wanted = {"tenant": tenant, "at": {**later, "$lte": bound}, "_id": {"$lt": nearest["_id"]}}
-            earlier = await log.find_one(wanted, {"_id": 1}, sort=[("_id", 1)], hint=BY_MOMENT)
+            query = {"tenant": tenant, "at": {**later, "$lte": bound}, "_id": {"$lt": nearest["_id"]}}
+            earlier = await log.find_one(query, {"_id": 1}, sort=[("_id", 1)], hint=BY_MOMENT)
         return int((earlier or nearest)["_id"])
 
     async def last(self, tenant: str, before: datetime, upto: int | None = None) -> int | None:
@@ -93,16 +93,16 @@ class RecordTimes:
         """
         end = self._position if upto is None else upto
         log, times = self._collections.log, {"$lt": before}
-        wanted: Document = {"tenant": tenant, "at": times, "_id": {"$lte": end}}
+        query: Document = {"tenant": tenant, "at": times, "_id": {"$lte": end}}
         with unavailable_if_down():
             nearest = await log.find_one(
-                wanted, {"_id": 1, "at": 1}, sort=[("at", -1), ("_id", -1)], hint=BY_MOMENT
+                query, {"_id": 1, "at": 1}, sort=[("at", -1), ("_id", -1)], hint=BY_MOMENT
             )
             if nearest is None or not self.skew:
                 return None if nearest is None else int(nearest["_id"])
             times = {**times, "$gte": add_clamped(nearest["at"], -self.skew)}
-            wanted = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": end}}
-            later = await log.find_one(wanted, {"_id": 1}, sort=[("_id", -1)], hint=BY_MOMENT)
+            query = {"tenant": tenant, "at": times, "_id": {"$gt": nearest["_id"], "$lte": end}}
+            later = await log.find_one(query, {"_id": 1}, sort=[("_id", -1)], hint=BY_MOMENT)
         return int((later or nearest)["_id"])
 
     async def last_upto(self, tenant: str, time: datetime, upto: int) -> int | None:

@@ -118,8 +118,8 @@ class RelatedRows:
         if not is_alone and (turns := self._turns_apart.get(kind, 0)):
             self._turns_apart[kind] = turns - 1
             return None
-        most = min(len(owners) * (query.size + 1), limit + len(owners))
-        wanted = most if is_alone else most + 1
+        max_rows = min(len(owners) * (query.size + 1), limit + len(owners))
+        read_limit = max_rows if is_alone else max_rows + 1
         order = listed.order.sort(backward=query.backward)
         sort = [(query.by, 1), *(key for key in order if key[0] != query.by)]
         shown = projection(query.fields, query.by, *listed.order.names)
@@ -127,11 +127,13 @@ class RelatedRows:
         matching = _matching(scope.tenant, conditions)
         with unavailable_if_down():
             if listed.is_served and self._direct_reads is not None:
-                rows = await self._direct_reads.find(listed.collection, matching, shown, wanted, sort=sort)
+                rows = await self._direct_reads.find(
+                    listed.collection, matching, shown, read_limit, sort=sort
+                )
             else:
                 results = find(listed.collection, matching, shown).sort(sort)
-                rows = await results.limit(wanted).to_list(None)
-        if len(rows) > most:
+                rows = await results.limit(read_limit).to_list(None)
+        if len(rows) > max_rows:
             self._turns_apart[kind] = TURNS_APART
             return None
         return [(row[query.by], row) for row in rows]

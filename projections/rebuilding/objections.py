@@ -62,16 +62,16 @@ async def new_dead_letters(view: View[Any], database: Database, old: int, new: i
 
 
 async def _page(database: Database, view: View[Any], generation: int, after: str) -> list[Document]:
-    wanted = {"view": view.name, "generation": generation, "_id": {"$gt": after}}
+    query = {"view": view.name, "generation": generation, "_id": {"$gt": after}}
     with unavailable_if_down():
-        cursor = database[DEAD_LETTERS].find(wanted, FIELDS)
+        cursor = database[DEAD_LETTERS].find(query, FIELDS)
         return await cursor.sort([("_id", 1)]).limit(PAGE_SIZE).to_list(None)
 
 
 async def _parked_versions(rows: Collection, generation: int, keys: Iterable[str]) -> ParkedVersions:
-    wanted = {"_id": {"$in": sorted(keys)}, "_generation": generation, "_parked": {"$exists": True}}
+    query = {"_id": {"$in": sorted(keys)}, "_generation": generation, "_parked": {"$exists": True}}
     with unavailable_if_down():
-        stored = await rows.find(wanted, {"_parked": 1}).to_list(None)
+        stored = await rows.find(query, {"_parked": 1}).to_list(None)
     return {row["_id"]: {parked.stream: parked.version for parked in parked_in(row)} for row in stored}
 
 

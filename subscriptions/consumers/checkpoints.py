@@ -59,9 +59,9 @@ class Checkpoints:
     async def states(self, consumers: Iterable[str] | None = None) -> dict[str, ConsumerState]:
         """Return the states of these consumers, or of all that have ever run, by their names."""
         names = None if consumers is None else list(consumers)
-        wanted = {} if names is None else {"_id": {"$in": names}}
+        query = {} if names is None else {"_id": {"$in": names}}
         with unavailable_if_down():
-            stored = await self._consumers.find(wanted, PROJECTION).to_list(None)
+            stored = await self._consumers.find(query, PROJECTION).to_list(None)
         states = {name: ConsumerState.from_document(name, None) for name in names or ()}
         for document in stored:
             states[document["_id"]] = ConsumerState.from_document(document["_id"], document)

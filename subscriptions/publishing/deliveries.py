@@ -118,9 +118,9 @@ class PendingDeliveries:
 
     async def streams(self) -> dict[str, bool]:
         """Return the streams that wait, with whether each waits behind a dead letter."""
-        wanted = {"consumer": self._consumer}
+        query = {"consumer": self._consumer}
         with unavailable_if_down():
-            documents = await self._documents.find(wanted, {"stream": 1, "due": 1}).to_list(None)
+            documents = await self._documents.find(query, {"stream": 1, "due": 1}).to_list(None)
         return {document["stream"]: document["due"] is None for document in documents}
 
     async def save(self, deliveries: Sequence[PendingDelivery]) -> None:
@@ -132,17 +132,17 @@ class PendingDeliveries:
 
     async def remove(self, delivery: PendingDelivery) -> None:
         """Remove the delivery, unless another one of the stream was recorded since."""
-        wanted = {"_id": self._id(delivery.stream), "version": delivery.version}
+        query = {"_id": self._id(delivery.stream), "version": delivery.version}
         with unavailable_if_down():
-            await self._documents.delete_one(wanted)
+            await self._documents.delete_one(query)
 
     async def due(self, now: datetime, limit: int, busy: Names[str]) -> Sequence[PendingDelivery]:
         """Return the deliveries that are due, the first ones first, without those of `busy` streams."""
-        wanted: Document = {"consumer": self._consumer, "due": {"$lte": now}}
+        query: Document = {"consumer": self._consumer, "due": {"$lte": now}}
         if busy:
-            wanted["stream"] = {"$nin": list(busy)}
+            query["stream"] = {"$nin": list(busy)}
         with unavailable_if_down():
-            cursor = self._documents.find(wanted).sort([("due", ASCENDING)]).limit(limit)
+            cursor = self._documents.find(query).sort([("due", ASCENDING)]).limit(limit)
             return [_to_delivery(document) for document in await cursor.to_list(None)]
 
     async def adopt(self, former: Names[str], upto: int) -> None:
@@ -195,9 +195,9 @@ class WebhookDeadLetters:
 
     async def first_failure(self, key: WebhookKey) -> datetime | None:
         """Return when the first delivery of a webhook that still waits has failed; None if none waits."""
-        wanted = {**_owned_by(key), "first_failed_at": {"$ne": None}}
+        query = {**_owned_by(key), "first_failed_at": {"$ne": None}}
         with unavailable_if_down():
-            stored = await self._documents.find_one(wanted, sort=[("first_failed_at", ASCENDING)])
+            stored = await self._documents.find_one(query, sort=[("first_failed_at", ASCENDING)])
         return None if stored is None else stored["first_failed_at"]
 
     async def page(
@@ -213,39 +213,37 @@ class WebhookDeadLetters:
 
         They are the first ones, or with `backward` the last ones.
         """
-        wanted: Document = {**_owned_by(key), "due": None}
+        query: Document = {**_owned_by(key), "due": None}
         bounds = {"$gt": after, "$lt": before}
         if limits := {operator: stream for operator, stream in bounds.items() if stream is not None}:
-            wanted["stream"] = limits
+            query["stream"] = limits
         order = DESCENDING if backward else ASCENDING
         with unavailable_if_down():
-            documents = (
-                await self._documents.find(wanted).sort([("stream", order)]).limit(limit).to_list(None)
-            )
+            documents = await self._documents.find(query).sort([("stream", order)]).limit(limit).to_list(None)
         letters = [_to_delivery(document) for document in documents]
         return letters[::-1] if backward else letters
 
     async def has(self, key: WebhookKey, stream: str, version: int) -> bool:
         """Return whether the event with this version of a stream is a dead letter."""
-        wanted = {**_owned_by(key), "due": None, "stream": stream, "version": version}
+        query = {**_owned_by(key), "due": None, "stream": stream, "version": version}
         with unavailable_if_down():
-            return await self._documents.find_one(wanted, {"_id": 1}) is not None
+            return await self._documents.find_one(query, {"_id": 1}) is not None
 
     async def retry(self, key: WebhookKey, stream: str | None, now: datetime) -> None:
         """Make the dead letter of a stream, or all of the webhook, due now, as if none had failed."""
-        wanted: Document = {**_owned_by(key), "due": None}
+        query: Document = {**_owned_by(key), "due": None}
         if stream is not None:
-            wanted["stream"] = stream
+            query["stream"] = stream
         renewed = {"due": now, "attempts": 0, "first_failed_at": None}
         with unavailable_if_down():
-            await self._documents.update_many(wanted, {"$set": renewed})
+            await self._documents.update_many(query, {"$set": renewed})
 
     async def drop(self, key: WebhookKey, stream: str, version: int, now: datetime) -> None:
         """Go on behind the dead letter of a stream, if it is still the event with this version."""
-        wanted = {**_owned_by(key), "due": None, "stream": stream, "version": version}
+        query = {**_owned_by(key), "due": None, "stream": stream, "version": version}
         behind = {"version": version + 1, "due": now, "attempts": 0, "first_failed_at": None}
         with unavailable_if_down():
-            await self._documents.update_one(wanted, {"$set": behind})
+            await self._documents.update_one(query, {"$set": behind})
 
 
 async def count_webhook_dead_letters(database: Database) -> Sequence[DeadLetterCount]:
@@ -258,9 +256,9 @@ async def count_webhook_dead_letters(database: Database) -> Sequence[DeadLetterC
 
 async def delete_deliveries(database: Database, tenant: str, webhook: str | None = None) -> None:
     """Delete what waits of a webhook, or of all webhooks of the tenant. Raises Unavailable."""
-    wanted = {"tenant": tenant} if webhook is None else {"tenant": tenant, "webhook": webhook}
+    query = {"tenant": tenant} if webhook is None else {"tenant": tenant, "webhook": webhook}
     with unavailable_if_down():
-        await database[WEBHOOK_DELIVERIES].delete_many(wanted)
+        await database[WEBHOOK_DELIVERIES].delete_many(query)
 
 
 def _to_delivery(document: dict[str, Any]) -> PendingDelivery:
