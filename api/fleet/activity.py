@@ -41,7 +41,7 @@ class ProcessLogRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class LoggedActivity:
     """A valid event of a process log. `instance` separates activities of one name, if the log has it.
 
     `transition` is one of `lifecycle.TRANSITIONS`, or a state in the words of the log. `start` is when an
@@ -69,7 +69,7 @@ class Activity:
         return self.start or self.time
 
 
-def parse_activity(row: ProcessLogRow, transitions: Mapping[str, str] | None = None) -> Activity:
+def parse_activity(row: ProcessLogRow, transitions: Mapping[str, str] | None = None) -> LoggedActivity:
     """Return the row as an activity; `transitions` says what lifecycle values of the log stand for.
 
     A row without a transition is a completed activity. A time without an offset is UTC.
@@ -89,7 +89,7 @@ def parse_activity(row: ProcessLogRow, transitions: Mapping[str, str] | None = N
         raise ValidationFailed(f"{START} is {values[START]!a}, which is after {TIME}, {values[TIME]!a}")
     attributes, case_attributes = _data(row.values)
     attributes |= _unused(values, time, start)
-    return Activity(
+    return LoggedActivity(
         line=row.line,
         case=values[CASE],
         name=values[NAME],

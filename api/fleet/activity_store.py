@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from api.fleet.activity import Activity
+from api.fleet.activity import LoggedActivity
 from api.fleet.scratch_database import ScratchDatabase
 from api.transfer.rows import RefusedRow
 
@@ -46,7 +46,7 @@ ORDER BY activity.time, activity.number
 class CaseActivity(NamedTuple):
     """An activity, when its case begins, and whether it is the last one of its case."""
 
-    activity: Activity
+    activity: LoggedActivity
     case_begin: datetime
     is_last: bool
 
@@ -73,7 +73,7 @@ class ActivityStore:
         for statement in _TABLES:
             self._execute(statement)
 
-    def add(self, row: Activity | RefusedRow) -> None:
+    def add(self, row: LoggedActivity | RefusedRow) -> None:
         """Store an activity, or a row that is none."""
         self.count += 1
         if isinstance(row, RefusedRow):
@@ -115,7 +115,7 @@ class ActivitiesOfCases:
         return (entry for entry in self.store if entry.activity.case in self.cases)
 
 
-def _to_columns(activity: Activity) -> tuple[Any, ...]:
+def _to_columns(activity: LoggedActivity) -> tuple[Any, ...]:
     return (
         _to_microseconds(activity.time),
         _to_microseconds(activity.begin),
@@ -134,10 +134,10 @@ def _to_columns(activity: Activity) -> tuple[Any, ...]:
     )
 
 
-def _to_activity(time: int, columns: list[Any]) -> Activity:
+def _to_activity(time: int, columns: list[Any]) -> LoggedActivity:
     (line, case, name, instance, resource, transition, case_start, case_end, start, event_id, *data) = columns
     attributes, case_attributes = data
-    return Activity(
+    return LoggedActivity(
         line=line,
         case=case,
         name=name,

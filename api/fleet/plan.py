@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.fleet.activity import CASE_PREFIX, RESOURCE, Activity
+from api.fleet.activity import CASE_PREFIX, RESOURCE, LoggedActivity
 from api.fleet.activity_store import Activities
 from api.fleet.lifecycle import ABORTS, SKIPS
 from api.fleet.log_ids import CaseIds, derive_command_id, stream_id
@@ -78,7 +78,7 @@ class ProcessPlan:
             else:
                 yield PlannedRow(activity.line, tuple(steps))
 
-    def _case(self, activity: Activity, case_begin: datetime) -> Iterator[ImportStep]:
+    def _case(self, activity: LoggedActivity, case_begin: datetime) -> Iterator[ImportStep]:
         workflow = self._ids.workflow(activity.case)
         if self._planned.add(workflow):
             attributes = dict(activity.case_attributes) or None
@@ -88,19 +88,19 @@ class ProcessPlan:
             begin = activity.case_start or case_begin
             yield self._step(activity, start, begin, allow_existing=True)
 
-    def _end(self, activity: Activity) -> Iterator[ImportStep]:
+    def _end(self, activity: LoggedActivity) -> Iterator[ImportStep]:
         if activity.case_end is not None:
             yield self._step(
                 activity, FinishWorkflow(id=self._ids.workflow(activity.case)), activity.case_end
             )
 
-    def _agent(self, activity: Activity) -> Iterator[ImportStep]:
+    def _agent(self, activity: LoggedActivity) -> Iterator[ImportStep]:
         agent = _agent(activity)
         if agent is not None and self._planned.add(agent):
             register = RegisterAgent(id=agent, name=str(activity.resource))
             yield self._step(activity, register, allow_existing=True)
 
-    def _task(self, activity: Activity) -> Iterator[ImportStep]:
+    def _task(self, activity: LoggedActivity) -> Iterator[ImportStep]:
         task = self._task_ids.task_of(activity)
         transition = activity.transition
         match transition:
@@ -132,14 +132,14 @@ class ProcessPlan:
         if attributes or transition in SKIPS:
             yield self._reported(activity, task, attributes)
 
-    def _begun(self, activity: Activity, task: TaskId) -> Iterator[ImportStep]:
+    def _begun(self, activity: LoggedActivity, task: TaskId) -> Iterator[ImportStep]:
         yield from self._assigned(activity, task, activity.begin)
         self._started.add(task.stream)
         unknown = self._agents.get(task.stream) is None
         start = StartTask(id=task.stream, agent_unknown=unknown)
         yield self._task_step(activity, task, start, activity.begin)
 
-    def _completed(self, activity: Activity, task: TaskId) -> Iterator[ImportStep]:
+    def _completed(self, activity: LoggedActivity, task: TaskId) -> Iterator[ImportStep]:
         if activity.start is not None:
             yield from self._begun(activity, task)
         else:
@@ -153,11 +153,11 @@ class ProcessPlan:
         step = CompleteStep(id=workflow, name=activity.name, task_id=task.stream)
         yield self._step(activity, step, key=task.stream)
 
-    def _attributes(self, activity: Activity, task: TaskId) -> dict[str, Any] | None:
+    def _attributes(self, activity: LoggedActivity, task: TaskId) -> dict[str, Any] | None:
         agent = None if activity.resource is None else self._agents.get(task.stream)
         return self._data(activity, agent)
 
-    def _data(self, activity: Activity, agent: str | None) -> dict[str, Any] | None:
+    def _data(self, activity: LoggedActivity, agent: str | None) -> dict[str, Any] | None:
         """Return the data of an activity, with what is not that of its case and the `agent` of its task."""
         data = dict(activity.attributes)
         if activity.resource is not None and _agent(activity) != agent:
@@ -169,7 +169,9 @@ class ProcessPlan:
                     data[f"{CASE_PREFIX}{name}"] = value
         return data or None
 
-    def _reported(self, activity: Activity, task: TaskId, attributes: dict[str, Any] | None) -> ImportStep:
+    def _reported(
+        self, activity: LoggedActivity, task: TaskId, attributes: dict[str, Any] | None
+    ) -> ImportStep:
         report = ReportTaskState(id=task.stream, state=activity.transition, attributes=attributes)
         key = f"{activity.transition} {activity.time.isoformat()}"
         if activity.event_id is None:
@@ -180,7 +182,7 @@ class ProcessPlan:
         return self._step(activity, report, key=key, own_id=task.is_named)
 
     def _created(
-        self, activity: Activity, task: TaskId, agent: str | None, occurred: datetime | None = None
+        self, activity: LoggedActivity, task: TaskId, agent: str | None, occurred: datetime | None = None
     ) -> Iterator[ImportStep]:
         if self._planned.add(task.stream):
             self._agents[task.stream] = agent
@@ -193,7 +195,7 @@ class ProcessPlan:
             yield self._step(activity, create, occurred, own_id=task.is_named)
 
     def _assigned(
-        self, activity: Activity, task: TaskId, occurred: datetime | None = None
+        self, activity: LoggedActivity, task: TaskId, occurred: datetime | None = None
     ) -> Iterator[ImportStep]:
         agent = _agent(activity)
         yield from self._created(activity, task, agent, occurred)
@@ -203,13 +205,13 @@ class ProcessPlan:
             yield self._step(activity, assign, occurred, key=agent, own_id=task.is_named)
 
     def _task_step(
-        self, activity: Activity, task: TaskId, command: Command, occurred: datetime | None = None
+        self, activity: LoggedActivity, task: TaskId, command: Command, occurred: datetime | None = None
     ) -> ImportStep:
         return self._step(activity, command, occurred, key=task.stream, own_id=task.is_named)
 
     def _step(
         self,
-        activity: Activity,
+        activity: LoggedActivity,
         command: Command,
         occurred: datetime | None = None,
         *,
@@ -236,5 +238,5 @@ class ProcessPlan:
         return ImportStep(envelope, allow_existing, derived_id=derived_id, own_id=own_id)
 
 
-def _agent(activity: Activity) -> str | None:
+def _agent(activity: LoggedActivity) -> str | None:
     return None if activity.resource is None else stream_id("agent", activity.resource)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from api.fleet.activity import Activity, ProcessLogRow, parse_activity
+from api.fleet.activity import LoggedActivity, ProcessLogRow, parse_activity
 from api.fleet.activity_store import ActivityStore
 from api.fleet.csv_reader import read_csv
 from api.fleet.known_cases import find_known_cases, import_source
@@ -32,7 +32,9 @@ RowReader = Callable[[BinaryIO, ImportOptions], Iterator[ProcessLogRow | Refused
 ROW_READERS: Mapping[str, RowReader] = {".csv": read_csv, ".xes": read_xes}
 
 
-def read_activities(path: Path, options: ImportOptions | None = None) -> Iterator[Activity | RefusedRow]:
+def read_activities(
+    path: Path, options: ImportOptions | None = None
+) -> Iterator[LoggedActivity | RefusedRow]:
     """Yield the activities of a process log, and the rows that are not valid activities."""
     options = options or ImportOptions()
     read_rows = reader_of(path, ROW_READERS)
@@ -44,7 +46,7 @@ def read_activities(path: Path, options: ImportOptions | None = None) -> Iterato
             yield row if isinstance(row, RefusedRow) else _parse(row, options.transitions)
 
 
-def _parse(row: ProcessLogRow, transitions: Mapping[str, str]) -> Activity | RefusedRow:
+def _parse(row: ProcessLogRow, transitions: Mapping[str, str]) -> LoggedActivity | RefusedRow:
     try:
         return parse_activity(row, transitions)
     except ValidationFailed as error:

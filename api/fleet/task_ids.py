@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from api.fleet.activity import Activity
+from api.fleet.activity import LoggedActivity
 from api.fleet.activity_store import Activities
 from api.fleet.lifecycle import STAGES
 from api.fleet.log_ids import CaseIds, content_digest
@@ -64,13 +64,13 @@ class TaskIds:
             if self._stored is not None and (stored := self._stored.get(place)) is not None:
                 self._stored_instances[owner] = stored
 
-    def is_ambiguous(self, activity: Activity) -> bool:
+    def is_ambiguous(self, activity: LoggedActivity) -> bool:
         """Return whether the log does not name the task of the activity, or uses its name for several."""
         if activity.instance is None:
             return True
         return self._ids.task(activity.case, activity.instance) in self._ambiguous
 
-    def task_of(self, activity: Activity) -> TaskId:
+    def task_of(self, activity: LoggedActivity) -> TaskId:
         """Return the task of the activity. Call it once for each activity, in the order of their times."""
         self._place += 1
         if activity.instance is None:
@@ -82,7 +82,7 @@ class TaskIds:
         digest = content_digest(activity.case, activity.name, activity.instance)
         return TaskId(task or self._ids.task(activity.case, f"{activity.case}.{digest}"), is_named=False)
 
-    def _match(self, activity: Activity, stored: str | None) -> str:
+    def _match(self, activity: LoggedActivity, stored: str | None) -> str:
         stages = self._open.get((activity.case, activity.name)) or {}
         task = stored or _open_task(activity, stages) or self._new(activity)
         stages[task] = STAGES.get(activity.transition, stages.get(task, 0))
@@ -91,7 +91,7 @@ class TaskIds:
         self._open[activity.case, activity.name] = stages
         return task
 
-    def _new(self, activity: Activity) -> str:
+    def _new(self, activity: LoggedActivity) -> str:
         """Return the id of a task that begins with this event."""
         digest = content_digest(activity.case, *_content(activity))
         if activity.event_id is None:
@@ -101,7 +101,7 @@ class TaskIds:
         return self._ids.task(activity.case, f"{activity.case}.{digest}")
 
 
-def _open_task(activity: Activity, stages: Mapping[str, int]) -> str | None:
+def _open_task(activity: LoggedActivity, stages: Mapping[str, int]) -> str | None:
     """Return the open task that an event without instance belongs to; None if it begins a new one."""
     stage = STAGES.get(activity.transition)
     if stage is None:
@@ -114,11 +114,11 @@ def _open_task(activity: Activity, stages: Mapping[str, int]) -> str | None:
     return next((task for task, reached in stages.items() if reached < limit), None)
 
 
-def _owner(activity: Activity) -> Owner:
+def _owner(activity: LoggedActivity) -> Owner:
     return activity.case, activity.name, activity.instance
 
 
-def _content(activity: Activity) -> tuple[str, ...]:
+def _content(activity: LoggedActivity) -> tuple[str, ...]:
     """Return what distinguishes an event from others of its case: its own id, else its values."""
     if activity.event_id is not None:
         return ("id", activity.event_id)

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from rich.table import Table
 
 from api.devserver.child import ChildProcess
-from api.fleet.activity import Activity
+from api.fleet.activity import LoggedActivity
 from tests.faults.deployment import Deployment
 from tests.helpers.process_log import generated_activities, write_csv
 from tests.helpers.servers import eventually
@@ -78,7 +78,7 @@ class ImportMemory:
         path = write_csv(self._folder / "process-log.csv", self._activities())
         return path, _count_commits(self._activities())
 
-    def _activities(self) -> Iterator[Activity]:
+    def _activities(self) -> Iterator[LoggedActivity]:
         return islice(generated_activities(self._size.rows), self._size.rows)
 
     def _measure(self, child: ChildProcess, commits: int, step: Callable[[], None]) -> None:
@@ -108,7 +108,7 @@ class ImportMemory:
             self._outcome.wrongs.append(f"it took {peaks[0]:,} bytes at first and {peaks[-1]:,} in the end")
 
 
-def _count_commits(activities: Iterable[Activity]) -> int:
+def _count_commits(activities: Iterable[LoggedActivity]) -> int:
     """Return three for each row, one for each case and resource, and one for each case that ends."""
     commits, resources = 0, set[str | None]()
     for _, case in groupby(activities, key=lambda activity: activity.case):

@@ -18,7 +18,7 @@ from rich.table import Table
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from api.fleet.activity import Activity
+from api.fleet.activity import LoggedActivity
 from api.lifecycle import open_runtime
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.mongo.driver import open_client
@@ -253,7 +253,7 @@ async def _follower(url: str) -> AsyncIterator[Client]:
         yield client
 
 
-def _renamed(copy: int) -> list[Activity]:
+def _renamed(copy: int) -> list[LoggedActivity]:
     """The process log with cases, tasks and resources of its own."""
     return [
         replace(

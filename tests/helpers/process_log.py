@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from api.fleet.activity import CASE, CASE_END, CASE_START, INSTANCE, NAME, RESOURCE, TIME, Activity
+from api.fleet.activity import CASE, CASE_END, CASE_START, INSTANCE, NAME, RESOURCE, TIME, LoggedActivity
 from api.fleet.activity_store import ActivityStore
 from api.fleet.plan import ProcessPlan
 from api.fleet.process_logs import read_activities
@@ -34,14 +34,14 @@ START = datetime(2010, 10, 2, 8, 0, 0, 250_000, UTC)
 COLUMNS = (CASE, NAME, INSTANCE, RESOURCE, TIME, CASE_START, CASE_END)
 
 
-def activities() -> Sequence[Activity]:
+def activities() -> Sequence[LoggedActivity]:
     """Those of the process log in the environment, or made up: cases that overlap and share resources."""
     if path := os.environ.get(LOG):
-        return [row for row in read_activities(Path(path)) if isinstance(row, Activity)]
+        return [row for row in read_activities(Path(path)) if isinstance(row, LoggedActivity)]
     return list(generated_activities(CASES))
 
 
-def generated_activities(cases: int) -> Iterator[Activity]:
+def generated_activities(cases: int) -> Iterator[LoggedActivity]:
     """Activities case by case; the cases overlap in time and share resources."""
     dice = random.Random(9)
     for case in range(cases):
@@ -55,7 +55,7 @@ def process_log_file(folder: Path) -> Path:
     return write_csv(folder / "process-log.csv", generated_activities(CASES))
 
 
-def write_csv(path: Path, rows: Iterable[Activity]) -> Path:
+def write_csv(path: Path, rows: Iterable[LoggedActivity]) -> Path:
     """Write completed activities as CSV, in their order."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -67,11 +67,11 @@ def write_csv(path: Path, rows: Iterable[Activity]) -> Path:
     return path
 
 
-def _case(dice: random.Random, case: int) -> Iterator[Activity]:
+def _case(dice: random.Random, case: int) -> Iterator[LoggedActivity]:
     start = START + timedelta(hours=8 * case)
     length = dice.randint(1, LONGEST_CASE)
     for number in range(length):
-        yield Activity(
+        yield LoggedActivity(
             line=0,
             case=f"case-{case}",
             name=f"T{dice.randrange(KINDS):02} Check the application",
@@ -85,7 +85,7 @@ def _case(dice: random.Random, case: int) -> Iterator[Activity]:
         )
 
 
-def stored_activities(found: Iterable[Activity]) -> ActivityStore:
+def stored_activities(found: Iterable[LoggedActivity]) -> ActivityStore:
     """The activities as an import reads them."""
     store = ActivityStore()
     for activity in found:
@@ -94,7 +94,7 @@ def stored_activities(found: Iterable[Activity]) -> ActivityStore:
     return store
 
 
-def commits(found: Sequence[Activity], tenant: str = "default") -> Iterator[NewCommit]:
+def commits(found: Sequence[LoggedActivity], tenant: str = "default") -> Iterator[NewCommit]:
     """The commits of all commands that an import of these activities sends, in its order."""
     decided = _Decided()
     for row in ProcessPlan(stored_activities(found), Scope(tenant), "import:process.csv").rows():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.fleet.activity import Activity
+from api.fleet.activity import LoggedActivity
 from api.fleet.log_ids import MAX_LENGTH, derive_command_id, stream_id
 from api.fleet.plan import ProcessPlan
 from api.transfer.rows import PlannedRow
@@ -24,7 +24,7 @@ from tests.helpers.process_log import stored_activities
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 
 
-def activity(minute: float, name: str = "draft", **fields: Any) -> Activity:
+def activity(minute: float, name: str = "draft", **fields: Any) -> LoggedActivity:
     """An activity so many minutes after noon, on a line of the same number."""
     plain: dict[str, Any] = {
         "line": int(minute),
@@ -35,10 +35,12 @@ def activity(minute: float, name: str = "draft", **fields: Any) -> Activity:
         "case_start": None,
         "case_end": None,
     }
-    return Activity(name=name, time=NOON + timedelta(minutes=minute), **{**plain, **fields})
+    return LoggedActivity(name=name, time=NOON + timedelta(minutes=minute), **{**plain, **fields})
 
 
-def plan(activities: Sequence[Activity], scope: Scope | None = None, **options: Any) -> list[PlannedRow]:
+def plan(
+    activities: Sequence[LoggedActivity], scope: Scope | None = None, **options: Any
+) -> list[PlannedRow]:
     """The rows of a plan, none of which is refused."""
     rows = list(
         ProcessPlan(stored_activities(activities), scope or Scope(), "import:log.csv", **options).rows()
@@ -47,7 +49,7 @@ def plan(activities: Sequence[Activity], scope: Scope | None = None, **options: 
     return cast(list[PlannedRow], rows)
 
 
-def planned(*activities: Activity) -> list[tuple[int, str, str]]:
+def planned(*activities: LoggedActivity) -> list[tuple[int, str, str]]:
     """(line, command, stream) of all that the activities come to."""
     return [
         (row.line, type(step.envelope.command).__name__, str(step.envelope.command.target))
@@ -56,7 +58,7 @@ def planned(*activities: Activity) -> list[tuple[int, str, str]]:
     ]
 
 
-def commands(*activities: Activity) -> list[Command]:
+def commands(*activities: LoggedActivity) -> list[Command]:
     return [step.envelope.command for row in plan(activities) for step in row.steps]
 
 

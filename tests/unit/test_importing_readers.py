@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.fleet.activity import Activity, ProcessLogRow, parse_activity
+from api.fleet.activity import LoggedActivity, ProcessLogRow, parse_activity
 from api.fleet.csv_reader import read_csv
 from api.fleet.process_logs import PROCESS_LOG_READERS, read_activities
 from api.fleet.xes_reader import CHUNK, read_xes
@@ -231,7 +231,7 @@ def test_a_file_is_unpacked_by_what_it_holds(tmp_path: Path, pack: Any, name: st
     path = tmp_path / name
     path.write_bytes(pack(f"{HEADER}\nc1,draft,r1,2024-05-17\nc1,draft,r1,never\n".encode()))
     activity, refused = read_activities(path)
-    assert isinstance(activity, Activity)
+    assert isinstance(activity, LoggedActivity)
     assert isinstance(refused, RefusedRow)
     assert (activity.line, refused.line) == (2, 3)
 

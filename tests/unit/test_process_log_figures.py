@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from api.fleet.activity import Activity
+from api.fleet.activity import LoggedActivity
 from tests.helpers.memory_import import MemoryImport
 from tests.helpers.process_log import LOG, activities
 
@@ -22,7 +22,7 @@ CASES = 60
 Row = dict[str, str]
 
 
-def _row(activity: Activity) -> Row:
+def _row(activity: LoggedActivity) -> Row:
     end = activity.case_end
     return {
         "case:concept:name": activity.case,
