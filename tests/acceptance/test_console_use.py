@@ -57,6 +57,8 @@ def test_nothing_is_live_while_the_server_is_gone_and_nothing_is_missing_afterwa
     assert seen["away"].keys() == {"watch", "entity", "", "processes", "health", "trace"}
     assert all(page == {"live": 0, "isSaid": True} for page in seen["away"].values()), seen["away"]
     assert seen["tail"] == ["task.created", "task.assigned", "task.started", "task.completed"]
+    # A subscription that the server ends at its first read is begun again.
+    assert seen["subscriptions"] == 3
 
 
 def test_markup_and_text_that_reorders_its_surroundings_is_shown_as_text() -> None:

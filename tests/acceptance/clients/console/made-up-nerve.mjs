@@ -27,7 +27,8 @@ const DECLARATIONS = /Declaration$|^(ViewStatus|DeclaredStep|CommandCount|EventC
 /**
  * Starts it. `scalars` has a value for each scalar by its name, or a function that returns one. `roots` has values of
  * root fields, as functions of their arguments. `queries` has the whole data by the name of an operation, as a function
- * of its variables, and `subscriptions` a function by the name of an operation that receives one which sends a result.
+ * of its variables, and `subscriptions` a function by the name of an operation that receives one which sends a result,
+ * the variables, and one that ends the subscription with an error.
  * `extensions` adds to the schema what a deployment can have beside the default contexts.
  */
 export async function startMadeUpNerve({ scalars, roots = {}, queries = {}, subscriptions = {}, extensions = "" }) {
@@ -82,7 +83,8 @@ export async function startMadeUpNerve({ scalars, roots = {}, queries = {}, subs
       if (type === "ping") reply({ type: "pong" });
       if (type !== "subscribe") return;
       const subscribe = subscriptions[operationName(payload.query)];
-      subscribe?.((data) => reply({ type: "next", id, payload: { data } }), payload.variables);
+      const fail = (message, code) => reply({ type: "error", id, payload: [{ message, extensions: { code } }] });
+      subscribe?.((data) => reply({ type: "next", id, payload: { data } }), payload.variables, fail);
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

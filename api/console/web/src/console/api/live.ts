@@ -1,7 +1,7 @@
 import { type Client, createClient, type FormattedExecutionResult } from "graphql-ws";
 
 import type { Operation } from "./http";
-import { type Problem, problemsOf } from "./problems";
+import { isPassing, type Problem, problemsOf } from "./problems";
 
 /**
  * The state of the connection, and when it began, in milliseconds since 1970. A connection that is `lost` is made again;
@@ -78,13 +78,29 @@ export class LiveApi {
     const resumable = { ...variables } as Record<string, unknown>;
     let isStopped = false;
     let stop = () => {};
+    let failures = 0;
+    let timer = 0;
+    // A connection that is lost is made again by the client; this is for a subscription that the server has ended.
+    const restartLater = () => {
+      if (isStopped) return;
+      timer = setTimeout(start, retryPause(failures));
+      failures += 1;
+    };
     const start = () => {
       let hasLagged = false;
+      let hasFailed = false;
       stop = this.client.subscribe<Data>(
         { query: operation.text, variables: resumable },
         {
           next: ({ data, errors }: FormattedExecutionResult<Data, unknown>) => {
-            if (errors) sink.failed(problemsOf(errors));
+            if (errors) {
+              const problems = problemsOf(errors);
+              hasFailed = problems.some(isPassing);
+              sink.failed(problems);
+            } else if (failures) {
+              failures = 0;
+              sink.failed([]);
+            }
             const [message] = Object.values(data ?? {}) as (Message | null)[];
             if (message?.position) resumable.after = message.resumeAfter ?? message.position;
             if (message?.__typename === "Lagged") hasLagged = true;
@@ -92,16 +108,22 @@ export class LiveApi {
           },
           error: (cause) => {
             if (cause instanceof CloseEvent) this.change(isSignedOut(cause) ? "refused" : "ended");
-            sink.failed(problemsOf(cause));
+            const problems = problemsOf(cause);
+            sink.failed(problems);
+            if (problems.some(isPassing)) restartLater();
           },
           // A server ends the subscription of a client that reads too slowly; nothing is lost.
-          complete: () => hasLagged && !isStopped && start(),
+          complete: () => {
+            if (hasFailed) restartLater();
+            else if (hasLagged && !isStopped) start();
+          },
         },
       );
     };
     start();
     return () => {
       isStopped = true;
+      clearTimeout(timer);
       stop();
     };
   }
@@ -142,6 +164,9 @@ export function isDisconnected({ state }: Connection): boolean {
 
 /** Waits longer after each attempt, by a random time, so that the pages of a restarted server come back one by one. */
 async function retryWait(attempt: number): Promise<void> {
-  const wait = Math.min(LONGEST_RETRY_WAIT, 250 * 2 ** attempt);
-  await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random() / 2)));
+  await new Promise((resolve) => setTimeout(resolve, retryPause(attempt)));
+}
+
+function retryPause(attempt: number): number {
+  return Math.min(LONGEST_RETRY_WAIT, 250 * 2 ** attempt) * (0.5 + Math.random() / 2);
 }

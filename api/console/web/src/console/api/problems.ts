@@ -4,6 +4,8 @@ export type Problem = { code: string; message: string };
 /** The server could not be reached, or its answer was none of nerve's. */
 export const UNREACHABLE = "UNREACHABLE";
 
+const PASSING = ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED", "INTERNAL"];
+
 type GraphQLError = { message: string; extensions?: { code?: unknown } };
 
 /** Returns the problems in whatever an operation has failed with. */
@@ -16,6 +18,11 @@ export function problemsOf(cause: unknown): Problem[] {
 /** Whether the caller may not see this, or it does not exist for the caller. */
 export function isRefusal({ code, message }: Problem): boolean {
   return code === "FORBIDDEN" || message.startsWith("Cannot query field") || message.startsWith("Unknown type");
+}
+
+/** Whether the same operation can succeed later, without another caller or other code. */
+export function isPassing({ code }: Problem): boolean {
+  return PASSING.includes(code);
 }
 
 function fromError({ message, extensions }: GraphQLError): Problem {
