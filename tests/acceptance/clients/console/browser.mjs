@@ -20,7 +20,8 @@ export async function openBrowser() {
 export async function openPage(browser, problems, { token } = {}) {
   const screen = { viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", timezoneId: "UTC" };
   const context = await browser.newContext(screen);
-  context.setDefaultTimeout(15_000);
+  // Long enough for a machine that does much else.
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {

@@ -1,7 +1,9 @@
 // Creates the first entity with the operation that the empty log offers, finds the view that is behind and why, and waits
-// until a worker has mended it; then looks at the map of the contexts and keeps a filter. Prints what it saw as JSON: a
-// line once a worker may be started, and one at the end. The plan has `base`, and a `folder` for screenshots.
-import { violations } from "./accessibility.mjs";
+// until a worker has mended it. Then follows a view over a dead letter, a retry, and a rebuild that is held and switched
+// to. Looks at the map of the contexts and keeps a filter. The plan has `base`, and a `folder` for screenshots. Prints
+// what it saw as JSON: a line whenever something beside the page must change, and one at the end. It goes on when there
+// is an item with the name that the line has.
+import { violationsInBoth } from "./accessibility.mjs";
 import { openBrowser, readPlan } from "./browser.mjs";
 
 const { base, folder } = await readPlan();
@@ -14,9 +16,10 @@ try {
   const first = await page.getByRole("link", { name: "Open in GraphiQL" }).getAttribute("href");
   await look("start");
   seen.created = await run(first);
+  await ask('mutation { addItem(input: { name: "bad" }) { receipt { version } } }');
 
   await page.getByRole("link", { name: "Health", exact: true }).click();
-  const row = page.getByRole("row", { name: /^tasks 1 no worker/ });
+  const row = page.getByRole("row", { name: /^tasks \d no worker/ });
   await row.getByRole("link", { name: "tasks" }).click();
   await page.getByRole("heading", { name: "Why is tasks behind?" }).waitFor();
   seen.link = new URL(page.url()).hash;
@@ -37,6 +40,14 @@ try {
   await page.getByRole("link", { name: "15 min" }).click();
   await page.waitForURL(/span=900/);
   await look("health");
+
+  seen.parked = await retryInVain();
+  await retry();
+  seen.held = await switchToHeld();
+  await retry();
+  await act("Forget earlier rows");
+  await panel().getByRole("button", { name: "Forget earlier rows items" }).waitFor({ state: "detached" });
+  seen.generations = await page.getByRole("row", { name: /^items/ }).locator(".badge").allInnerTexts();
 
   await page.getByRole("link", { name: "Contexts", exact: true }).click();
   await page.getByRole("row", { name: /^tasks aggregate/ }).getByRole("link", { name: "tasks" }).first().click();
@@ -60,6 +71,72 @@ try {
 }
 print(seen);
 
+/** Finds the event that a view could not apply from the first page, and retries it; returns why it is refused. */
+async function retryInVain() {
+  await page.getByRole("link", { name: "Start", exact: true }).click();
+  await page.getByRole("link", { name: "The view items could not apply 1 event" }).click();
+  await page.getByRole("heading", { name: "Some rows of items stand still" }).waitFor();
+  await look("dead letters");
+  await letters().getByRole("button", { name: /^Retry item.named/ }).click();
+  await dialog().getByRole("button", { name: "Retry" }).click();
+  const refusal = await dialog().getByRole("alert").innerText();
+  await dialog().getByRole("button", { name: "Cancel" }).click();
+  await until("corrected");
+  return refusal;
+}
+
+/** Retries the dead letter, whose cause was corrected, chosen in the list. */
+async function retry() {
+  await letters().getByLabel(/^choose item/).check();
+  await letters().getByRole("button", { name: "Retry chosen" }).click();
+  await dialog().getByRole("button", { name: "Retry 1 dead letter" }).click();
+  await letters().getByText("There are none").waitFor();
+}
+
+/** Rebuilds the view with an error in it, and switches to the rows in spite of it; returns why they were held. */
+async function switchToHeld() {
+  await until("regressed");
+  await act("Rebuild");
+  const button = panel().getByRole("button", { name: "Switch items" });
+  await button.waitFor();
+  const reason = await panel().innerText();
+  await look("held");
+  await act("Switch");
+  await button.waitFor({ state: "detached" });
+  await until("mended");
+  await letters().getByRole("button", { name: "Read again" }).click();
+  return reason;
+}
+
+/** Does something with the view that is chosen. */
+async function act(name) {
+  await panel().getByRole("button", { name: `${name} items` }).click();
+  await dialog().getByRole("button", { name, exact: true }).click();
+}
+
+/** Asks for a change beside the page, and waits for the item that says that it was made. */
+async function until(name) {
+  print({ wanted: name });
+  const count = async () => (await ask(`{ items(filter: { name: { eq: "${name}" } }) { totalCount } }`)).items.totalCount;
+  while (!(await count())) await page.waitForTimeout(50);
+}
+
+function panel() {
+  return page.getByRole("region", { name: /items/ }).filter({ has: page.getByRole("link", { name: /^Close/ }) });
+}
+
+function letters() {
+  return page.getByRole("region", { name: "Dead letters of items" });
+}
+
+function dialog() {
+  return page.getByRole("dialog");
+}
+
+async function ask(query) {
+  return (await (await page.request.post(`${base}/graphql`, { data: { query } })).json()).data;
+}
+
 /** Runs the operation that a link opens in GraphiQL; returns its data. */
 async function run(link) {
   const { query, variables } = Object.fromEntries(new URLSearchParams(new URL(link).hash.slice(1)));
@@ -68,12 +145,9 @@ async function run(link) {
   return (await response.json()).data;
 }
 
-/** Notes what axe finds in light and in dark colours. */
+/** Notes what axe finds. */
 async function look(name) {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    seen.violations[`${name}, ${colorScheme}`] = await violations(page);
-  }
+  seen.violations[name] = await violationsInBoth(page);
 }
 
 function print(line) {

@@ -1,6 +1,6 @@
 // Opens each page of the console with markup and text that reorders its surroundings in every field, on a wide screen
 // and on a phone. Prints for each page what is wrong about it, by the kind of check.
-import { violations } from "./accessibility.mjs";
+import { violationsInBoth } from "./accessibility.mjs";
 import { goTo, linkTo, openBrowser, settle } from "./browser.mjs";
 import { startMadeUpNerve } from "./made-up-nerve.mjs";
 
@@ -37,7 +37,9 @@ try {
     linkTo("trace", { id: TEXT, show: "timeline" }),
     linkTo("watch", { event: "event", types: TEXT }),
   ];
-  for (const link of [...links, ...details]) await inspect(link);
+  const sections = ["webhooks", "keys", "consumers", "connections", "tenants"];
+  const operate = sections.map((section) => linkTo("operate", { section }));
+  for (const link of [...links, ...operate, ...details]) await inspect(link);
   await inspectFindings();
 } finally {
   await browser.close();
@@ -67,7 +69,7 @@ async function check(link) {
     await page.setViewportSize({ width, height: 860 });
     wrongs.push(...(await page.evaluate(widerThanTheScreen)));
   }
-  wrongs.push(...(await violations(page)));
+  wrongs.push(...(await violationsInBoth(page)));
   findings.push(...wrongs.map((wrong) => `${link.slice(0, 40)}: ${wrong}`));
 }
 

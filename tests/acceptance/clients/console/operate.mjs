@@ -4,7 +4,7 @@
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 
-import { violations } from "./accessibility.mjs";
+import { violationsInBoth } from "./accessibility.mjs";
 import { goTo, linkTo, openBrowser, openPage, readPlan } from "./browser.mjs";
 
 const { base, token, dropped, folder } = await readPlan();
@@ -20,6 +20,7 @@ try {
   Object.assign(seen, await issueAndRevoke());
   Object.assign(seen, await endSocket());
   await acknowledge();
+  seen.secrets = await createWebhook();
   await pauseWebhook();
   await checkSection("consumers", page.getByRole("heading", { name: "Workers" }));
   await checkSection("tenants", page.getByRole("button", { name: "Count what default has" }));
@@ -55,7 +56,7 @@ async function retryTheOther() {
   const question = await dialog().innerText();
   await check("bulk");
   await dialog().getByLabel(/^Reason/).fill("the provider is back");
-  await dialog().getByRole("button", { name: "Retry 1 processes" }).click();
+  await dialog().getByRole("button", { name: "Retry 1 process" }).click();
   await page.getByText("Retry: 1 of 1 done.").waitFor();
   await page.getByText("No process matches.").waitFor();
   return question;
@@ -143,14 +144,36 @@ async function acknowledge() {
   await page.keyboard.press("Enter");
   await row.getByText("I free some space").waitFor();
   await check("alerts");
-  await page.emulateMedia({ colorScheme: "dark" });
-  await check("alerts in the dark");
-  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** Creates a webhook and gives it another secret; returns both secrets. */
+async function createWebhook() {
+  await goTo(page, linkTo("operate", { section: "webhooks" }));
+  await page.getByRole("button", { name: "Create a webhook" }).click();
+  await dialog().getByLabel(/^Name/).fill("audit");
+  await dialog().getByLabel("Address").fill("https://audit.example/events");
+  await dialog().getByLabel(/^Only these types/).fill("task.completed, task.failed");
+  await check("new webhook");
+  await dialog().getByRole("button", { name: "Create" }).click();
+  const created = await takeSecret();
+  await page.getByRole("row", { name: /audit/ }).getByRole("button", { name: /^Rotate/ }).click();
+  await dialog().getByLabel(/^The old secret/).selectOption("for an hour");
+  await dialog().getByRole("button", { name: "Rotate" }).click();
+  return [created, await takeSecret()];
+}
+
+/** Returns the secret that a dialog shows, and closes it. */
+async function takeSecret() {
+  const button = dialog().getByRole("button", { name: "I have it" });
+  await button.waitFor();
+  const secret = await dialog().locator(".secret .line").innerText();
+  await button.click();
+  await dialog().waitFor({ state: "detached" });
+  return secret;
 }
 
 /** Pauses a webhook, by mouse. */
 async function pauseWebhook() {
-  await goTo(page, linkTo("operate", { section: "webhooks" }));
   const row = page.getByRole("row", { name: /shop/ });
   await row.getByRole("link", { name: /^Deliveries/ }).click();
   await page.getByRole("heading", { name: "Dead letters" }).waitFor();
@@ -170,7 +193,7 @@ async function checkSection(section, shown) {
 
 /** Looks for violations of accessibility. */
 async function check(name) {
-  seen.violations[name] = await violations(page);
+  seen.violations[name] = await violationsInBoth(page);
 }
 
 function dialog() {

@@ -18,6 +18,13 @@ export const WebhookDeliveries = operation<types.WebhookDeliveriesQuery, types.W
 export const WebhookDeadLetters = operation<types.WebhookDeadLettersQuery, types.WebhookDeadLettersQueryVariables>(
   "webhook-dead-letters",
 );
+export const CreateWebhook = operation<types.CreateWebhookMutation, types.CreateWebhookMutationVariables>(
+  "create-webhook",
+);
+export const RotateWebhookSecret = operation<
+  types.RotateWebhookSecretMutation,
+  types.RotateWebhookSecretMutationVariables
+>("rotate-webhook-secret");
 export const PauseWebhook = operation<types.PauseWebhookMutation, types.PauseWebhookMutationVariables>("pause-webhook");
 export const ResumeWebhook = operation<types.ResumeWebhookMutation, types.ResumeWebhookMutationVariables>(
   "resume-webhook",

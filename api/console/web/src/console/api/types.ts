@@ -449,6 +449,27 @@ export type RevokeApiKeyInput = {
   reason?: InputMaybe<Scalars['String']['input']>;
 };
 
+export type CreateWebhookInput = {
+  /** Made by the server when left out. */
+  id?: InputMaybe<Scalars['ID']['input']>;
+  /** What the webhook is for, such as the service that it notifies. */
+  name: Scalars['String']['input'];
+  /** Where events are posted. */
+  url: Scalars['String']['input'];
+  /** Only events of these types; default: all. */
+  types?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Only events of these categories; default: all. */
+  categories?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** Only events of these streams; default: all. */
+  streams?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** The form of the requests. */
+  mode?: InputMaybe<WebhookMode>;
+  /** Events in a request, at most; more than 1 sends batches. */
+  batchSize?: InputMaybe<Scalars['Int']['input']>;
+  /** Send personal data; otherwise its fields are null. */
+  personal?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
 export type PauseWebhookInput = {
   id: Scalars['ID']['input'];
   /** Why, for the record; it is kept. */
@@ -457,6 +478,12 @@ export type PauseWebhookInput = {
 
 export type ResumeWebhookInput = {
   id: Scalars['ID']['input'];
+};
+
+export type RotateWebhookSecretInput = {
+  id: Scalars['ID']['input'];
+  /** How long the old secret signs too; PT0S ends it at once. */
+  overlap?: InputMaybe<Scalars['Duration']['input']>;
 };
 
 export type ReplayWebhookInput = {
@@ -613,6 +640,12 @@ export type ConsumersQuery = { consumers: Array<{ name: string, position: string
 export type ContextsQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ContextsQuery = { contexts: Array<{ name: string, category: string, kind: ContextKind, alsoReadBy: Array<string>, reactsTo: Array<string>, policies: Array<string>, commands: Array<{ name: string, mutation: string, description: string }>, events: Array<{ type: string, revision: number, description: string, severity: Severity | null }>, views: Array<{ name: string, singular: string, isEntity: boolean, description: string }> }> | null };
+
+export type CreateWebhookMutationVariables = Exact<{
+  input: CreateWebhookInput;
+}>;
+
+export type CreateWebhookMutation = { createWebhook: { secret: string | null } | null };
 
 export type DeadLettersQueryVariables = Exact<{
   view?: InputMaybe<Scalars['String']['input']>;
@@ -897,6 +930,12 @@ export type RotateApiKeyMutationVariables = Exact<{
 }>;
 
 export type RotateApiKeyMutation = { rotateApiKey: { key: string | null } | null };
+
+export type RotateWebhookSecretMutationVariables = Exact<{
+  input: RotateWebhookSecretInput;
+}>;
+
+export type RotateWebhookSecretMutation = { rotateWebhookSecret: { secret: string | null } | null };
 
 export type RunDaysQueryVariables = Exact<{
   filter?: InputMaybe<RunDayFilter>;

@@ -8,6 +8,7 @@ import { Moment } from "../parts/moment";
 import { Problems } from "../parts/problems";
 import { Text } from "../parts/text";
 import { Session } from "../session";
+import { Attention } from "./attention";
 import { EmptyLog } from "./empty-log";
 
 const SHOWN = 20;
@@ -27,6 +28,7 @@ export function StartPage() {
   if (events?.length === 0) return <EmptyLog />;
   return (
     <>
+      <Attention />
       <h1>What happened last</h1>
       <Problems problems={[...problems, ...tailProblems]} about="the events of the log" />
       {events && (

@@ -2,29 +2,24 @@ import { useState } from "react";
 
 import type { Problem } from "../api/problems";
 import { Confirm } from "./confirm";
+import { counted } from "./counted";
 import { ActionProblems } from "./problems";
+import type { Action } from "./row-actions";
 import type { Selection } from "./selection";
 import { Line } from "./text";
 
-/** An action on several items, as it is offered and asked about. */
-export type BulkAction<Item> = {
-  name: string;
-  /** What it does to each item. */
-  effect: string;
-  asksReason: boolean;
-  isOffered(item: Item): boolean;
-  run(item: Item, reason: string): Promise<Problem[]>;
-};
+/** What the items of a list are: one, and several. */
+export type Noun = { one: string; several: string };
 
 type Props<Item> = {
-  /** What the items are, in the plural. */
-  noun: string;
+  /** What the items are. */
+  noun: Noun;
   /** How many are listed. */
   listed: number;
   selection: Selection<Item>;
   idOf(item: Item): string;
   nameOf(item: Item): string;
-  actions: BulkAction<Item>[];
+  actions: Action<Item>[];
   reload(): void;
 };
 
@@ -35,12 +30,13 @@ type Refusal = { id: string; name: string; problems: Problem[] };
 
 /** The actions on the chosen items. Those that refuse one stay chosen, and are listed with the reason. */
 export function BulkActions<Item>({ noun, listed, selection, idOf, nameOf, actions, reload }: Props<Item>) {
-  const [asked, setAsked] = useState<{ action: BulkAction<Item>; items: Item[]; skipped: number }>();
+  const [asked, setAsked] = useState<{ action: Action<Item>; items: Item[]; skipped: number }>();
   const [outcome, setOutcome] = useState("");
   const [refusals, setRefusals] = useState<Refusal[]>([]);
   const { chosen } = selection;
+  const several = (count: number) => counted(count, noun.one, noun.several);
 
-  function ask(action: BulkAction<Item>) {
+  function ask(action: Action<Item>) {
     const items = chosen.filter(action.isOffered);
     setAsked({ action, items, skipped: chosen.length - items.length });
   }
@@ -66,9 +62,9 @@ export function BulkActions<Item>({ noun, listed, selection, idOf, nameOf, actio
 
   if (!listed && !outcome) return null;
   return (
-    <div className="bulk" role="group" aria-label={`Actions on the chosen ${noun}`}>
+    <div className="bulk" role="group" aria-label={`Actions on the chosen ${noun.several}`}>
       <span>
-        {chosen.length} {noun} chosen
+        {several(chosen.length)} chosen
       </span>
       {actions.map((action) => (
         <button
@@ -95,9 +91,9 @@ export function BulkActions<Item>({ noun, listed, selection, idOf, nameOf, actio
       )}
       {asked && (
         <Confirm
-          title={`${asked.action.name} ${asked.items.length} ${noun}`}
+          title={`${asked.action.name} ${several(asked.items.length)}`}
           effect={asked.action.effect}
-          action={`${asked.action.name} ${asked.items.length} ${noun}`}
+          action={`${asked.action.name} ${several(asked.items.length)}`}
           asksReason={asked.action.asksReason}
           run={run}
           close={() => setAsked(undefined)}
@@ -112,7 +108,7 @@ export function BulkActions<Item>({ noun, listed, selection, idOf, nameOf, actio
           {asked.items.length > LISTED && <p>and {asked.items.length - LISTED} more of the list</p>}
           {asked.skipped > 0 && (
             <p className="quiet">
-              {asked.skipped} of the chosen {noun} are left out: this is not possible for them now.
+              {asked.skipped} of the chosen {noun.several} are left out: this is not possible for them now.
             </p>
           )}
         </Confirm>

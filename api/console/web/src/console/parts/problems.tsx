@@ -59,7 +59,7 @@ function explain(problem: Problem, { refused, signedOut, missing, unreachable }:
   if (code === UNREACHABLE) return unreachable;
   return (
     <>
-      <strong>{code}</strong>: <Text>{message}</Text>
+      <strong>{code}</strong>: <Text short={1_000}>{message}</Text>
     </>
   );
 }

@@ -1,32 +1,45 @@
 import type { ReactNode } from "react";
 
-import { type BulkAction, BulkActions } from "./bulk-actions";
-import { ChooseAll, type Selection, useSelection } from "./selection";
+import { BulkActions, type Noun } from "./bulk-actions";
+import type { Action } from "./row-actions";
+import { Choose, ChooseAll, useSelection } from "./selection";
 
 type Props<Item> = {
-  /** What the items are, in the plural. */
-  noun: string;
-  /** The listed items; undefined until they are read. */
+  /** What the items are. */
+  noun: Noun;
+  /** The items; undefined while they are read for the first time. */
   items: Item[] | undefined;
   idOf(item: Item): string;
   nameOf(item: Item): string;
-  /** What the caller can do about the chosen items; without any, there is nothing to choose. */
-  actions: BulkAction<Item>[];
+  actions: Action<Item>[];
   /** Further actions, shown after those on the chosen items. */
   moreActions?: ReactNode;
-  reload(): void;
-  /** The cells of the head, after the one that chooses all. */
+  /** The cells of the head, apart from that of the choice. */
   head: ReactNode;
-  renderRow(item: Item, selection: Selection<Item>): ReactNode;
+  /** A row; `choice` is its first cell. */
+  renderRow(item: Item, choice: ReactNode): ReactNode;
+  reload(): void;
 };
 
-/** A table of items, with the actions on those that are chosen in it. */
+const NONE: never[] = [];
+
+/** A table of which some or all items can be chosen for an action. Without an action there is nothing to choose. */
 export function SelectableTable<Item>({ items, actions, moreActions, head, renderRow, ...bulk }: Props<Item>) {
-  const selection = useSelection(items ?? [], bulk.idOf);
+  const selection = useSelection<Item>(items ?? NONE, bulk.idOf);
   if (!items) return null;
+  const hasActions = actions.length > 0;
+
+  function choiceOf(item: Item) {
+    return (
+      <td>
+        <Choose item={item} name={bulk.nameOf(item)} selection={selection} />
+      </td>
+    );
+  }
+
   return (
     <>
-      {actions.length > 0 && (
+      {hasActions && (
         <>
           <BulkActions {...bulk} listed={items.length} selection={selection} actions={actions} />
           {moreActions}
@@ -37,7 +50,7 @@ export function SelectableTable<Item>({ items, actions, moreActions, head, rende
           <table>
             <thead>
               <tr>
-                {actions.length > 0 && (
+                {hasActions && (
                   <th>
                     <ChooseAll items={items} selection={selection} />
                   </th>
@@ -45,7 +58,7 @@ export function SelectableTable<Item>({ items, actions, moreActions, head, rende
                 {head}
               </tr>
             </thead>
-            <tbody>{items.map((item) => renderRow(item, selection))}</tbody>
+            <tbody>{items.map((item) => renderRow(item, hasActions && choiceOf(item)))}</tbody>
           </table>
         </div>
       )}

@@ -1,5 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 
+import { visible } from "./text";
+
 /** The items of a list that are chosen for an action. */
 export type Selection<Item> = {
   chosen: Item[];
@@ -36,7 +38,7 @@ export function Choose<Item>({ item, name, selection }: ChooseProps<Item>) {
         checked={selection.isChosen(item)}
         onChange={({ target }) => selection.choose([item], target.checked)}
       />
-      <span className="hidden">choose {name}</span>
+      <span className="hidden">choose {visible(name)}</span>
     </label>
   );
 }

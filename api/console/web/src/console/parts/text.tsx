@@ -26,6 +26,17 @@ export function Text({ children, short = SHORT }: { children: string; short?: nu
   );
 }
 
+/** A description: what is between backticks is code. */
+export function Description({ children }: { children: string }) {
+  if (children.length > SHORT) return <Text>{children}</Text>;
+  const parts = children.split(/`([^`]+)`/);
+  return (
+    <bdi dir="auto">
+      {parts.map((part, index) => (index % 2 ? <code key={index}>{visible(part)}</code> : visible(part)))}
+    </bdi>
+  );
+}
+
 /** Text of one line: what does not fit is cut, and shown when the pointer rests on it. */
 export function Line({ children }: { children: string }) {
   const isCut = children.length > SHORT;

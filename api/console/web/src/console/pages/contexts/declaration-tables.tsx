@@ -3,7 +3,7 @@ import { type ReactNode, useContext } from "react";
 import { linkTo } from "../../address";
 import { GraphiqlLink, Severity } from "../../parts/links";
 import { figure } from "../../parts/plot-scale";
-import { Line, Text } from "../../parts/text";
+import { Description, Line } from "../../parts/text";
 import { Session } from "../../session";
 import type { Activities, Context } from "./use-contexts";
 
@@ -24,7 +24,7 @@ export function CommandTable({ commands, activities }: CommandProps) {
               <Line>{name}</Line>
             </th>
             <td>
-              <Text>{description}</Text>
+              <Description>{description}</Description>
             </td>
             {activities && <Numbers values={[count?.accepted, count?.refused, count?.failed, count?.perSecond]} />}
             <td>
@@ -55,7 +55,7 @@ export function EventTable({ events, activities }: Counted & { events: Context["
               <Severity value={severity} />
             </th>
             <td>
-              <Text>{description}</Text>
+              <Description>{description}</Description>
             </td>
             <Numbers values={[revision]} />
             {activities && <Numbers values={[count?.stored, count?.perSecond]} />}
@@ -78,7 +78,7 @@ export function ViewTable({ views }: { views: Context["views"] }) {
             </a>
           </th>
           <td>
-            <Text>{description}</Text> {isEntity && <span className="badge">one row for each stream</span>}
+            <Description>{description}</Description> {isEntity && <span className="badge">one row for each stream</span>}
           </td>
           <td>
             <GraphiqlLink operation={{ text: listText(name) }} variables={{}} />

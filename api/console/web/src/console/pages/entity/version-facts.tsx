@@ -1,5 +1,6 @@
 import { useContext } from "react";
 
+import { linkTo } from "../../address";
 import { useOperation } from "../../api/hooks";
 import { VersionEvents } from "../../api/operations";
 import { Json } from "../../parts/json";
@@ -8,6 +9,7 @@ import { Moment } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Text } from "../../parts/text";
 import { Session } from "../../session";
+import { ANY_STATUS } from "../processes/process-filter";
 import type { EntityVersion, History } from "./use-history";
 
 /** How many events of a version are shown. */
@@ -52,6 +54,12 @@ export function VersionFacts({ id, version, previous }: Props) {
         <dt>correlation</dt>
         <dd>
           <TraceLink id={version.correlationId} />
+          {schema.hasQuery("processes") && (
+            <>
+              {" "}
+              · <a href={linkTo("processes", { status: ANY_STATUS, correlation: version.correlationId })}>its processes</a>
+            </>
+          )}
         </dd>
       </dl>
       <Problems problems={problems} about="the events of this version" />

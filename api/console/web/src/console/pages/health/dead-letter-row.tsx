@@ -1,39 +1,24 @@
-import { useState } from "react";
+import type { ReactNode } from "react";
 
-import type { BulkAction } from "../../parts/bulk-actions";
-import { Confirm } from "../../parts/confirm";
 import { EntityLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
-import { Choose, type Selection } from "../../parts/selection";
+import { type Action, RowActions } from "../../parts/row-actions";
 import { Text } from "../../parts/text";
 import { type DeadLetter, letterName } from "./letter-actions";
 
 type Props = {
   letter: DeadLetter;
-  actions: BulkAction<DeadLetter>[];
-  selection: Selection<DeadLetter>;
+  choice: ReactNode;
+  actions: Action<DeadLetter>[];
   reload(): void;
 };
 
 /** An event that a view could not apply, and why. */
-export function DeadLetterRow({ letter, actions, selection, reload }: Props) {
-  const [asked, setAsked] = useState<BulkAction<DeadLetter>>();
+export function DeadLetterRow({ letter, choice, actions, reload }: Props) {
   const { view, row, stream, version } = letter;
-  const name = letterName(letter);
-
-  async function run(action: BulkAction<DeadLetter>, reason: string) {
-    const problems = await action.run(letter, reason);
-    if (!problems.length) reload();
-    return problems;
-  }
-
   return (
     <tr>
-      {actions.length > 0 && (
-        <td>
-          <Choose item={letter} name={name} selection={selection} />
-        </td>
-      )}
+      {choice}
       <th scope="row">
         <Text>{view}</Text>
       </th>
@@ -54,22 +39,7 @@ export function DeadLetterRow({ letter, actions, selection, reload }: Props) {
         <Moment at={letter.lastAt} />
       </td>
       <td className="actions">
-        {actions.map((action) => (
-          <button key={action.name} type="button" onClick={() => setAsked(action)}>
-            {action.name}
-            <span className="hidden"> {name}</span>
-          </button>
-        ))}
-        {asked && (
-          <Confirm
-            title={`${asked.name}: ${name}`}
-            effect={asked.effect}
-            action={asked.name}
-            asksReason={asked.asksReason}
-            run={(reason) => run(asked, reason)}
-            close={() => setAsked(undefined)}
-          />
-        )}
+        <RowActions item={letter} name={letterName(letter)} actions={actions} reload={reload} />
       </td>
     </tr>
   );

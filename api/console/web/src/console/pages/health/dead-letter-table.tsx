@@ -28,7 +28,7 @@ export function DeadLetterTable({ view }: { view?: string }) {
         <p className="quiet">There are none: {view ? "it" : "every view"} has applied every event that it has read.</p>
       )}
       <SelectableTable
-        noun="dead letters"
+        noun={{ one: "dead letter", several: "dead letters" }}
         items={letters}
         idOf={idOf}
         nameOf={letterName}
@@ -45,14 +45,8 @@ export function DeadLetterTable({ view }: { view?: string }) {
             <th>actions</th>
           </>
         }
-        renderRow={(letter, selection) => (
-          <DeadLetterRow
-            key={letter.id}
-            letter={letter}
-            actions={actions}
-            selection={selection}
-            reload={reload}
-          />
+        renderRow={(letter, choice) => (
+          <DeadLetterRow key={letter.id} letter={letter} choice={choice} actions={actions} reload={reload} />
         )}
       />
       <menu>

@@ -3,20 +3,25 @@ import type { DeploymentStatusQuery } from "../../api/types";
 import { Moment } from "../../parts/moment";
 import { Line } from "../../parts/text";
 import type { Metrics } from "./metric-plots";
+import type { LetterCounts } from "./use-letter-counts";
 import type { ViewStatus } from "./use-views";
 
 export type Deployment = NonNullable<DeploymentStatusQuery["deploymentStatus"]>;
+
+/** How many views that are behind are named. */
+const LISTED = 5;
 
 type Props = {
   deployment: Deployment | undefined;
   metrics: Metrics | undefined;
   views: ViewStatus[];
+  letters: LetterCounts | undefined;
   state: PageState;
 };
 
 /** The deployment in a few facts. */
-export function DeploymentFacts({ deployment, metrics, views, state }: Props) {
-  const behind = views.filter(({ lag }) => lag > 0);
+export function DeploymentFacts({ deployment, metrics, views, letters, state }: Props) {
+  const behind = views.filter(({ lag }) => lag > 0).sort((one, other) => other.lag - one.lag);
   if (!deployment && !metrics && !views.length) return null;
   return (
     <dl className="facts">
@@ -45,7 +50,7 @@ export function DeploymentFacts({ deployment, metrics, views, state }: Props) {
           <dt>views behind</dt>
           <dd>
             {behind.length === 0 && "none"}
-            {behind.map(({ name, lag }) => (
+            {behind.slice(0, LISTED).map(({ name, lag }) => (
               <span key={name} className="behind">
                 <a href={linkTo("health", { ...state, view: name })}>
                   <Line>{name}</Line>
@@ -53,10 +58,36 @@ export function DeploymentFacts({ deployment, metrics, views, state }: Props) {
                 by {lag.toLocaleString("en")}{" "}
               </span>
             ))}
+            {behind.length > LISTED && `and ${behind.length - LISTED} more`}
+          </dd>
+        </>
+      )}
+      {letters && (
+        <>
+          <dt>dead letters</dt>
+          <dd>
+            <LetterFacts letters={letters} state={state} />
           </dd>
         </>
       )}
     </dl>
+  );
+}
+
+function LetterFacts({ letters: { byView, isCut }, state }: { letters: LetterCounts; state: PageState }) {
+  return (
+    <>
+      {byView.size === 0 && "none"}
+      {[...byView].map(([name, count]) => (
+        <span key={name} className="behind">
+          {count.toLocaleString("en")} of{" "}
+          <a href={linkTo("health", { ...state, view: name })}>
+            <Line>{name}</Line>
+          </a>{" "}
+        </span>
+      ))}
+      {isCut && <span className="behind">and more</span>}
+    </>
   );
 }
 

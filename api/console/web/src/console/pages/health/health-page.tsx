@@ -11,6 +11,7 @@ import { DeadLetterTable } from "./dead-letter-table";
 import { DeploymentFacts } from "./deployment-facts";
 import { MetricPlots, useMetrics } from "./metric-plots";
 import { ServerTable } from "./server-table";
+import { useLetterCounts } from "./use-letter-counts";
 import { useViews } from "./use-views";
 import { ViewPanel } from "./view-panel";
 import { ViewTable } from "./view-table";
@@ -27,6 +28,7 @@ export function HealthPage({ state }: { state: PageState }) {
   usePolling(answer, INTERVAL);
   const recent = useMetrics(state, hasMetrics);
   const { views, problems: viewProblems } = useViews();
+  const letters = useLetterCounts();
   const deployment = answer.data?.deploymentStatus ?? undefined;
   const chosen = views.find(({ name }) => name === state.view);
   return (
@@ -38,12 +40,20 @@ export function HealthPage({ state }: { state: PageState }) {
         </p>
       )}
       <Problems problems={answer.problems} about="the state of the deployment" />
-      <DeploymentFacts deployment={deployment} metrics={recent.metrics} views={views} state={state} />
-      {chosen && <ViewPanel key={chosen.name} view={chosen} state={state} />}
+      <DeploymentFacts
+        deployment={deployment}
+        metrics={recent.metrics}
+        views={views}
+        letters={letters}
+        state={state}
+      />
+      {chosen && <ViewPanel key={chosen.name} view={chosen} letters={letters?.byView.get(chosen.name) ?? 0} state={state} />}
       {chosen && schema.hasQuery("deadLetters") && <DeadLetterTable key={chosen.name} view={chosen.name} />}
       {hasMetrics && <MetricPlots {...recent} state={state} />}
       {(hasMetrics || hasStatus) && <ServerTable metrics={recent.metrics} deployment={deployment} />}
-      {schema.hasQuery("viewStatus") && <ViewTable views={views} problems={viewProblems} state={state} />}
+      {schema.hasQuery("viewStatus") && (
+        <ViewTable views={views} letters={letters} problems={viewProblems} state={state} />
+      )}
       {!chosen && schema.hasQuery("deadLetters") && <DeadLetterTable />}
     </>
   );

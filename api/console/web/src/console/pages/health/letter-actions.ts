@@ -2,7 +2,7 @@ import { useContext } from "react";
 
 import { DropDeadLetter, RetryDeadLetter } from "../../api/operations";
 import type { DeadLettersQuery } from "../../api/types";
-import type { BulkAction } from "../../parts/bulk-actions";
+import type { Action } from "../../parts/row-actions";
 import { visible } from "../../parts/text";
 import { Session } from "../../session";
 
@@ -13,16 +13,16 @@ export function letterName({ type, view, stream, version }: DeadLetter): string 
 }
 
 /** Returns what the caller can do about dead letters. */
-export function useLetterActions(): BulkAction<DeadLetter>[] {
+export function useLetterActions(): Action<DeadLetter>[] {
   const { http, schema } = useContext(Session);
-  const retry: BulkAction<DeadLetter> = {
+  const retry: Action<DeadLetter> = {
     name: "Retry",
     effect: "The view applies the event again, and those queued behind it. If it fails again it stays parked.",
     asksReason: false,
     isOffered: () => true,
     run: async (letter) => (await http.run(RetryDeadLetter, { input: inputOf(letter) })).problems,
   };
-  const drop: BulkAction<DeadLetter> = {
+  const drop: Action<DeadLetter> = {
     name: "Drop",
     effect: "The row goes on without the event, and applies the events queued behind it. This is final.",
     asksReason: true,

@@ -17,8 +17,8 @@ export const OBSTACLES: Record<ViewObstacle, { title: string; remedy: string }> 
   HELD: {
     title: "waits for a decision",
     remedy:
-      "The rebuilt rows differ from those that are read, and wait for somebody to decide. Look at the comparison, then " +
-      "switch to them or cancel the rebuild.",
+      "The rebuilt rows lack something that those that are read have, and wait for somebody to decide. The reason is " +
+      "below. Switch to them in spite of it, or cancel the rebuild, correct the cause and rebuild again.",
   },
   BLOCKED: {
     title: "blocked by a call",

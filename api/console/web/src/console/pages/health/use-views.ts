@@ -9,6 +9,11 @@ import { Session } from "../../session";
 export type ViewStatus = NonNullable<ViewStatusesQuery["viewStatus"]>[number];
 export type Generation = ViewStatus["generations"][number];
 
+/** Returns what keeps a view from coming further, or what it waits for while its rows are read as before. */
+export function obstacleOf({ obstacle, generations }: ViewStatus): ViewStatus["obstacle"] {
+  return obstacle ?? (generations.some(({ state }) => state === "HELD") ? "HELD" : null);
+}
+
 /** A view as a connection delivered it; each new connection has a higher epoch. */
 type Change = { view: ViewStatus; epoch: number };
 

@@ -1,33 +1,49 @@
 import { useEffect, useRef } from "react";
 
 import { linkTo, type PageState } from "../../address";
+import { counted } from "../../parts/counted";
 import { Moment } from "../../parts/moment";
 import { Line, Text, visible } from "../../parts/text";
 import { OBSTACLES } from "./obstacles";
-import type { ViewStatus } from "./use-views";
+import { obstacleOf, type ViewStatus } from "./use-views";
 import { ViewActions } from "./view-actions";
-import { Progress } from "./view-table";
+import { Comparison, Progress } from "./view-table";
+
+type Props = {
+  view: ViewStatus;
+  /** How many events it could not apply. */
+  letters: number;
+  state: PageState;
+};
 
 /** Why one view is behind, and what can be done about it. Its dead letters are below. */
-export function ViewPanel({ view, state }: { view: ViewStatus; state: PageState }) {
+export function ViewPanel({ view, letters, state }: Props) {
   const active = view.generations.find((generation) => generation.state === "ACTIVE");
   const inProgress = view.generations.find((generation) => generation.state === "BUILDING" || generation.state === "HELD");
   const name = visible(view.name);
+  const obstacle = obstacleOf(view);
   const workers = active?.workers ?? [];
   const panel = useRef<HTMLElement>(null);
   // The link to it may be far below.
   useEffect(() => panel.current?.focus(), []);
   return (
     <section ref={panel} tabIndex={-1} className="why" aria-labelledby="view-title">
-      <h2 id="view-title">{view.lag ? `Why is ${name} behind?` : `${name} is up to date`}</h2>
+      <h2 id="view-title">{titleOf(view, letters)}</h2>
       <a className="close" href={linkTo("health", { ...state, view: undefined })}>
         Close<span className="hidden"> the view {name}</span>
       </a>
-      {view.obstacle && <p>{OBSTACLES[view.obstacle].remedy}</p>}
+      {obstacle && <p>{OBSTACLES[obstacle].remedy}</p>}
+      {letters > 0 && (
+        <p>
+          {counted(letters, "event")} could not be applied. The rows of such events stand still, and later events
+          wait behind them; all other rows go on. The error is below. Correct its cause, then retry the event; or drop it,
+          and the row goes on without it.
+        </p>
+      )}
       <dl className="facts">
         <dt>lag</dt>
         <dd>
-          {view.lag.toLocaleString("en")} {view.lag === 1 ? "position" : "positions"}
+          {counted(view.lag, "position")}
         </dd>
         <dt>workers</dt>
         <dd>{workers.length ? <Line>{workers.join(", ")}</Line> : "none"}</dd>
@@ -37,7 +53,7 @@ export function ViewPanel({ view, state }: { view: ViewStatus; state: PageState 
             <dd>
               <strong>{view.failure.error}</strong>: <Text>{view.failure.detail}</Text>
               <p className="quiet">
-                {view.failure.attempts.toLocaleString("en")} attempts since <Moment at={view.failure.firstAt} />
+                {counted(view.failure.attempts, "attempt")} since <Moment at={view.failure.firstAt} />
               </p>
             </dd>
           </>
@@ -58,10 +74,23 @@ export function ViewPanel({ view, state }: { view: ViewStatus; state: PageState 
             </dd>
           </>
         )}
+        {!inProgress && active?.comparison && (
+          <>
+            <dt>last rebuild</dt>
+            <dd>
+              <Comparison comparison={active.comparison} />
+            </dd>
+          </>
+        )}
       </dl>
       <menu>
         <ViewActions view={view} />
       </menu>
     </section>
   );
+}
+
+function titleOf({ name, lag }: ViewStatus, letters: number): string {
+  if (lag) return `Why is ${visible(name)} behind?`;
+  return letters ? `Some rows of ${visible(name)} stand still` : `${visible(name)} is up to date`;
 }

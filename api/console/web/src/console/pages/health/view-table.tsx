@@ -3,18 +3,20 @@ import { useConnection } from "../../api/hooks";
 import { isDisconnected } from "../../api/live";
 import { ViewStatuses } from "../../api/operations";
 import type { Problem } from "../../api/problems";
+import { counted } from "../../parts/counted";
 import { GraphiqlLink } from "../../parts/links";
 import { clock, duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Text, visible } from "../../parts/text";
 import { OBSTACLES } from "./obstacles";
-import type { Generation, ViewStatus } from "./use-views";
+import type { LetterCounts } from "./use-letter-counts";
+import { type Generation, obstacleOf, type ViewStatus } from "./use-views";
 import { ViewActions } from "./view-actions";
 
-type Props = { views: ViewStatus[]; problems: Problem[]; state: PageState };
+type Props = { views: ViewStatus[]; letters: LetterCounts | undefined; problems: Problem[]; state: PageState };
 
 /** The views with their lag and their rebuilds. The name of one leads to why it is behind. */
-export function ViewTable({ views, problems, state }: Props) {
+export function ViewTable({ views, letters, problems, state }: Props) {
   const connection = useConnection();
   return (
     <section aria-labelledby="views-title">
@@ -37,8 +39,13 @@ export function ViewTable({ views, problems, state }: Props) {
               </tr>
             </thead>
             <tbody>
-              {views.map((view) => (
-                <ViewRow key={view.name} view={view} state={state} />
+              {[...views].sort(byTrouble(letters)).map((view) => (
+                <ViewRow
+                  key={view.name}
+                  view={view}
+                  letters={letters?.byView.get(view.name) ?? 0}
+                  state={state}
+                />
               ))}
             </tbody>
           </table>
@@ -48,8 +55,15 @@ export function ViewTable({ views, problems, state }: Props) {
   );
 }
 
-function ViewRow({ view, state }: { view: ViewStatus; state: PageState }) {
+/** Orders those first of which somebody has to know; the others stay in their order. */
+function byTrouble(letters: LetterCounts | undefined) {
+  const hasTrouble = (view: ViewStatus) => obstacleOf(view) !== null || letters?.byView.has(view.name) === true;
+  return (one: ViewStatus, other: ViewStatus) => Number(hasTrouble(other)) - Number(hasTrouble(one));
+}
+
+function ViewRow({ view, letters, state }: { view: ViewStatus; letters: number; state: PageState }) {
   const inProgress = view.generations.find(({ state }) => state === "BUILDING" || state === "HELD");
+  const obstacle = obstacleOf(view);
   const isSelected = state.view === view.name;
   return (
     <tr className={isSelected ? "selected" : undefined}>
@@ -60,8 +74,9 @@ function ViewRow({ view, state }: { view: ViewStatus; state: PageState }) {
       </th>
       <td className={view.lag ? "number behind" : "number"}>{view.lag.toLocaleString("en")}</td>
       <td>
-        {view.obstacle && <p className="obstacle">{OBSTACLES[view.obstacle].title}</p>}
-        {inProgress ? <Progress generation={inProgress} /> : !view.obstacle && "up to date"}
+        {obstacle && <p className="obstacle">{OBSTACLES[obstacle].title}</p>}
+        {letters > 0 && <p className="obstacle">{counted(letters, "dead letter")}</p>}
+        {inProgress ? <Progress generation={inProgress} /> : !obstacle && !letters && "up to date"}
       </td>
       <td>
         {view.generations.map(({ number, state }) => (
@@ -89,10 +104,16 @@ export function Progress({ generation }: { generation: Generation }) {
       {waitingFor && `, waits for ${visible(waitingFor)}`}
       {comparison && (
         <p className="quiet">
-          compared: {comparison.same} same, {comparison.different} different, {comparison.missing} missing,{" "}
-          {comparison.extra} extra
+          <Comparison comparison={comparison} />
         </p>
       )}
     </>
   );
+}
+
+type ComparisonProps = { comparison: NonNullable<Generation["comparison"]> };
+
+/** How the rows of a rebuild differ from those that were read before. */
+export function Comparison({ comparison: { same, different, missing, extra } }: ComparisonProps) {
+  return `rows compared: ${same} same, ${different} different, ${missing} missing, ${extra} extra`;
 }

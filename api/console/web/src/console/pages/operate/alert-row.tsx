@@ -1,40 +1,26 @@
-import { useState } from "react";
+import type { ReactNode } from "react";
 
-import type { BulkAction } from "../../parts/bulk-actions";
-import { Confirm } from "../../parts/confirm";
 import { Json } from "../../parts/json";
 import { EntityLink, Severity } from "../../parts/links";
 import { Moment } from "../../parts/moment";
-import { Choose, type Selection } from "../../parts/selection";
-import { Text, visible } from "../../parts/text";
+import { type Action, RowActions } from "../../parts/row-actions";
+import { Description, Text } from "../../parts/text";
 import type { Alert } from "./alert-actions";
 
-type Props = { alert: Alert; actions: BulkAction<Alert>[]; selection: Selection<Alert>; reload(): void };
+type Props = { alert: Alert; choice: ReactNode; actions: Action<Alert>[]; reload(): void };
 
 /** An alert, with who takes care of it or why it is over. */
-export function AlertRow({ alert, actions, selection, reload }: Props) {
-  const [asked, setAsked] = useState<BulkAction<Alert>>();
-
-  async function run(action: BulkAction<Alert>, reason: string) {
-    const problems = await action.run(alert, reason);
-    if (!problems.length) reload();
-    return problems;
-  }
-
+export function AlertRow({ alert, choice, actions, reload }: Props) {
   return (
     <tr>
-      {actions.length > 0 && (
-        <td>
-          <Choose item={alert} name={alert.key} selection={selection} />
-        </td>
-      )}
+      {choice}
       <td>
         <Severity value={alert.severity} />
       </td>
       <th scope="row">
         <EntityLink id={alert.id} />
         <p className="message">
-          <Text>{alert.message}</Text>
+          <Description>{alert.message}</Description>
         </p>
         {alert.details != null && <Json value={alert.details} level={2} />}
       </th>
@@ -49,24 +35,7 @@ export function AlertRow({ alert, actions, selection, reload }: Props) {
         </p>
       </td>
       <td className="actions">
-        {actions
-          .filter((action) => action.isOffered(alert))
-          .map((action) => (
-            <button key={action.name} type="button" onClick={() => setAsked(action)}>
-              {action.name}
-              <span className="hidden"> {visible(alert.key)}</span>
-            </button>
-          ))}
-        {asked && (
-          <Confirm
-            title={`${asked.name}: ${alert.key}`}
-            effect={asked.effect}
-            action={asked.name}
-            asksReason
-            run={(reason) => run(asked, reason)}
-            close={() => setAsked(undefined)}
-          />
-        )}
+        <RowActions item={alert} name={alert.key} actions={actions} reload={reload} />
       </td>
     </tr>
   );

@@ -39,7 +39,7 @@ export function AlertsSection({ state }: { state: PageState }) {
       <Problems problems={[...problems, ...tailProblems]} about="the alerts" />
       {alerts?.length === 0 && <p className="empty">No alert matches. New ones appear here.</p>}
       <SelectableTable
-        noun="alerts"
+        noun={{ one: "alert", several: "alerts" }}
         items={alerts}
         idOf={idOf}
         nameOf={nameOf}
@@ -55,8 +55,8 @@ export function AlertsSection({ state }: { state: PageState }) {
             <th>actions</th>
           </>
         }
-        renderRow={(alert, selection) => (
-          <AlertRow key={alert.id} alert={alert} actions={actions} selection={selection} reload={reload} />
+        renderRow={(alert, choice) => (
+          <AlertRow key={alert.id} alert={alert} choice={choice} actions={actions} reload={reload} />
         )}
       />
       {page?.hasNextPage && <a href={linkToSection("alerts", { ...state, after: page.endCursor ?? "" })}>Next page</a>}

@@ -34,12 +34,11 @@ export function ConnectionRow({ connection, reload }: { connection: Connection; 
       <th scope="row">
         {subject ? <Line>{subject}</Line> : <span className="quiet">no credentials</span>}
         <p className="quiet">
-          in {tenant}
-          {roles.length > 0 && `, ${roles.join(", ")}`}
+          in <Text>{[tenant, ...roles].join(", ")}</Text>
         </p>
       </th>
       <td>
-        {kind.toLowerCase()} {numberOf(connection)}
+        {kind.toLowerCase()} <Line>{numberOf(connection)}</Line>
         <p className="quiet">
           since <Moment at={openedAt} /> on <Line>{server}</Line>
         </p>
@@ -61,7 +60,7 @@ export function ConnectionRow({ connection, reload }: { connection: Connection; 
         {isAsked && (
           <Confirm
             title={`End the ${name}`}
-            effect={`${server} closes the connection, and its client receives the reason. The client may connect again; to refuse that, end the access of its subject.`}
+            effect={`${visible(server)} closes the connection, and its client receives the reason. The client may connect again; to refuse that, end the access of its subject.`}
             action="End the connection"
             asksReason={false}
             run={end}

@@ -4,6 +4,7 @@ import type { PageState } from "../../address";
 import { useOperation } from "../../api/hooks";
 import { Connections } from "../../api/operate";
 import { usePolling } from "../../api/polling";
+import { counted } from "../../parts/counted";
 import { GraphiqlLink } from "../../parts/links";
 import { Problems } from "../../parts/problems";
 import { bytes } from "../../parts/sizes";
@@ -47,8 +48,8 @@ export function ConnectionsSection({ state: { subject } }: { state: PageState })
               <li key={name}>
                 <Line>{name}</Line>{" "}
                 <span className="quiet">
-                  {connectionCount.toLocaleString("en")} connections,{" "}
-                  {operationCount.toLocaleString("en")} operations, {bytes(waitingBytes)} waiting
+                  {counted(connectionCount, "connection")}, {counted(operationCount, "operation")}, {bytes(waitingBytes)}{" "}
+                  waiting
                 </span>
               </li>
             ))}
@@ -60,8 +61,8 @@ export function ConnectionsSection({ state: { subject } }: { state: PageState })
         <section aria-labelledby="connections-title">
           <h2 id="connections-title">
             {nodes.length === total
-              ? `${total.toLocaleString("en")} connections`
-              : `${nodes.length} of ${total.toLocaleString("en")} connections, those with the most bytes waiting`}
+              ? counted(total, "connection")
+              : `${nodes.length} of ${counted(total, "connection")}, those with the most bytes waiting`}
           </h2>
           <div className="scroll">
             <table>

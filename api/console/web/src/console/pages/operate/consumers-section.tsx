@@ -2,6 +2,7 @@ import { useOperation } from "../../api/hooks";
 import { Consumers } from "../../api/operate";
 import { usePolling } from "../../api/polling";
 import type { ConsumersQuery } from "../../api/types";
+import { counted } from "../../parts/counted";
 import { GraphiqlLink } from "../../parts/links";
 import { duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
@@ -111,7 +112,7 @@ function Workers({ consumers }: { consumers: Consumer[] }) {
         <ul className="names">
           {[...partitions].sort().map(([owner, count]) => (
             <li key={owner}>
-              <Line>{owner}</Line> <span className="quiet">{count} partitions</span>
+              <Line>{owner}</Line> <span className="quiet">{counted(count, "partition")}</span>
             </li>
           ))}
         </ul>

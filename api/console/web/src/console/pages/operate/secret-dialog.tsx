@@ -1,15 +1,17 @@
 import { useEffect, useRef } from "react";
 
-import { Id } from "../../../parts/links";
+import { Id } from "../../parts/links";
 
-/** Shows a new key once. It is gone from the page when the dialog is closed. */
-export function SecretDialog({ title, secret, close }: { title: string; secret: string; close(): void }) {
+type Props = { title: string; effect: string; secret: string; close(): void };
+
+/** Shows a new secret once. It is gone from the page when the dialog is closed. */
+export function SecretDialog({ title, effect, secret, close }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} onClose={close} aria-labelledby="secret-title" className="dialog">
       <h2 id="secret-title">{title}</h2>
-      <p>Copy it now: nerve stores a hash of it, and shows it this one time.</p>
+      <p>{effect}</p>
       <p className="secret">
         <Id>{secret}</Id>
       </p>

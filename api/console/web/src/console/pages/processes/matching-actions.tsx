@@ -5,6 +5,7 @@ import { MatchingProcesses } from "../../api/operate";
 import type { Problem } from "../../api/problems";
 import type { ProcessFilter } from "../../api/types";
 import { Confirm } from "../../parts/confirm";
+import { counted } from "../../parts/counted";
 import { Text } from "../../parts/text";
 import { Session } from "../../session";
 import type { ProcessAction } from "./process-actions";
@@ -49,9 +50,9 @@ export function MatchingActions({ filter, actions, reload }: Props) {
       )}
       {asked && (
         <Confirm
-          title={`${asked.name} all ${count.toLocaleString("en")} processes that match`}
+          title={`${asked.name} all that match: ${counted(count, "process", "processes")}`}
           effect={`${asked.effect} This is done to every process that matches the filter, on all pages of the list.`}
-          action={`${asked.name} ${count.toLocaleString("en")} processes`}
+          action={`${asked.name} ${counted(count, "process", "processes")}`}
           asksReason
           run={(reason) => run(asked, reason)}
           close={() => setAsked(undefined)}

@@ -4,7 +4,7 @@ import type { Operation } from "../../api/http";
 import { CancelProcesses, ResumeProcesses, RetryProcesses } from "../../api/operate";
 import { CancelProcess, ResumeProcess, RetryProcess } from "../../api/operations";
 import type { ProcessesQuery, ProcessFilter, ProcessStatus } from "../../api/types";
-import type { BulkAction } from "../../parts/bulk-actions";
+import type { Action } from "../../parts/row-actions";
 import { visible } from "../../parts/text";
 import { Session } from "../../session";
 
@@ -15,7 +15,7 @@ type Outcome = { changed: number; refused: { processId: string; message: string 
 type Outcomes = { [mutation: string]: Outcome | null | undefined };
 
 /** An action on instances of processes. `all` does it to those that meet a filter. */
-export type ProcessAction = BulkAction<Process> & {
+export type ProcessAction = Action<Process> & {
   statuses: ProcessStatus[];
   all: Operation<Outcomes, { filter: ProcessFilter; reason: string }>;
   allName: string;
@@ -51,6 +51,7 @@ const ACTIONS: Declared[] = [
     name: "Cancel",
     allName: "cancelProcesses",
     effect: "A process ends now. What it has done is not undone.",
+    confirmation: "Cancel the process",
     statuses: ["RUNNING", "COMPENSATING", "STUCK"],
     operation: CancelProcess,
     all: CancelProcesses,

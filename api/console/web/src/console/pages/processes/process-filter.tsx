@@ -6,12 +6,16 @@ import type { ProcessFilter, ProcessStatus } from "../../api/types";
 const UNFINISHED: ProcessStatus[] = ["RUNNING", "COMPENSATING", "STUCK"];
 const STATUSES: ProcessStatus[] = [...UNFINISHED, "COMPLETED", "FAILED", "COMPENSATED", "CANCELLED"];
 
+/** The status of a page that lists every instance. */
+export const ANY_STATUS = "ANY";
+
 /** Returns the filter of the API for a state of the page; without a status, for processes that have not ended. */
-export function toFilter({ status, kind, error }: PageState): ProcessFilter {
+export function toFilter({ status, kind, error, correlation }: PageState): ProcessFilter {
   const chosen = STATUSES.find((each) => each === status);
   return {
-    status: { in: chosen ? [chosen] : UNFINISHED },
+    ...(status === ANY_STATUS ? {} : { status: { in: chosen ? [chosen] : UNFINISHED } }),
     ...(kind ? { kind: { eq: kind } } : {}),
+    ...(correlation ? { correlationId: { eq: correlation } } : {}),
     ...(error ? { errorCode: { eq: error } } : {}),
   };
 }
@@ -21,7 +25,7 @@ export function ProcessFilterForm({ state }: { state: PageState }) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    const values = ["status", "kind", "error"].map((name) => [name, String(form.get(name) ?? "").trim()]);
+    const values = ["status", "kind", "error", "correlation"].map((name) => [name, String(form.get(name) ?? "").trim()]);
     open(linkTo("processes", Object.fromEntries(values)));
   }
 
@@ -35,6 +39,7 @@ export function ProcessFilterForm({ state }: { state: PageState }) {
           onChange={({ currentTarget }) => currentTarget.form?.requestSubmit()}
         >
           <option value="">not ended</option>
+          <option value={ANY_STATUS}>any</option>
           {STATUSES.map((status) => (
             <option key={status} value={status}>
               {status.toLowerCase()}
@@ -52,6 +57,16 @@ export function ProcessFilterForm({ state }: { state: PageState }) {
           name="error"
           defaultValue={state.error}
           placeholder="UNAVAILABLE"
+          autoComplete="off"
+          spellCheck={false}
+        />
+      </label>
+      <label>
+        Correlation
+        <input
+          name="correlation"
+          defaultValue={state.correlation}
+          placeholder="cmd-01J…"
           autoComplete="off"
           spellCheck={false}
         />

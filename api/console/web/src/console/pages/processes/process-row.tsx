@@ -1,40 +1,28 @@
-import { useState } from "react";
+import type { ReactNode } from "react";
 
 import { linkTo, type PageState } from "../../address";
-import { Confirm } from "../../parts/confirm";
-import { EntityLink, TraceLink } from "../../parts/links";
+import { EntityLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
-import { Choose, type Selection } from "../../parts/selection";
+import { RowActions } from "../../parts/row-actions";
 import { Text } from "../../parts/text";
 import { type Process, type ProcessAction, processName } from "./process-actions";
 
 type Props = {
   process: Process;
   state: PageState;
+  choice: ReactNode;
   actions: ProcessAction[];
-  selection: Selection<Process>;
   reload(): void;
 };
 
 /** One instance of a process, with what an operator can do about it. */
-export function ProcessRow({ process, state, actions, selection, reload }: Props) {
-  const [asked, setAsked] = useState<ProcessAction>();
+export function ProcessRow({ process, state, choice, actions, reload }: Props) {
   const name = processName(process);
   const isSelected = state.id === process._meta.key;
 
-  async function run(action: ProcessAction, reason: string) {
-    const problems = await action.run(process, reason);
-    if (!problems.length) reload();
-    return problems;
-  }
-
   return (
     <tr className={isSelected ? "selected" : undefined}>
-      {actions.length > 0 && (
-        <td>
-          <Choose item={process} name={name} selection={selection} />
-        </td>
-      )}
+      {choice}
       <th scope="row">
         <EntityLink id={process._meta.key} />
       </th>
@@ -61,7 +49,9 @@ export function ProcessRow({ process, state, actions, selection, reload }: Props
         <Moment at={process.updatedAt} />
       </td>
       <td>
-        <TraceLink id={process.correlationId} />
+        <a href={linkTo("trace", { id: process.correlationId })}>
+          Trace<span className="hidden"> of {name}</span>
+        </a>
       </td>
       <td className="actions">
         <a
@@ -70,24 +60,7 @@ export function ProcessRow({ process, state, actions, selection, reload }: Props
         >
           Steps<span className="hidden"> of {name}</span>
         </a>
-        {actions
-          .filter((action) => action.isOffered(process))
-          .map((action) => (
-            <button key={action.name} type="button" onClick={() => setAsked(action)}>
-              {action.name}
-              <span className="hidden"> {name}</span>
-            </button>
-          ))}
-        {asked && (
-          <Confirm
-            title={`${asked.name}: ${name}`}
-            effect={asked.effect}
-            action={asked.name === "Cancel" ? "Cancel the process" : asked.name}
-            asksReason
-            run={(reason) => run(asked, reason)}
-            close={() => setAsked(undefined)}
-          />
-        )}
+        <RowActions item={process} name={name} actions={actions} reload={reload} />
       </td>
     </tr>
   );

@@ -4,23 +4,34 @@ import { useOperation } from "../../api/hooks";
 import { ProcessSteps } from "../../api/operate";
 import { usePolling } from "../../api/polling";
 import type { ProcessStepsQuery } from "../../api/types";
+import { counted } from "../../parts/counted";
 import { EntityLink } from "../../parts/links";
 import { Moment } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
+import { RowActions } from "../../parts/row-actions";
 import { Text } from "../../parts/text";
+import { type Process, type ProcessAction, processName } from "./process-actions";
 
 type Effect = NonNullable<ProcessStepsQuery["process"]>["effects"][number];
 type Attempts = NonNullable<ProcessStepsQuery["processAttempts"]>[number];
 
-type Props = { id: string; changedAt: string | undefined; close(): void };
+type Props = {
+  id: string;
+  /** The instance as the list has it, if it does. */
+  listed: Process | undefined;
+  actions: ProcessAction[];
+  /** Reads the list again. */
+  reload(): void;
+  close(): void;
+};
 
 /** What an instance of a process has asked for, in its order, with what became of each step. */
-export function ProcessStepsPanel({ id, changedAt, close }: Props) {
+export function ProcessStepsPanel({ id, listed, actions, reload: reloadList, close }: Props) {
   const answer = useOperation(ProcessSteps, { id });
   // Attempts are no events, so nothing says when there is another one.
   usePolling(answer);
   const { data, problems, reload } = answer;
-  useEffect(reload, [changedAt]);
+  useEffect(reload, [listed?.updatedAt]);
   const process = data?.process;
   const attempts = new Map(data?.processAttempts?.map((each) => [each.effectId, each]));
   return (
@@ -48,7 +59,12 @@ export function ProcessStepsPanel({ id, changedAt, close }: Props) {
               </>
             )}
           </p>
-          {process.omittedEffects > 0 && <p className="quiet">{process.omittedEffects} earlier steps are left out.</p>}
+          {listed && actions.length > 0 && (
+            <menu>
+              <RowActions item={listed} name={processName(listed)} actions={actions} reload={reloadList} />
+            </menu>
+          )}
+          {process.omittedEffects > 0 && <p className="quiet">{counted(process.omittedEffects, "earlier step is", "earlier steps are")} left out.</p>}
           <div className="scroll">
             <table>
               <thead>
@@ -108,7 +124,7 @@ function StepRow({ effect, attempts, isStuck }: StepRowProps) {
         {effect.code && <strong>{effect.code}</strong>} <Text>{effect.message ?? ""}</Text>
         {attempts && (
           <p>
-            {attempts.attempts} attempts, the last failed: <Text>{attempts.error ?? "without a reply"}</Text>
+            {counted(attempts.attempts, "attempt")}, the last failed: <Text>{attempts.error ?? "without a reply"}</Text>
             {attempts.nextAttemptAt && (
               <>
                 ; again at <Moment at={attempts.nextAttemptAt} isClock />

@@ -47,13 +47,15 @@ export function ProcessesPage({ state }: { state: PageState }) {
         <ProcessStepsPanel
           key={state.id}
           id={state.id}
-          changedAt={shown?.updatedAt}
+          listed={shown}
+          actions={actions}
+          reload={reload}
           close={() => open(linkTo("processes", { ...state, id: undefined }), { replace: true })}
         />
       )}
       {processes?.length === 0 && <p className="empty">No process matches.</p>}
       <SelectableTable
-        noun="processes"
+        noun={{ one: "process", several: "processes" }}
         items={processes}
         idOf={idOf}
         nameOf={processName}
@@ -71,13 +73,13 @@ export function ProcessesPage({ state }: { state: PageState }) {
             <th>actions</th>
           </>
         }
-        renderRow={(process, selection) => (
+        renderRow={(process, choice) => (
           <ProcessRow
             key={process.id}
             process={process}
             state={state}
+            choice={choice}
             actions={actions}
-            selection={selection}
             reload={reload}
           />
         )}

@@ -1,10 +1,15 @@
+import { useContext } from "react";
+
 import { linkTo, type PageState } from "../../address";
 import { Trace } from "../../api/operations";
+import { counted } from "../../parts/counted";
 import { ExportMenu } from "../../parts/export-menu";
 import { GraphiqlLink } from "../../parts/links";
 import { duration } from "../../parts/moment";
 import { Problems } from "../../parts/problems";
 import { Line } from "../../parts/text";
+import { Session } from "../../session";
+import { ANY_STATUS } from "../processes/process-filter";
 import { traceReport } from "./trace-report";
 import { TraceTimeline } from "./trace-timeline";
 import { TraceTreeView } from "./trace-tree-view";
@@ -14,6 +19,7 @@ type Props = { correlationId: string; state: PageState };
 
 /** Everything that one request has caused, over all streams: as a tree, or as a timeline. */
 export function TracePage({ correlationId, state }: Props) {
+  const { schema } = useContext(Session);
   const { nodes, problems, isComplete, isCut } = useTrace(correlationId);
   const isTimeline = state.show === "timeline";
   const [first, last] = [nodes[0], nodes.at(-1)];
@@ -29,10 +35,14 @@ export function TracePage({ correlationId, state }: Props) {
           <Line>{correlationId}</Line>
         </h1>
         <p>
-          {nodes.length.toLocaleString("en")} nodes in {streams} {streams === 1 ? "stream" : "streams"} over{" "}
-          {duration(Math.abs(seconds))}
+          {counted(nodes.length, "node")} in {counted(streams, "stream")} over {duration(Math.abs(seconds))}
           {isCut && "; the trace has more, which are not shown"} ·{" "}
           <a href={linkTo("watch", { correlation: correlationId })}>Watch its events</a> ·{" "}
+          {schema.hasQuery("processes") && (
+            <>
+              <a href={linkTo("processes", { status: ANY_STATUS, correlation: correlationId })}>Its processes</a> ·{" "}
+            </>
+          )}
           <GraphiqlLink operation={Trace} variables={{ correlationId }} />
         </p>
         {isComplete && nodes.length > 0 && (

@@ -4,7 +4,8 @@ import { IssueApiKey } from "../../../api/operate";
 import type { Problem } from "../../../api/problems";
 import { ActionProblems } from "../../../parts/problems";
 import { Session } from "../../../session";
-import { SecretDialog } from "./secret-dialog";
+import { SecretDialog } from "../secret-dialog";
+import { HASHED } from "./key-actions";
 
 const FIELDS = [
   { name: "roles", label: "Roles, separated by commas", example: "clerk" },
@@ -68,7 +69,9 @@ export function IssueKey({ reload }: { reload(): void }) {
           </menu>
         </form>
       </dialog>
-      {secret && <SecretDialog title="The new key" secret={secret} close={() => setSecret(undefined)} />}
+      {secret && (
+        <SecretDialog title="The new key" effect={HASHED} secret={secret} close={() => setSecret(undefined)} />
+      )}
     </>
   );
 }

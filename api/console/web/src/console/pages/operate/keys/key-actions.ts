@@ -2,10 +2,13 @@ import { useContext } from "react";
 
 import { RevokeApiKey } from "../../../api/operate";
 import type { ApiKeysQuery } from "../../../api/types";
-import type { BulkAction } from "../../../parts/bulk-actions";
+import type { Action } from "../../../parts/row-actions";
 import { Session } from "../../../session";
 
 export type ApiKey = NonNullable<ApiKeysQuery["apiKeys"]>["nodes"][number];
+
+/** What to do with a secret of which only a hash is stored. */
+export const HASHED = "Copy it now: nerve stores a hash of it, and shows it this one time.";
 
 /** Whether a key can be used: it has neither been revoked nor expired. */
 export function isUsable({ revokedAt, expiresAt }: ApiKey): boolean {
@@ -13,9 +16,9 @@ export function isUsable({ revokedAt, expiresAt }: ApiKey): boolean {
 }
 
 /** Returns how the caller can revoke keys; nothing if it may not. */
-export function useRevocation(): BulkAction<ApiKey>[] {
+export function useRevocation(): Action<ApiKey>[] {
   const { http, schema } = useContext(Session);
-  const revoke: BulkAction<ApiKey> = {
+  const revoke: Action<ApiKey> = {
     name: "Revoke",
     effect: "Requests with the key are refused from now on, and the connections of its holder are closed. This is final.",
     asksReason: true,

@@ -1,11 +1,9 @@
-import { useContext, useState } from "react";
+import { type ReactNode, useContext } from "react";
 
-import type { BulkAction } from "../../../parts/bulk-actions";
-import { Confirm } from "../../../parts/confirm";
 import { EntityLink } from "../../../parts/links";
 import { Moment } from "../../../parts/moment";
-import { Choose, type Selection } from "../../../parts/selection";
-import { Line, Text, visible } from "../../../parts/text";
+import { type Action, RowActions } from "../../../parts/row-actions";
+import { Line, Text } from "../../../parts/text";
 import { Session } from "../../../session";
 import { type ApiKey, isUsable } from "./key-actions";
 import { RotateKey } from "./rotate-key";
@@ -13,30 +11,19 @@ import { RotateKey } from "./rotate-key";
 type Props = {
   apiKey: ApiKey;
   lastUsedAt: string | undefined;
-  actions: BulkAction<ApiKey>[];
-  selection: Selection<ApiKey>;
+  choice: ReactNode;
+  actions: Action<ApiKey>[];
   reload(): void;
 };
 
 /** An API key, without its secret. */
-export function KeyRow({ apiKey, lastUsedAt, actions, selection, reload }: Props) {
+export function KeyRow({ apiKey, lastUsedAt, choice, actions, reload }: Props) {
   const { schema } = useContext(Session);
-  const [asked, setAsked] = useState<BulkAction<ApiKey>>();
   const { name, subject, roles, commands, issuedAt, issuedBy } = apiKey;
-
-  async function run(action: BulkAction<ApiKey>, reason: string) {
-    const problems = await action.run(apiKey, reason);
-    if (!problems.length) reload();
-    return problems;
-  }
 
   return (
     <tr>
-      {actions.length > 0 && (
-        <td>
-          <Choose item={apiKey} name={name} selection={selection} />
-        </td>
-      )}
+      {choice}
       <th scope="row">
         <Line>{name}</Line>
         <br />
@@ -46,8 +33,12 @@ export function KeyRow({ apiKey, lastUsedAt, actions, selection, reload }: Props
         {subject === apiKey._meta.key ? <span className="quiet">the key itself</span> : <Line>{subject}</Line>}
       </td>
       <td>
-        {roles.join(", ") || <span className="quiet">none</span>}
-        {commands && <p className="quiet">only {commands.join(", ") || "no command"}</p>}
+        {roles.length ? <Text>{roles.join(", ")}</Text> : <span className="quiet">none</span>}
+        {commands && (
+          <p className="quiet">
+            only <Text>{commands.join(", ") || "no command"}</Text>
+          </p>
+        )}
       </td>
       <td>
         <KeyState apiKey={apiKey} />
@@ -63,24 +54,7 @@ export function KeyRow({ apiKey, lastUsedAt, actions, selection, reload }: Props
       </td>
       <td className="actions">
         {isUsable(apiKey) && schema.hasMutation("rotateApiKey") && <RotateKey apiKey={apiKey} reload={reload} />}
-        {actions
-          .filter((action) => action.isOffered(apiKey))
-          .map((action) => (
-            <button key={action.name} type="button" onClick={() => setAsked(action)}>
-              {action.name}
-              <span className="hidden"> {visible(name)}</span>
-            </button>
-          ))}
-        {asked && (
-          <Confirm
-            title={`${asked.name}: ${name}`}
-            effect={asked.effect}
-            action={asked.name}
-            asksReason
-            run={(reason) => run(asked, reason)}
-            close={() => setAsked(undefined)}
-          />
-        )}
+        <RowActions item={apiKey} name={name} actions={actions} reload={reload} />
       </td>
     </tr>
   );

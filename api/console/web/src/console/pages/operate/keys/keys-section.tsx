@@ -42,7 +42,7 @@ export function KeysSection({ state: { revoked, after } }: { state: PageState })
       <Problems problems={[...problems, ...tailProblems]} about="the API keys" />
       {keys?.length === 0 && <p className="empty">There is no key{!revoked && " that is not revoked"}.</p>}
       <SelectableTable
-        noun="keys"
+        noun={{ one: "key", several: "keys" }}
         items={keys}
         idOf={idOf}
         nameOf={nameOf}
@@ -59,13 +59,13 @@ export function KeysSection({ state: { revoked, after } }: { state: PageState })
             <th>actions</th>
           </>
         }
-        renderRow={(apiKey, selection) => (
+        renderRow={(apiKey, choice) => (
           <KeyRow
             key={apiKey.id}
             apiKey={apiKey}
             lastUsedAt={lastUses.get(apiKey._meta.key)}
+            choice={choice}
             actions={actions}
-            selection={selection}
             reload={reload}
           />
         )}

@@ -5,8 +5,8 @@ import type { Problem } from "../../../api/problems";
 import { Confirm } from "../../../parts/confirm";
 import { visible } from "../../../parts/text";
 import { Session } from "../../../session";
-import type { ApiKey } from "./key-actions";
-import { SecretDialog } from "./secret-dialog";
+import { SecretDialog } from "../secret-dialog";
+import { type ApiKey, HASHED } from "./key-actions";
 
 /** How long the old secret may still work, as ISO 8601 has it. */
 const GRACES = [
@@ -56,7 +56,12 @@ export function RotateKey({ apiKey: { id, name }, reload }: { apiKey: ApiKey; re
         </Confirm>
       )}
       {secret && !isAsked && (
-        <SecretDialog title={`The new secret of ${name}`} secret={secret} close={() => setSecret(undefined)} />
+        <SecretDialog
+          title={`The new secret of ${visible(name)}`}
+          effect={HASHED}
+          secret={secret}
+          close={() => setSecret(undefined)}
+        />
       )}
     </>
   );

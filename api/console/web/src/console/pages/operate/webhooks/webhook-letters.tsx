@@ -1,14 +1,13 @@
-import { useContext, useState } from "react";
+import { type ReactNode, useContext, useState } from "react";
 
 import { useOperation } from "../../../api/hooks";
 import { DropWebhookDelivery, RetryWebhook, WebhookDeadLetters } from "../../../api/operate";
 import type { WebhookDeadLettersQuery } from "../../../api/types";
-import type { BulkAction } from "../../../parts/bulk-actions";
 import { EntityLink } from "../../../parts/links";
 import { Moment } from "../../../parts/moment";
 import { Problems } from "../../../parts/problems";
+import type { Action } from "../../../parts/row-actions";
 import { SelectableTable } from "../../../parts/selectable-table";
-import { Choose } from "../../../parts/selection";
 import { Text } from "../../../parts/text";
 import { Session } from "../../../session";
 
@@ -36,7 +35,7 @@ export function WebhookLetters({ webhook, reload }: { webhook: string; reload():
       <Problems problems={problems} about="the dead letters of this webhook" />
       {letters?.length === 0 && <p className="quiet">There are none.</p>}
       <SelectableTable
-        noun="deliveries"
+        noun={{ one: "delivery", several: "deliveries" }}
         items={letters}
         idOf={idOf}
         nameOf={nameOf}
@@ -50,27 +49,7 @@ export function WebhookLetters({ webhook, reload }: { webhook: string; reload():
             <th>failed</th>
           </>
         }
-        renderRow={(letter, selection) => (
-          <tr key={letter.stream}>
-            {actions.length > 0 && (
-              <td>
-                <Choose item={letter} name={nameOf(letter)} selection={selection} />
-              </td>
-            )}
-            <th scope="row">
-              <Text>{letter.type}</Text>
-              <br />
-              <EntityLink id={letter.stream} version={letter.version} />
-            </th>
-            <td>
-              <Text>{letter.error}</Text>
-            </td>
-            <td className="number">{letter.attempts}</td>
-            <td>
-              <Moment at={letter.failedAt} />
-            </td>
-          </tr>
-        )}
+        renderRow={(letter, choice) => <LetterRow key={letter.stream} letter={letter} choice={choice} />}
       />
       {page?.hasNextPage && (
         <button type="button" onClick={() => setAfter(page.endCursor ?? undefined)}>
@@ -81,17 +60,37 @@ export function WebhookLetters({ webhook, reload }: { webhook: string; reload():
   );
 }
 
+function LetterRow({ letter, choice }: { letter: Letter; choice: ReactNode }) {
+  return (
+    <tr>
+      {choice}
+      <th scope="row">
+        <Text>{letter.type}</Text>
+        <br />
+        <EntityLink id={letter.stream} version={letter.version} />
+      </th>
+      <td>
+        <Text>{letter.error}</Text>
+      </td>
+      <td className="number">{letter.attempts}</td>
+      <td>
+        <Moment at={letter.failedAt} />
+      </td>
+    </tr>
+  );
+}
+
 /** Returns what the caller can do about the dead letters of a webhook. */
-function useLetterActions(id: string): BulkAction<Letter>[] {
+function useLetterActions(id: string): Action<Letter>[] {
   const { http, schema } = useContext(Session);
-  const retry: BulkAction<Letter> = {
+  const retry: Action<Letter> = {
     name: "Retry",
     effect: "The event is delivered again, and those of its stream that wait behind it.",
     asksReason: false,
     isOffered: () => true,
     run: async ({ stream }) => (await http.run(RetryWebhook, { input: { id, stream } })).problems,
   };
-  const drop: BulkAction<Letter> = {
+  const drop: Action<Letter> = {
     name: "Drop",
     effect: "The event is not delivered, and those of its stream that wait behind it are. A replay still includes it.",
     asksReason: true,

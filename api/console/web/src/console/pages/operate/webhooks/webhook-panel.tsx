@@ -1,5 +1,6 @@
 import { useContext } from "react";
 
+import { counted } from "../../../parts/counted";
 import { duration, Moment } from "../../../parts/moment";
 import { Text } from "../../../parts/text";
 import { Session } from "../../../session";
@@ -22,7 +23,7 @@ export function WebhookPanel({ id, name, deliveries, reload }: Props) {
       </button>
       {deliveries && deliveries.pending > 0 && (
         <p>
-          {deliveries.pending.toLocaleString("en")} streams wait for another attempt at their next event.
+          {counted(deliveries.pending, "stream waits", "streams wait")} for another attempt at their next event.
         </p>
       )}
       <h3 id="attempts-title">Last attempts, the latest first</h3>

@@ -1,4 +1,4 @@
-import { useContext } from "react";
+import { useContext, useState } from "react";
 
 import type { PageState } from "../../../address";
 import { useOperation, useSubscription, useThrottled } from "../../../api/hooks";
@@ -8,9 +8,11 @@ import { GraphiqlLink } from "../../../parts/links";
 import { Problems } from "../../../parts/problems";
 import { Session } from "../../../session";
 import { linkToSection } from "../section-link";
+import { CreateWebhookButton } from "./create-webhook";
 import { type Webhook, useWebhookActions } from "./webhook-actions";
 import { WebhookPanel } from "./webhook-panel";
 import { WebhookRow } from "./webhook-row";
+import { WebhookSecret } from "./webhook-secret";
 
 /** The webhooks of the tenant, with what they have delivered. */
 export function WebhooksSection({ state }: { state: PageState }) {
@@ -26,7 +28,8 @@ export function WebhooksSection({ state }: { state: PageState }) {
   const webhooks = data?.webhooks?.nodes;
   const page = data?.webhooks?.pageInfo;
   const deliveries = useDeliveries(webhooks);
-  const actions = useWebhookActions();
+  const [secret, setSecret] = useState<string>();
+  const actions = useWebhookActions(setSecret);
   const selected = webhooks?.find(({ _meta }) => _meta.key === state.id);
 
   function readAgain() {
@@ -37,11 +40,13 @@ export function WebhooksSection({ state }: { state: PageState }) {
   return (
     <>
       <menu>
+        {schema.hasMutation("createWebhook") && <CreateWebhookButton reload={readAgain} />}
         <a href={linkToSection("webhooks", { paused: state.paused ? "" : "true" })}>
           {state.paused ? "Show all webhooks" : "Show paused ones only"}
         </a>
         <GraphiqlLink operation={Webhooks} variables={{ filter }} />
       </menu>
+      {secret && <WebhookSecret secret={secret} close={() => setSecret(undefined)} />}
       <Problems problems={[...problems, ...tailProblems, ...deliveries.problems]} about="the webhooks" />
       {webhooks?.length === 0 && <p className="empty">There is no webhook{state.paused && " that is paused"}.</p>}
       {webhooks && webhooks.length > 0 && (
