@@ -27,7 +27,7 @@ export function Attention() {
   });
   const items: ReactNode[] = [
     ...troubled.map(({ name, obstacle }) => (
-      <ViewItem key={name} name={name} text={`does not come further: ${OBSTACLES[obstacle].title}`} />
+      <ViewItem key={name} name={name} text={`makes no progress: ${OBSTACLES[obstacle].title}`} />
     )),
     ...[...(letters?.byView ?? [])].map(([name, count]) => (
       <ViewItem key={`${name} letters`} name={name} text={`could not apply ${counted(count, "event")}`} />
