@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import iscoroutine
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -25,6 +25,9 @@ from domain.process.process import Process, ProcessFacts, own_event_classes
 
 FINAL_EFFECTS = (Complete, Fail, Compensate)
 """Effects after which a process reacts to nothing any more."""
+
+_PARTS = (Event, str, Mapping, *get_args(Effect))
+"""What `react` may return by mistake in place of a list of parts, and can be iterated or is a part."""
 
 MAX_INSTANCE_EVENTS = 100_000
 """Events after which an instance is stuck: a process that goes round in a circle must not fill the log."""
@@ -62,7 +65,7 @@ def _parts(called: str, own: Process[Any, Any], trigger: Any, facts: ProcessFact
     cause = f" for {type(trigger).__name__}"
     try:
         returned: Any = own.react(trigger, facts)
-        if isinstance(returned, Iterable) and not isinstance(returned, Event | Effect | str | Mapping):
+        if type(returned) is list or (isinstance(returned, Iterable) and not isinstance(returned, _PARTS)):
             parts = tuple(islice(returned, MAX_EVENTS + 1))
             if len(parts) <= MAX_EVENTS:
                 return parts

@@ -19,11 +19,15 @@ RECHECK = sys.maxsize
 """Announced as a position when messages may have been missed: every waiting task checks again."""
 
 
+_Waiting = tuple[int, int, asyncio.Event]
+"""A position, a number that orders the tasks that wait for it, and the event that announces it."""
+
+
 class PositionWaiters:
     """Tasks that each wait for a position of their own; `highest` is the highest one that was announced."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, asyncio.Event]] = []
+        self._waiting: list[_Waiting] = []
         self._numbers = count()
         self.highest = 0
 
@@ -46,22 +50,37 @@ class PositionWaiters:
     @contextmanager
     def announced(self, position: int) -> Iterator[asyncio.Event]:
         """An event that is set, inside the context, each time `position` or a later one is announced."""
-        waiting = (position, next(self._numbers), asyncio.Event())
-        insort(self._waiting, waiting)
+        waiting = self._enter(position)
         try:
             yield waiting[2]
         finally:
-            del self._waiting[bisect_left(self._waiting, waiting)]
+            self._leave(waiting)
 
     async def wait(self, position: int, within: float | None = None) -> bool:
         """Wait for the next announcement of `position` or a later one.
 
         Return False if there is none within so many seconds; without `within` wait for any time.
         """
-        with self.announced(position) as announced, suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await announced.wait()
-        return announced.is_set()
+        # Without `announced`: this is done for each step of a process.
+        waiting = self._enter(position)
+        announced = waiting[2]
+        try:
+            if within is None:
+                return await announced.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await announced.wait()
+            return announced.is_set()
+        finally:
+            self._leave(waiting)
+
+    def _enter(self, position: int) -> _Waiting:
+        waiting = (position, next(self._numbers), asyncio.Event())
+        insort(self._waiting, waiting)
+        return waiting
+
+    def _leave(self, waiting: _Waiting) -> None:
+        del self._waiting[bisect_left(self._waiting, waiting)]
 
     async def reach(self, position: int, within: float | None = None) -> bool:
         """Wait until `highest` is `position` or more.

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf
 
@@ -225,7 +224,7 @@ class Agenda:
         if not isinstance(error, Unavailable):
             logger.error("%s of %s fails for now", work.id, work.instance.stream, exc_info=error)
         pause = Backoff(cap=LONGEST_PAUSE, failures=work.attempts).pause(error)
-        return replace(work, due=self.now + timedelta(seconds=pause), attempts=work.attempts + 1)
+        return work._replace(due=self.now + timedelta(seconds=pause), attempts=work.attempts + 1)
 
     def _end(self, held: HeldWork) -> None:
         """Let go of work that is done, unless it was taken out before."""

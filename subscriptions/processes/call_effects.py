@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -102,7 +101,7 @@ class CallEffects:
         attempts = work.attempts + (not isinstance(error, CircuitOpen))
         due = self._now() + timedelta(seconds=pause)
         message = storable_message(event, error)[:MAX_ERROR]
-        return replace(work, due=min(due, event.due or due), attempts=attempts, error=message)
+        return work._replace(due=min(due, event.due or due), attempts=attempts, error=message)
 
     async def _fail(
         self, held: HeldWork, event: CallRequested, code: str, error: Exception, attempts: int

@@ -21,8 +21,12 @@ MAX_COMMANDS = 1_000
 MAX_CALLS = 100
 """Calls of one outside port by a partition at a time."""
 
-REQUESTS = (CommandRequested, CallRequested, ChildRequested, DeadlineSet)
-"""The events of an instance that ask for work."""
+REQUESTS = frozenset[type[Event] | None]((CommandRequested, CallRequested, ChildRequested, DeadlineSet))
+"""The classes of the events of an instance that ask for work.
+
+Look up the class of an event in it: `isinstance` takes several times as long for models, and this is done for
+each event.
+"""
 
 
 class Channels:
@@ -41,19 +45,19 @@ class Channels:
     ) -> Work:
         """Return the work that an event of an instance asks for; `version` and `position` are the event's."""
         effect = effect_id(instance.stream, version)
-        due = event.due if isinstance(event, DeadlineSet) else None
         channel = self._channel(event)
+        due = event.due if channel == DEADLINES and isinstance(event, DeadlineSet) else None
         return Work(instance, effect, channel, instance.stream, version, position, correlation, due)
 
     def _channel(self, event: Event) -> str:
         match event:
+            case CommandRequested():
+                return COMMANDS
             case CallRequested(port=port):
                 return self._ports.get(port, OTHER_CALLS)
             case ChildRequested():
                 return CHILDREN
-            case DeadlineSet():
-                return DEADLINES
-        return COMMANDS
+        return DEADLINES
 
 
 def parked_trigger(instance: InstanceKey, event: RecordedEvent) -> Work:

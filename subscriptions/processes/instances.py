@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -40,8 +39,7 @@ class InstanceKey(NamedTuple):
         return self.stream.partition("-")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitCause:
+class CommitCause(NamedTuple):
     """The cause of a commit of an instance: the ids and the span that the commit carries.
 
     `name` stands in the commit in the place of a command's name.
@@ -54,8 +52,7 @@ class CommitCause:
     span: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceChange:
+class InstanceChange(NamedTuple):
     """The change of an instance by a reaction: the states before and after it, and the stored events."""
 
     instance: InstanceKey
@@ -228,6 +225,6 @@ def _failed(state: Instance, events: Sequence[Event], stuck: ProcessStuck) -> Ad
 
 def _command_id(cause: CommitCause, events: Sequence[Event], version: int) -> str:
     """Return the id of the commit; after a retry the same cause may make the instance stuck once more."""
-    if any(isinstance(event, ProcessStuck) for event in events):
+    if ProcessStuck in map(type, events):
         return bounded_id(f"{cause.command_id}:{version}")
     return bounded_id(cause.command_id)

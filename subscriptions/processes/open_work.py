@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Collection as Ids
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from pymongo import ASCENDING, ReplaceOne
@@ -31,8 +30,7 @@ TRIGGERS = "triggers"
 """The channel of parked triggers, which waits for a decision about their instance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """A piece of work for an instance.
 
     `id` is that of the effect. `version` is the version, and `position` the position of the event that asks

@@ -96,7 +96,7 @@ class Reactions:
             change = await self._change(instance, event, late=True)
         if change.events:
             self._follow(change)
-            return not any(isinstance(new.event, ProcessStuck) for new in change.events)
+            return ProcessStuck not in [type(new.event) for new in change.events]
         return change.after.status is not ProcessStatus.STUCK or change.after.has_reacted_to(
             event.position, event.place
         )

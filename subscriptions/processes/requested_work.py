@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from domain.kernel import Commit, RecordedEvent
+from domain.kernel import Commit, Event, RecordedEvent
 from domain.process.effect_ids import effect_id
 from domain.process.events import (
     ProcessCancelled,
@@ -24,8 +24,9 @@ from subscriptions.processes.held_work import EffectRequest
 from subscriptions.processes.instances import InstanceChange, InstanceKey
 from subscriptions.processes.process_parts import ProcessParts
 
-_DECISIONS = (ProcessRetried, ProcessResumed, ProcessCancelled)
-_ENDS = (ProcessCompleted, ProcessFailed, ProcessCompensated, ProcessCancelled)
+_DECISIONS = frozenset[type[Event] | None]((ProcessRetried, ProcessResumed, ProcessCancelled))
+_ENDS = frozenset[type[Event] | None]((ProcessCompleted, ProcessFailed, ProcessCompensated, ProcessCancelled))
+_DECISIONS_AND_ENDS = _DECISIONS | _ENDS
 
 
 class RequestedWork:
@@ -58,26 +59,27 @@ class RequestedWork:
     def is_news(self, commit: Commit) -> bool:
         """Return whether a commit of an instance may ask for anything that the agenda does not have."""
         for event in commit.events:
-            payload = event.payload
-            if isinstance(payload, REQUESTS):
+            kind = _class_of(event)
+            if kind in REQUESTS:
                 instance = InstanceKey(event.commit.tenant, event.stream)
                 if not self._agenda.has(instance, effect_id(event.stream, event.version)):
                     return True
-            elif isinstance(payload, (*_DECISIONS, *_ENDS)):
+            elif kind in _DECISIONS_AND_ENDS:
                 return True
         return False
 
     async def observe(self, instance: InstanceKey, commit: Commit) -> None:
         """Do what a commit of an instance asks for, unless it is done already."""
         payloads = [event.payload for event in commit.events]
+        classes = set(map(_class_of, commit.events))
         last = commit.events[-1]
         state = await self._instances.state(instance, last.version)
-        if any(isinstance(payload, _DECISIONS) for payload in payloads):
+        if not classes.isdisjoint(_DECISIONS):
             await self._add_all_open(instance, state)
             await self._go_on(instance)
         else:
             self._add_open(instance, state, commit.events)
-        if any(isinstance(payload, _ENDS) for payload in payloads) and state.status.is_final:
+        if not classes.isdisjoint(_ENDS) and state.status.is_final:
             results = [payload.result for payload in payloads if isinstance(payload, ProcessCompleted)]
             result = results[0] if results else None
             await self._children.report_end(instance, state, result, last.id, last.commit.correlation)
@@ -91,7 +93,7 @@ class RequestedWork:
         if not opened or change.after.status is ProcessStatus.STUCK:
             return
         for version, new in change.versions():
-            if isinstance(new.event, REQUESTS):
+            if type(new.event) in REQUESTS:
                 work = self._channels.requested_work(
                     change.instance, new.event, version, change.position, change.correlation
                 )
@@ -108,7 +110,7 @@ class RequestedWork:
     def _add_open(self, instance: InstanceKey, state: InstanceState, events: Sequence[RecordedEvent]) -> None:
         """Do what these events of an instance ask for, as far as it is open."""
         for event in events:
-            if isinstance(event.payload, REQUESTS):
+            if event.payload is not None and _class_of(event) in REQUESTS:
                 work = self._channels.requested_work(
                     instance, event.payload, event.version, event.position, event.commit.correlation
                 )
@@ -119,3 +121,8 @@ class RequestedWork:
 
 def _open_effects(state: InstanceState) -> set[str]:
     return {*state.pending, *(deadline.effect for deadline in state.deadlines.values())}
+
+
+def _class_of(event: RecordedEvent) -> type[Event] | None:
+    """Return the class of a recorded event; None if it cannot be read."""
+    return None if event.payload is None else type(event.payload)

@@ -26,7 +26,8 @@ class WorkMemory:
         return sum(map(len, self._all()))
 
     def __contains__(self, key: WorkKey) -> bool:
-        return any(key in works for works in self._all())
+        # Nearly all work is under way.
+        return key in self.under_way or any(key in works for works in self.waiting())
 
     def __iter__(self) -> Iterator[HeldWork]:
         for works in self._all():
