@@ -68,9 +68,11 @@ class _FieldReader(Visitor):
 
 def audited_types(views: Collection[View[Any]]) -> frozenset[str]:
     """Return the types whose reads are recorded: rows that may hold personal data, and events."""
-    personal = {
-        view.type_name
-        for view in views
-        if any(holds_personal_data(context.aggregate) for context in (view.context, *view.also_reads))
-    }
-    return EVENT_TYPES | personal
+    return EVENT_TYPES | {view.type_name for view in views if _may_hold_personal_data(view)}
+
+
+def _may_hold_personal_data(view: View[Any]) -> bool:
+    """Return whether rows may have personal fields of events, or what events of processes carry."""
+    if view.personal_fields:
+        return True
+    return any(holds_personal_data(context.aggregate) for context in (view.context, *view.also_reads))
