@@ -157,11 +157,12 @@ class Appender:
         for append, time in zip(group, times, strict=True):
             append.record_time = time
         appends = dict(enumerate(group, first))
-        failures = await self._insert(appends)
-        for position, append in appends.items():
-            if position not in failures:
-                self._recent.add(position, append)
-                self._outcomes.complete(append, new_receipt(append.commit, position))
+        with self._recent.inserting(range(first, first + len(group))):
+            failures = await self._insert(appends)
+            for position, append in appends.items():
+                if position not in failures:
+                    self._recent.add(position, append)
+                    self._outcomes.complete(append, new_receipt(append.commit, position))
         if any(failure.shows_other_writers for failure in failures.values()):
             await self._positions.share()
         if failures:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from domain.builtin.subjects.aggregate import Subject
 from domain.kernel import Catalog, Commit
 from eventstore.appending.pending_append import PendingAppend
@@ -10,6 +14,9 @@ from eventstore.lru import LruCache
 
 MAX_BYTES = 2_000_000
 """Most bytes of encoded commits that are kept."""
+
+MAX_WAIT = 0.25
+"""Most seconds for which a tail waits for the outcome of an insert before it reads the log itself."""
 
 
 class RecentCommits:
@@ -20,8 +27,10 @@ class RecentCommits:
     complete the erasure of a subject.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, timer: Callable[[], float] = time.monotonic) -> None:
         self._events = catalog.events
+        self._timer = timer
+        self._inserts: dict[range, float] = {}
         self._tails = 0
         self._appends: LruCache[int, PendingAppend] = LruCache(MAX_BYTES, lambda append: len(append.encoded))
 
@@ -32,6 +41,24 @@ class RecentCommits:
     def end(self) -> None:
         """Undo one `begin`."""
         self._tails -= 1
+
+    @contextmanager
+    def inserting(self, positions: range) -> Iterator[None]:
+        """Note that commits at these positions are being inserted by this process."""
+        self._inserts[positions] = self._timer()
+        try:
+            yield
+        finally:
+            del self._inserts[positions]
+
+    def is_expected(self, position: int) -> bool:
+        """Return whether a commit is being inserted at this position, and will probably be there soon.
+
+        Its outcome is announced. A tail that reads the log meanwhile finds the groups that were acknowledged
+        before it behind a hole, or reads what it is about to have.
+        """
+        earliest = self._timer() - MAX_WAIT
+        return any(position in positions and begun > earliest for positions, begun in self._inserts.items())
 
     def add(self, position: int, append: PendingAppend) -> None:
         """Keep a commit that was acknowledged at this position."""

@@ -87,7 +87,8 @@ class Feed(Tail[Commit]):
     async def _read_on(self, reader: TailReader[Commit], position: int) -> tuple[Sequence[Commit], int]:
         recent = self.log.recent.take(position, self._batch_size)
         end = recent[-1].position if recent else position
-        if recent and end >= self._listener.highest:
+        is_last = bool(recent) and end >= self._listener.highest
+        if is_last or self.log.recent.is_expected(end + 1):
             return recent, end
         commits, end = await super()._read_on(reader, end)
         return [*recent, *commits], end

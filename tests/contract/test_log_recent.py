@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from domain.builtin.subjects.events import SubjectErased
 from domain.kernel import Catalog
+from eventstore.appending.recent_commits import MAX_WAIT, RecentCommits
 from eventstore.commit_documents import encode_commit, with_position
 from eventstore.personal.sealing import MasterKeys
 from tests.helpers.commits import commit
@@ -65,3 +66,17 @@ async def test_recent_commits_are_kept_only_while_a_tail_follows(store):
     store.log.recent.end()
     await store.log.append(commit("note-a", 2))
     assert store.log.recent.take(2, 10) == []
+
+
+async def test_a_commit_is_expected_while_it_is_inserted_but_not_for_long():
+    """A tail waits for it instead of reading the log, but a stalled insert does not stop the tail."""
+    now = 100.0
+    recent = RecentCommits(Catalog([]), lambda: now)
+    with recent.inserting(range(4, 6)):
+        assert [position for position in range(8) if recent.is_expected(position)] == [4, 5]
+        now += MAX_WAIT
+        assert not recent.is_expected(4)
+        with recent.inserting(range(6, 8)):
+            assert [position for position in range(8) if recent.is_expected(position)] == [6, 7]
+    now = 100.0
+    assert not recent.is_expected(4)
