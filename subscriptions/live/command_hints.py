@@ -10,7 +10,7 @@ A message is JSON: ``{"tenant", "id", "is": "asked" | "accepted" | "refused" | "
 from __future__ import annotations
 
 import json
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -66,7 +66,7 @@ class CommandHints:
 
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups = wakeups
-        self._running: dict[CommandKey, Counter[str | None]] = {}
+        self._running: dict[CommandKey, dict[str | None, int]] = {}
         self._questions: OrderedDict[CommandKey, None] = OrderedDict()
         self._ended: OrderedDict[CommandKey, CommandHint] = OrderedDict()
         self._listeners: dict[CommandKey, set[HintListener]] = {}
@@ -78,15 +78,17 @@ class CommandHints:
             return await following(envelope)
         key = CommandKey(envelope.scope.tenant, envelope.command_id)
         actor = envelope.scope.actor
-        with self._run(key, actor):
-            try:
-                receipt = await following(envelope)
-            except Unavailable:
-                # The command may be stored. If it is, the log will show it.
-                raise
-            except NerveError as error:
-                self._end(key, CommandRefusal(error.code, str(error), actor))
-                raise
+        self._begin_run(key, actor)
+        try:
+            receipt = await following(envelope)
+        except Unavailable:
+            # The command may be stored. If it is, the log will show it.
+            raise
+        except NerveError as error:
+            self._end(key, CommandRefusal(error.code, str(error), actor))
+            raise
+        finally:
+            self._end_run(key, actor)
         if not receipt.changed:
             self._end(key, CommandUnchanged(receipt, actor))
         return receipt
@@ -105,20 +107,20 @@ class CommandHints:
             if not self._listeners[key]:
                 del self._listeners[key]
 
-    @contextmanager
-    def _run(self, key: CommandKey, actor: str | None) -> Iterator[None]:
-        actors = self._running.setdefault(key, Counter())
-        actors[actor] += 1
+    def _begin_run(self, key: CommandKey, actor: str | None) -> None:
+        # Not a Counter, which takes long to make: this is done for each step of a process.
+        actors = self._running.setdefault(key, {})
+        actors[actor] = actors.get(actor, 0) + 1
         self._ended.pop(key, None)
         self._publish(key, CommandAccepted(actor))
-        try:
-            yield
-        finally:
-            actors[actor] -= 1
-            if not actors[actor]:
-                del actors[actor]
-            if not actors:
-                self._running.pop(key, None)
+
+    def _end_run(self, key: CommandKey, actor: str | None) -> None:
+        actors = self._running[key]
+        actors[actor] -= 1
+        if not actors[actor]:
+            del actors[actor]
+        if not actors:
+            del self._running[key]
 
     def _end(self, key: CommandKey, hint: CommandHint) -> None:
         _remember(self._ended, key, hint, MAX_ENDED)
@@ -129,7 +131,8 @@ class CommandHints:
         return CommandAccepted(next(iter(actors))) if actors else self._ended.get(key)
 
     def _publish(self, key: CommandKey, hint: CommandHint) -> None:
-        self._deliver(key, hint)
+        if key in self._listeners:
+            self._deliver(key, hint)
         if key in self._questions:
             self._send_hint(key, hint)
 
