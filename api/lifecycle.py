@@ -10,7 +10,7 @@ from functools import partial
 
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
-from api.garbage import GARBAGE_THRESHOLD
+from api.garbage import WORKER_GARBAGE_THRESHOLD
 from api.ids import now
 from api.instruments import NO_INSTRUMENTS, Instruments
 from api.ports.required_ports import check_ports
@@ -159,7 +159,7 @@ async def _start_worker(runtime: Runtime, stack: AsyncExitStack) -> BlockingCall
     """Start what a worker runs; return the recorder of calls that block it."""
     settings = runtime.settings
     assert settings.mongo_url is not None
-    gc.set_threshold(GARBAGE_THRESHOLD)
+    gc.set_threshold(WORKER_GARBAGE_THRESHOLD)
     views = _view_worker(runtime)
     runtime.metrics.count_partitions(lambda: views.partition_count)
     await stack.enter_async_context(reporting(runtime))

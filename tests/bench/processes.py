@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 from uuid import uuid4
 
-from api.garbage import GARBAGE_THRESHOLD
+from api.garbage import WORKER_GARBAGE_THRESHOLD
 from api.ids import new_id
 from api.lifecycle import open_runtime
 from api.process_runtime import running_processes
@@ -88,7 +88,7 @@ async def _worker(machine: Machine) -> AsyncIterator[Sagas]:
     async with AsyncExitStack() as stack:
         stack.enter_context(on_subject_core())
         # As a worker has it.
-        gc.set_threshold(GARBAGE_THRESHOLD)
+        gc.set_threshold(WORKER_GARBAGE_THRESHOLD)
         chosen = settings(machine, f"processes_{uuid4().hex}").model_copy(update={"contexts": CONTEXTS})
         runtime = await stack.enter_async_context(open_runtime(chosen, runtime_class=Sagas))
         assert isinstance(runtime, Sagas)
