@@ -16,8 +16,8 @@ from domain.kernel.limit_errors import RateLimited
 MAX_ARRIVING_BYTES = 64_000_000
 """Bytes of the bodies of one client that are arriving."""
 
-MIN_BYTES = 65_536
-"""Bytes that count for any body: the server reads as many before it is asked for them."""
+MIN_BYTES = 262_144
+"""Bytes that count for any body: one read from a connection may bring as many."""
 
 
 class ArrivingBodies:
