@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +15,11 @@ import pytest
 from pymongo import MongoClient
 
 from api.transports.shortcut_protocol import ShortcutProtocol
+from api.transports.shortcuts import OnServed, Shortcuts
 from domain.kernel.access import ADMINISTRATOR
 from tests.helpers.access_rig import END, AccessRig, access_rig, bearer
 from tests.helpers.served_api import PATIENCE, Served, serve
+from tests.helpers.servers import eventually
 from tests.helpers.tokens import make_token
 
 AGENTS = "query Agents { agents(first: 50) { nodes { name } totalCount } }"
@@ -139,6 +142,35 @@ def test_requests_are_served_in_the_order_in_which_they_arrive(
             assert received.count(different) == count - received.count(usual)
         assert connection.send(agents) == usual
         assert parsed.count(agents) == known
+
+
+def test_data_behind_a_known_request_waits_for_its_response(
+    own: dict[str, Any], parsed: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are checked here until more data has arrived."""
+    serve_known, receive = Shortcuts.serve, ShortcutProtocol.data_received
+    checked: list[Callable[[], None]] = []
+
+    def serve_late(self: Shortcuts, request: Any, peer: str | None, on_served: OnServed) -> None:
+        serve_known(self, request, peer, lambda *outcome: checked.append(partial(on_served, *outcome)))
+
+    def end_check(self: ShortcutProtocol, data: bytes) -> None:
+        was_serving = self._is_serving
+        receive(self, data)
+        if was_serving:
+            self.loop.call_later(0, lambda: checked.pop()())
+
+    with serve(**own) as served, connected(served) as connection:
+        served.do("registerAgent", name="Ada")
+        agents, other = request(AGENTS), request("{ __typename }")
+        usual, *_ = [connection.send(agents) for _ in range(UNTIL_KNOWN)]
+        different = connection.send(other)
+        monkeypatch.setattr(Shortcuts, "serve", serve_late)
+        monkeypatch.setattr(ShortcutProtocol, "data_received", end_check)
+        connection.socket.sendall(agents)
+        eventually(lambda: bool(checked))
+        connection.socket.sendall(other)
+        assert [connection.receive() for _ in range(2)] == [usual, different]
 
 
 def test_a_request_that_closes_its_connection_is_not_known(own: dict[str, Any], parsed: list[bytes]) -> None:
