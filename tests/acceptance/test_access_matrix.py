@@ -45,7 +45,7 @@ SIGNED_IN = {
 """What the default contexts show to every caller with credentials."""
 
 
-PING_INTERVAL = 0.5
+PING_INTERVAL = 2.0
 SILENT = "command"
 """The subscription without a first result: a command has none until it is sent."""
 SIGNS_OF_LIFE = (4 * ":\n\n", 4 * "\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql")
