@@ -72,7 +72,8 @@ class QueryExecutions(Generic[C]):
         """Wait until all changes that the views contain now are known here."""
         await self._progress.reach_present()
         if self._known_from is None:
-            self._known_from = self._progress.position
+            # A view may be ahead of the others: what it published before is not known here.
+            self._known_from = self._progress.highest
 
     async def cover_changes(self) -> None:
         """Wait until `result` contains all known changes. Raises the error of a failed execution."""

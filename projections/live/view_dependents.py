@@ -96,6 +96,11 @@ class QueryProgress:
         return min(view.position for view in self._views)
 
     @property
+    def highest(self) -> int:
+        """The position up to which at least one of the views has published changes."""
+        return max(view.position for view in self._views)
+
+    @property
     def erasure(self) -> int:
         """The position of the last known erasure; what was read before it must not be delivered."""
         return max(view.erasure for view in self._views)

@@ -93,6 +93,10 @@ class QueryServer:
         return min(self.published, self.view.other_position)
 
     @property
+    def highest(self) -> int:
+        return max(self.published, self.view.other_position)
+
+    @property
     def edition_since(self) -> int:
         return self.view.edition_since
 

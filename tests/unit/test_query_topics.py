@@ -108,6 +108,18 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
+async def test_a_subscriber_gets_what_one_view_published_before_the_topic_was_opened() -> None:
+    """Its place is that of the other view, which is behind; the change between is not known to the topic."""
+    view = MemoryView()
+    server = QueryServer(view)
+    sink = await joined(server, new_sink())
+    sink.subscription.close()
+    view.change(2)
+    server.advance(view.head)
+    server.join(sink, sink.place)
+    await until(lambda: sink.content == 2)
+
+
 async def test_a_result_that_changed_twice_back_to_what_it_was_is_sent_to_a_subscriber_that_missed_it() -> (
     None
 ):
