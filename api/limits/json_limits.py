@@ -10,7 +10,7 @@ from api.limits.input_limits import MAX_VARIABLE_VALUES
 from domain.kernel.limit_errors import TooComplex
 
 MAX_JSON_VALUES = MAX_VARIABLE_VALUES + 1_000
-"""Members of all lists and objects: the values of variables, and what a request has beside them."""
+"""Members of all lists and objects: the values of variables, and the other members of a request."""
 
 SMALL = 2 * MAX_JSON_VALUES
 """Bytes of a text that cannot have too many values: each but the first takes two."""

@@ -70,7 +70,7 @@ async def read_bytes(
 ) -> bytearray:
     """Return the decoded body, which has at most `max_body` bytes, before and after decoding.
 
-    The body has to arrive within `seconds`, and is counted in `arriving` meanwhile. Raises HttpRejection,
+    The body has to arrive within `seconds`, and is counted in `arriving` until then. Raises HttpRejection,
     ValidationFailed where the body cannot be decoded, and ClientDisconnect.
     """
     coding = _read_coding(headers.get("content-encoding"))

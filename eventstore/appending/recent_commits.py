@@ -54,8 +54,8 @@ class RecentCommits:
     def is_expected(self, position: int) -> bool:
         """Return whether a commit is being inserted at this position, and will probably be there soon.
 
-        Its outcome is announced. A tail that reads the log meanwhile finds the groups that were acknowledged
-        before it behind a hole, or reads what it is about to have.
+        Its outcome is announced. A tail that reads the log earlier finds later groups behind a hole, or
+        decodes again what this process is about to pass to it.
         """
         earliest = self._timer() - MAX_WAIT
         return any(position in positions and begun > earliest for positions, begun in self._inserts.items())

@@ -39,7 +39,7 @@ PATIENCE = 2.0
 REOPEN_AFTER = 1.0
 """Seconds between two attempts to open a connection."""
 
-MOST_WAITING = 8
+MAX_WAITING = 8
 """Replies that may be outstanding. MongoDB handles the commands of a connection one after the other."""
 
 _OP_MSG = 2013
@@ -96,7 +96,7 @@ class DirectConnection:
         if self._socket is None or not self._is_primary():
             self._open_later()
             return None
-        if len(self._replies) >= MOST_WAITING:
+        if len(self._replies) >= MAX_WAITING:
             return None
         try:
             is_sent = self._socket.send(message) == len(message)

@@ -55,7 +55,7 @@ def nerve_url(nerve_settings: dict[str, str], nerve_folder: Path) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str, redis_url: str) -> Iterator[Served]:
-    """An API with a worker beside it, on a database of the module's own; requests have to be short here."""
+    """An API and a worker, on a database of the module's own; requests have to be short here."""
     database = f"test_{uuid4().hex}"
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
     with serve(**own, max_body_bytes=100_000) as running_api:

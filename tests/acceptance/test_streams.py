@@ -126,18 +126,18 @@ def _in_a_row(times: int, wanted: object, told: Iterator[object]) -> bool:
 def test_one_result_is_streamed_to_who_accepts_nothing_else(served: Served, query: str) -> None:
     plain = served.run(query)
     with streaming(served, SSE, query) as response:
-        first, *told = events(response)
+        first, *later = events(response)
         assert first == BEAT
-        assert without_signs_of_life(told) == [("next", plain), ("complete", None)]
+        assert without_signs_of_life(later) == [("next", plain), ("complete", None)]
     with streaming(served, "multipart/mixed;subscriptionSpec=1.0", query) as response:
         assert without_signs_of_life(parts(response)) == [{"payload": plain}]
     with streaming(served, "multipart/mixed", query) as response:
         assert without_signs_of_life(parts(response)) == [plain]
 
 
-def without_signs_of_life(told: Iterable[Any]) -> list[Any]:
+def without_signs_of_life(messages: Iterable[Any]) -> list[Any]:
     """A busy machine takes longer for a result than from one sign of life to the next."""
-    return [one for one in told if one not in (BEAT, {})]
+    return [message for message in messages if message not in (BEAT, {})]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from pymongo import MongoClient
 
 from eventstore.mongo import direct_connection
-from eventstore.mongo.direct_connection import MOST_WAITING, DirectConnection, ReplyLost, encode_command
+from eventstore.mongo.direct_connection import MAX_WAITING, DirectConnection, ReplyLost, encode_command
 from eventstore.mongo.driver import Database, open_client
 from eventstore.reading.last_commits import LastCommits
 
@@ -43,9 +43,9 @@ async def send(connection: DirectConnection, message: bytes) -> asyncio.Future[d
 
 
 async def test_replies_come_in_the_order_of_the_commands(motor: Database, direct: DirectConnection) -> None:
-    await motor["numbers"].insert_many([{"_id": number} for number in range(MOST_WAITING)])
+    await motor["numbers"].insert_many([{"_id": number} for number in range(MAX_WAITING)])
     first = await send(direct, find(motor, 0))
-    others = [direct.send(find(motor, number)) for number in range(1, MOST_WAITING)]
+    others = [direct.send(find(motor, number)) for number in range(1, MAX_WAITING)]
     assert direct.send(find(motor, 0)) is None
     for number, reply in enumerate([first, *others]):
         assert reply is not None
