@@ -13,6 +13,7 @@ from domain.kernel.errors import ValidationFailed
 from eventstore.place import Place
 
 _LAYOUT = struct.Struct(">QH")
+_WITH_FLOOR = struct.Struct(">QHQ")
 
 
 class PositionSeal:
@@ -26,7 +27,11 @@ class PositionSeal:
 
     def seal(self, tenant: str, place: Place) -> str:
         """Return the place as the opaque text that clients store."""
-        sealed = self._cipher.encrypt(_LAYOUT.pack(place.position, place.index), [tenant.encode()])
+        if place.floor is None:
+            packed = _LAYOUT.pack(place.position, place.index)
+        else:
+            packed = _WITH_FLOOR.pack(place.position, place.index, place.floor)
+        sealed = self._cipher.encrypt(packed, [tenant.encode()])
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def open(self, tenant: str, text: str, path: tuple[str, ...]) -> Place:
@@ -40,6 +45,7 @@ class PositionSeal:
         """Return the place in a sealed text; None where it is malformed or of another tenant."""
         try:
             sealed = b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
-            return Place(*_LAYOUT.unpack(self._cipher.decrypt(sealed, [tenant.encode()])))
+            packed = self._cipher.decrypt(sealed, [tenant.encode()])
+            return Place(*(_LAYOUT if len(packed) == _LAYOUT.size else _WITH_FLOOR).unpack(packed))
         except (MalformedBase64, InvalidTag, ValueError, struct.error):
             return None

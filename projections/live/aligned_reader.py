@@ -81,6 +81,11 @@ class AlignedReader:
         return self._dispatcher.position
 
     @property
+    def floor(self) -> int:
+        """The position at which the published states of all rows are, or later."""
+        return self._dispatcher.floor
+
+    @property
     def edition(self) -> int:
         """The view's edition: with another one its rows may differ without a change."""
         return self._reader.edition
@@ -121,14 +126,12 @@ class AlignedReader:
     async def visible_since(self, ids: Collection[str], after: Place) -> Collection[str]:
         """Return those of the rows that a subscriber which had received everything up to the place may have.
 
-        It may have later states too, because a row may be read before its place is published. Raises
-        TooComplex if there are too many rows.
+        It may have later states, because a row may be read before its place is published, and earlier ones,
+        because a row that changes often is published late. Raises TooComplex if there are too many rows.
         """
         if len(ids) > self._limits.hidden_rows:
             raise TooComplex("too many rows have changed that are hidden from the subscriber")
-        is_whole = after == Place(after.position)
-        since = after.position if is_whole else after.position - 1
-        return await self._past(self._query.scope, list(ids), since)
+        return await self._past(self._query.scope, list(ids), after.states_from)
 
     async def first_rows(self, upto: int | None = None) -> tuple[Sequence[Row], bool]:
         """Return the first rows that were created up to a position, and whether there are no others."""

@@ -70,14 +70,16 @@ class RowBacklog:
         if after is None or self._resume_state is None or self._is_expired:
             return self._snapshot(upto)
         restarts = not caught_up and not self._has_snapshot
-        deltas = self._missed_deltas(self._resume_state, after, Place(upto))
-        return BacklogRead(self._pages(deltas), restarts)
+        end = self._rows.with_floor(Place(upto))
+        deltas = self._missed_deltas(self._resume_state, after, end)
+        return BacklogRead(self._pages(deltas), restarts, end=end)
 
     def _snapshot(self, upto: int) -> BacklogRead[LiveMessage]:
         snapshot, rank_filter = self._rows.snapshot(upto)
         expired = [] if self._resume_state is None else [CursorExpired(Place(upto))]
         self._resume_state, self._has_snapshot = None, True
-        return BacklogRead(_one_page([*expired, snapshot]), restarts=True, filter=rank_filter)
+        pages = _one_page([*expired, snapshot])
+        return BacklogRead(pages, restarts=True, filter=rank_filter, end=snapshot.place)
 
     async def _pages(self, deltas: Sequence[RowDelta]) -> AsyncGenerator[BacklogPage[LiveMessage], None]:
         for start in range(0, len(deltas), PAGE):

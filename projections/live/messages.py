@@ -63,6 +63,11 @@ class RowDelta(NamedTuple):
         """The place of the change."""
         return self.change.place
 
+    def with_floor(self, floor: int) -> RowDelta:
+        """Return the delta with this floor of its place: see `Place`."""
+        place = self.change.place.with_floor(floor)
+        return self if place is self.change.place else self._replace(change=self.change._replace(place=place))
+
     def as_added(self) -> RowDelta:
         """Return the delta for a subscriber that did not have the row."""
         return RowDelta(self.change._replace(kind=ChangeKind.ADDED, changed_fields=None), None)

@@ -40,7 +40,7 @@ class ResumeState:
 
         changed = [row for row in rows if place(row) > after and row["_created"] <= published.position]
         for row in sorted(changed, key=lambda row: (not is_hidden(row), place(row))):
-            sent_at = after if is_hidden(row) else min(place(row), published)
+            sent_at = after if is_hidden(row) else min(place(row), published).with_floor(published.floor)
             change = self._change(row, sent_at, result_set, visible_before)
             if change is not None:
                 yield change

@@ -68,21 +68,31 @@ class SharedRows:
         """Receive no more changes."""
         self._index.remove(self, self.query.tenant)
 
-    def apply(self, row: Row) -> RowDelta | None:
-        """Apply a row that has changed, and return what must be published."""
-        return self.result_set.apply(row)
+    def apply(self, row: Row, published: Place | None = None) -> RowDelta | None:
+        """Apply a row that has changed, as `ResultSet.apply` does, and return what must be published."""
+        delta = self.result_set.apply(row, published)
+        if delta is not None:
+            # At once: the next change of the row may be in the same batch.
+            self._index_row(delta.change.id)
+        return delta
+
+    def _index_row(self, row_id: str) -> None:
+        """Let the index find this object for the row exactly if the set contains it."""
+        change_index = self._index.hold if row_id in self.result_set else self._index.let_go
+        change_index(self, self.query.tenant, row_id)
 
     def publish(self, deltas: Sequence[RowDelta]) -> None:
         """Publish deltas of the result set."""
-        for delta in deltas:
-            if delta.rank is None:
-                self._index.hold(self, self.query.tenant, delta.change.id)
-            elif delta.change.id not in self.result_set:
-                self._index.let_go(self, self.query.tenant, delta.change.id)
+        if not self.query.scope.is_whole_tenant:
+            deltas = [delta.with_floor(self.reader.floor) for delta in deltas]
         if deltas:
             self._snapshot = None
             self.last = deltas[-1]
             self._topic.publish(deltas)
+
+    def with_floor(self, place: Place) -> Place:
+        """Return a published place with its floor, which only subscribers need that may not see all rows."""
+        return place if self.query.scope.is_whole_tenant else place.with_floor(self.reader.floor)
 
     def fail(self, error: Exception) -> None:
         """End the streams of the subscribers."""
@@ -96,7 +106,7 @@ class SharedRows:
         if self._snapshot is None:
             rows = self.result_set.initial_rows(self.query.first)
             assert rows is not None
-            self._snapshot = Snapshot(rows.rows, Place(upto), rows.has_more), rows
+            self._snapshot = Snapshot(rows.rows, self.with_floor(Place(upto)), rows.has_more), rows
         snapshot, initial = self._snapshot
         has_all = initial.min_rank <= self.result_set.min_rank
         return snapshot, None if has_all else RankFilter(self, initial.min_rank)
@@ -161,7 +171,7 @@ class SharedRows:
         None of them may be older than a published state of its row.
         """
         published = Place(self.reader.position)
-        deltas = [delta for row in rows if (delta := self.result_set.apply(row, published)) is not None]
+        deltas = [delta for row in rows if (delta := self.apply(row, published)) is not None]
         self.publish(deltas)
 
     async def refresh(self) -> tuple[int, Place]:
@@ -182,6 +192,8 @@ class SharedRows:
             newer = {row["id"]: row for row in self.recent.newer(rows, mark, self.query.tenant)}
             lost = [row_id for row_id in present_ids if row_id not in changed and row_id not in newer]
             deltas = list(self.result_set.refresh(newer.values(), lost, published, complete=complete))
+            for delta in deltas:
+                self._index_row(delta.change.id)
             self._snapshot = None
             self.publish(deltas)
             return edition, published

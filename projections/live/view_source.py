@@ -74,6 +74,7 @@ class ViewSource:
 
     async def _start(self) -> int:
         position = await self._tail.head()
+        self._tail.begin_floor(position)
         self._edition = self._reader.edition
         return position
 

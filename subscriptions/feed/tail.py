@@ -160,6 +160,10 @@ class Tail(Generic[T]):
         """Return the position of an item."""
         return self._source.position(item)
 
+    def floor(self, position: int) -> int:
+        """Return the floor of the place at which a cursor is that has had everything up to this position."""
+        return position
+
     def notify(self, position: int) -> None:
         """Announce that the source has reached this position."""
         self._listener.notify(position)

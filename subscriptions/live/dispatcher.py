@@ -45,6 +45,11 @@ class Dispatcher(Generic[T]):
         """The position of the last known erasure; what was read before it must not be delivered."""
         return self._tail.erasure
 
+    @property
+    def floor(self) -> int:
+        """The position at which all items that the handlers have had are, or later: see `Place`."""
+        return self._tail.floor(self.position)
+
     def attach(self, handler: Callable[[Sequence[T]], None]) -> None:
         """Give the handler what follows `position`; a handler may be attached once for each of its topics."""
         if not self._handlers:

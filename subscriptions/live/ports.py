@@ -55,12 +55,14 @@ class BacklogRead(NamedTuple, Generic[M]):
     """A backlog that is being read, page by page in the order of places.
 
     `restarts`: what the subscriber received before does not count any more, so `CaughtUp` follows again, and
-    from here on `filter` applies to what it receives of its topic.
+    from here on `filter` applies to what it receives of its topic. `end` is the place after the backlog; None
+    stands for that after the position up to which it was read.
     """
 
     pages: AsyncGenerator[BacklogPage[M], None]
     restarts: bool = False
     filter: SubscriberFilter[M] | None = None
+    end: Place | None = None
 
 
 class Backlog(Protocol[M]):

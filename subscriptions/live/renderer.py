@@ -66,12 +66,12 @@ class SharedRenderer(Generic[M, R]):
         self._cache.append((message, running))
         return await asyncio.shield(running)
 
-    def caught_up(self, position: int) -> CaughtUp:
-        """Return the message, the same object for all subscribers that catch up at this position."""
+    def caught_up(self, place: Place) -> CaughtUp:
+        """Return the message, the same object for all subscribers that catch up at this place."""
         for message, _ in self._cache:
-            if isinstance(message, CaughtUp) and message.place.position == position:
+            if isinstance(message, CaughtUp) and message.place == place:
                 return message
-        return CaughtUp(Place(position))
+        return CaughtUp(place)
 
     @property
     def condenses(self) -> bool:

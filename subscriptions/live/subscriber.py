@@ -237,13 +237,13 @@ class Subscriber(Generic[M, R]):
                 self._deliver(results)
                 if self._is_paused and not page.last:
                     return False
-        self.place = Place(upto)
+        self.place = backlog.end or Place(upto)
         return True
 
     async def _send_caught_up(self) -> None:
         assert self.place is not None
         renderer = self._broadcast.renderer
-        result = await renderer.cached(renderer.caught_up(self.place.position))
+        result = await renderer.cached(renderer.caught_up(self.place))
         if not self._is_paused and self.cursor is not None:
             self.caught_up = True
             self._deliver([result])

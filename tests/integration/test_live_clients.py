@@ -166,7 +166,7 @@ async def test_subscribers_that_resume_learn_of_no_row_that_their_rule_hid_from_
         await finish(one, clients, watching)
         unknown = {removal for client in clients for removal in client.unknown}
         for place, row_id in unknown:
-            assert await one.past.visible_since(scope, [row_id], place.position - 1), (place, row_id)
+            assert await one.past.visible_since(scope, [row_id], place.states_from), (place, row_id)
 
 
 async def test_old_new_and_resumed_subscribers_have_the_right_rows_while_the_view_is_rebuilt(
