@@ -18,7 +18,7 @@ from api.rights.checks import check_rights
 from api.runtime import Runtime
 from api.sampling_runtime import reporting
 from api.self_monitoring.monitor import monitoring_itself
-from api.settings import Settings, check_metrics_exposure
+from api.settings import Settings, check_content_key, check_metrics_exposure
 from api.watchdog import CallWatchdog
 from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError
@@ -55,12 +55,13 @@ async def open_runtime(
     the instruments of the runtime, over the database of the log.
 
     Raises ConfigurationError where a port has no adapter, a server's URL is missing or wrong, the master key
-    is not the log's, the log ends too early, or the code cannot read it; Unavailable where MongoDB does not
-    answer.
+    is missing or not the log's, the log ends too early, or the code cannot read it; Unavailable where MongoDB
+    does not answer.
     """
     declarations = load_contexts(settings)
     if not allow_unreadable:
         check_ports(declarations.processes, settings.ports)
+    check_content_key(settings)
     if settings.mongo_url is None or settings.redis_url is None:
         raise ConfigurationError("mongo_url and redis_url are not set; `nerve dev` starts both servers")
     async with AsyncExitStack() as stack:

@@ -224,12 +224,6 @@ class Settings(CachingSettings, PublishingSettings, PersonalDataSettings, Archiv
             raise ValueError("tls_key needs tls_cert, the certificate that belongs to it")
         return self
 
-    @model_validator(mode="after")
-    def _check_agent_runs(self) -> Self:
-        if self.master_key is None and self.agent_runs is not None and self.agent_runs.record_content:
-            raise ValueError("agent_runs.record_content needs master_key, which encrypts the content")
-        return self
-
     @property
     def caller_rates(self) -> RateSettings | None:
         """The limits of callers, or None. By default there are none where everybody is the same caller."""
@@ -287,6 +281,15 @@ def check_exposure(settings: Settings) -> None:
             "docs/authentication.md), or NERVE_INSECURE_OPEN=yes if everyone who can connect to it may do "
             "everything"
         )
+
+
+def check_content_key(settings: Settings) -> None:
+    """Raise ConfigurationError where content of agents is to be recorded without a key to encrypt it.
+
+    `nerve dev` completes the key after the settings are read.
+    """
+    if settings.master_key is None and settings.agent_runs is not None and settings.agent_runs.record_content:
+        raise ConfigurationError("agent_runs.record_content needs master_key, which encrypts the content")
 
 
 def check_metrics_exposure(settings: Settings) -> None:

@@ -103,7 +103,9 @@ def _count(dev: Dev) -> int:
 def test_it_stops_all_it_started_and_has_all_data_after_a_kill_9(
     dev: Dev, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With its own master key it also starts where content of agents is recorded."""
     monkeypatch.setenv("NERVE_SCAN_LIMIT", "0")
+    (dev.folder / "nerve.yaml").write_text("agent_runs: {record_content: true}\n")
     dev.start()
     dev.ask('mutation { createTask(input: {title: "kept"}, await: PROJECTED) { receipt { stream } } }')
     assert dev.ask('{ tasks(filter: {title: {contains: "ep"}}) { nodes { title } } }')["tasks"]["nodes"]
