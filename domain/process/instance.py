@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
-from typing import Any, ClassVar, Self, Union, get_args
+from typing import Any, ClassVar, Self, Union, cast, get_args
 
 from domain.kernel.aggregate import Aggregate, Facts
 from domain.kernel.context_calls import call_evolve
@@ -35,6 +35,11 @@ INSTANCE_EVENTS: tuple[type[Event], ...] = get_args(InstanceEvent)
 """The events that every process has beside its own."""
 
 _BUILTIN = frozenset(INSTANCE_EVENTS)
+
+
+def is_builtin(event: Event) -> bool:
+    """Return whether an event is one of nerve's own, and not of a process."""
+    return type(event) in _BUILTIN
 
 
 @dataclass(frozen=True)  # Without slots, for `changed`.
@@ -69,11 +74,18 @@ class Instance(Aggregate[InstanceCommand, Event]):
         raise InvariantViolated(f"a process handles no {type(command).__name__}")
 
     def evolve(self, event: Event) -> Self:
-        payload: Any = event
-        if type(event) in _BUILTIN:
-            return changed(self, kept=self.kept.after(payload))
+        return self.evolve_all((event,))
+
+    def evolve_all(self, events: Iterable[Event]) -> Self:
+        # One copy for all events: this is done for each step of a process.
         instance: Any = self
-        return changed(self, own=call_evolve(instance.own, event), kept=self.kept.counted())
+        own, kept = instance.own, self.kept
+        for event in events:
+            if is_builtin(event):
+                kept = kept.after(cast(Any, event))
+            else:
+                own, kept = call_evolve(own, event), kept.counted()
+        return changed(self, own=own, kept=kept)
 
 
 @cache

@@ -100,7 +100,7 @@ class InstanceState:
         """Return the state after an event of nerve's own."""
         changes = self._changes(event)
         if carried_subjects(event):
-            changes = changes | {"is_personal": True}
+            changes["is_personal"] = True
         return changed(self, version=self.version + 1, **changes)
 
     @property

@@ -21,12 +21,15 @@ from domain.process.advance import Advance
 from domain.process.copies import changed
 from domain.process.effect_events import effect_events
 from domain.process.effects import Compensate, Complete, Effect, Fail
+from domain.process.instance_state import InstanceState
 from domain.process.process import Process, ProcessFacts, own_event_classes
 
 FINAL_EFFECTS = (Complete, Fail, Compensate)
 """Effects after which a process reacts to nothing any more."""
 
-_PARTS = (Event, str, Mapping, *get_args(Effect))
+_EFFECTS = frozenset(get_args(Effect))
+
+_PARTS = (Event, str, Mapping, *_EFFECTS)
 """What `react` may return by mistake in place of a list of parts, and can be iterated or is a part."""
 
 MAX_INSTANCE_EVENTS = 100_000
@@ -83,9 +86,10 @@ def _parts(called: str, own: Process[Any, Any], trigger: Any, facts: ProcessFact
 
 
 def _advance(instance: Any, parts: Sequence[Any], facts: ProcessFacts) -> Advance:
-    process = process_of(instance)
+    process, own, kept = process_of(instance), instance.own, instance.kept
+    own_events = own_event_classes(process)
     events: list[Event] = []
-    asked_before = instance.kept.pending.keys()
+    asked_before = kept.pending.keys()
     final: Any = None
     for part in parts:
         if final is not None:
@@ -95,43 +99,41 @@ def _advance(instance: Any, parts: Sequence[Any], facts: ProcessFacts) -> Advanc
             )
         if isinstance(part, FINAL_EFFECTS):
             final = part
-            _check_end(process, part, instance.kept.pending.keys() - asked_before, instance)
-        for event in _events_of(process, part, instance, facts):
-            instance = _evolved(instance, event)
+            _check_end(process, part, kept.pending.keys() - asked_before, kept)
+        if type(part) in own_events:
+            event = part.as_stored()
+            # A state of the process that cannot be stored is its fault.
+            own, kept = evolve_checked(own, (event,)), kept.counted()
             events.append(event)
-    return Advance(events, instance)
+            continue
+        for event in _effect_events(process, part, kept, facts):
+            kept = kept.after(event)
+            events.append(event)
+    return Advance(events, changed(instance, own=own, kept=kept))
 
 
-def _events_of(
-    process: type[Process[Any, Any]], part: Any, instance: Any, facts: ProcessFacts
-) -> Sequence[Event]:
-    if not isinstance(part, Event):
-        return effect_events(part, process, instance.kept, facts.now)
-    name, kind = process.__name__, type(part).__name__
-    if type(part) not in own_event_classes(process):
+def _effect_events(
+    process: type[Process[Any, Any]], part: Any, kept: InstanceState, facts: ProcessFacts
+) -> Sequence[Any]:
+    if type(part) not in _EFFECTS and isinstance(part, Event):
+        name, kind = process.__name__, type(part).__name__
         raise ContextFault(
             f"{name}.react returned a {kind}, which {name} does not declare among its own events; add it in "
             f"`class {name}(Process[..., ...])`"
         )
-    return (part.as_stored(),)
+    return effect_events(part, process, kept, facts.now)
 
 
-def _check_end(process: type[Process[Any, Any]], final: Any, asked: Iterable[str], instance: Any) -> None:
+def _check_end(
+    process: type[Process[Any, Any]], final: Any, asked: Iterable[str], kept: InstanceState
+) -> None:
     """Raise ContextFault if the instance would end without the effects that it asks for beside."""
-    names = [instance.kept.pending[effect].name for effect in asked]
+    names = [kept.pending[effect].name for effect in asked]
     if names and not isinstance(final, Compensate):
         raise ContextFault(
             f"{process.__name__}.react returned {_shown(final)} with the effect {names[0]!r}, which would "
             f"not be run any more; return {_shown(final)} when the effect has an outcome"
         )
-
-
-def _evolved(instance: Any, event: Event) -> Any:
-    """Return the instance after an event; a state of the process that cannot be stored is its fault."""
-    own: Process[Any, Any] = instance.own
-    if type(event) not in own_event_classes(process_of(instance)):
-        return instance.evolve(event)
-    return changed(instance, own=evolve_checked(own, (event,)), kept=instance.kept.counted())
 
 
 def _shown(part: Any) -> str:
