@@ -70,6 +70,8 @@ class Agenda:
         self._hold_time = hold
         self._memory = WorkMemory(limits)
         self._removed: set[WorkKey] = set()
+        self.reached = 0
+        """The position up to which the process has reacted to the log."""
         # When to read a channel again, on the monotonic clock.
         self._check_at = dict.fromkeys(limits, 0.0)
         self._wake = asyncio.Event()
@@ -132,6 +134,12 @@ class Agenda:
             self._end(held)
         elif held.task is not asyncio.current_task():
             held.task.cancel()
+
+    def reach(self, position: int) -> None:
+        """Go on with the work that waits until the process has reacted to the log up to `position`."""
+        self.reached = position
+        for held in self._memory.take_awaiting(position):
+            self._begin(held)
 
     async def settle(self, position: int, *, is_last: bool = False) -> int:
         """Write what has waited for long, and return the position before the first work that is not written.
@@ -206,14 +214,17 @@ class Agenda:
         held.timer = None
         held.task = asyncio.create_task(self._run(held))
         # Not within the task: a task that is cancelled before it starts never runs.
-        held.task.add_done_callback(lambda _: self._end(held))
+        held.task.add_done_callback(lambda task: self._end(held) if held.task is task else None)
 
     async def _run(self, held: HeldWork) -> None:
         try:
             again = await self._perform(held)
         except Exception as error:
             again = self._after_failure(held.work, error)
-        if again is not None and self._memory.is_under_way(held):
+        if held.awaited is not None:
+            held.task = None
+            self._memory.set_awaiting(held, held.awaited)
+        elif again is not None and self._memory.is_under_way(held):
             # What is written already stays so: only its time changes. Without its request the state is looked
             # up again, because the instance may have been cancelled by then.
             held_until = -inf if held.is_written else held.held_until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,7 +24,6 @@ from domain.process.inputs import from_json
 from domain.process.outcomes import CommandDone, CommandRefused
 from domain.process.process import Process, trigger_classes
 from subscriptions.feed.background import Backoff
-from subscriptions.feed.position_waiters import PositionWaiters
 from subscriptions.processes.erased_data import check_personal_data, storable_message
 from subscriptions.processes.held_work import HeldWork
 from subscriptions.processes.instances import CommandAlreadyStored, Instances
@@ -37,7 +37,7 @@ TRANSIENT = (Unavailable, Overloaded, ConcurrencyConflict)
 class CommandEffects:
     """Dispatches the commands that the instances of a process ask for.
 
-    `handled` announces the positions up to which the process has reacted to the log.
+    `reached` returns the position up to which the process has reacted to the log.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class CommandEffects:
         bus: CommandBus,
         instances: Instances,
         recorder: OutcomeRecorder,
-        handled: PositionWaiters,
+        reached: Callable[[], int],
         meter: ProcessMeter,
     ) -> None:
         triggers = frozenset(trigger_classes(process))
@@ -61,7 +61,7 @@ class CommandEffects:
         self._bus = bus
         self._instances = instances
         self._recorder = recorder
-        self._handled = handled
+        self._reached = reached
         self._meter = meter
 
     async def run(self, held: HeldWork, request_id: str, event: CommandRequested) -> None:
@@ -70,6 +70,20 @@ class CommandEffects:
         If the process may react to the command's events, that is awaited first: the reaction records the
         outcome too.
         """
+        receipt = held.receipt or await self._stored(held, request_id, event)
+        if receipt is None:
+            return
+        held.receipt = receipt
+        if event.command in self._with_reaction and self._reached() < receipt.position:
+            held.awaited = receipt.position
+            return
+        effect = held.work.id
+        done = CommandSucceeded(effect=effect, stream=receipt.stream, version=receipt.version)
+        outcome = CommandDone(event.name, receipt.stream, receipt.version)
+        await self._recorder.record(held, done, outcome)
+
+    async def _stored(self, held: HeldWork, request_id: str, event: CommandRequested) -> Receipt | None:
+        """Return the receipt of the command; None if it was refused and that is recorded."""
         work = held.work
         try:
             receipt = await self._dispatch(held, request_id, event)
@@ -77,19 +91,15 @@ class CommandEffects:
             state = await self._instances.state(work.instance, fresh=True)
             if work.id in state.pending:
                 await self._refuse(held, event, error, shares_id=False)
-            return
+            return None
         except NerveError as refusal:
             try:
                 await self._refuse(held, event, refusal)
-                return
+                return None
             except CommandAlreadyStored as stored:
                 receipt = stored.receipt
         self._recorder.measure(held, "command")
-        if event.command in self._with_reaction and self._handled.highest < receipt.position:
-            await self._handled.wait(receipt.position)
-        done = CommandSucceeded(effect=work.id, stream=receipt.stream, version=receipt.version)
-        outcome = CommandDone(event.name, receipt.stream, receipt.version)
-        await self._recorder.record(held, done, outcome)
+        return receipt
 
     async def _dispatch(self, held: HeldWork, request_id: str, event: CommandRequested) -> Receipt:
         work = held.work

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import inf
 
+from domain.kernel.command import Receipt
 from domain.kernel.event import Event
 from domain.kernel.personal import carried_subjects
 from subscriptions.processes.instances import InstanceKey
@@ -39,6 +40,9 @@ class HeldWork:
 
     `since` is the time at which it came into memory, and `held_until` the time from which the checkpoint does
     not wait for it any more; both are monotonic. `is_written`: MongoDB has it. See `Agenda` for the rest.
+
+    A command that was stored has its `receipt`. If the process may react to it, its outcome is recorded when
+    the process has reacted to the log up to `awaited`; the reaction usually records it, and no task waits.
     """
 
     work: Work
@@ -48,6 +52,8 @@ class HeldWork:
     is_written: bool = False
     timer: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None
+    receipt: Receipt | None = None
+    awaited: int | None = None
 
     @property
     def key(self) -> WorkKey:
@@ -55,4 +61,6 @@ class HeldWork:
 
 
 Perform = Callable[[HeldWork], Awaitable[Work | None]]
-"""Does a piece of work. Returns it with a later `due` to be done again then; None if it is done."""
+"""Does a piece of work. Returns it with a later `due` to be done again then; None if it is done, or if it is
+to go on when the position is reached that is `awaited`.
+"""

@@ -11,7 +11,6 @@ from domain.process.process import trigger_classes
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.consumer import DeferringHandler
 from subscriptions.consumers.state import Partition
-from subscriptions.feed.position_waiters import PositionWaiters
 from subscriptions.processes.agenda import HOLD_TIME, Agenda
 from subscriptions.processes.call_effects import CallEffects
 from subscriptions.processes.channels import Channels
@@ -48,14 +47,19 @@ class ProcessSession(DeferringHandler):
     def _set_up(self, partition: Partition, head: int) -> None:
         context, parts, category = self._context, self._parts, self._context.category
         self._partition = partition
-        self._handled = PositionWaiters()
         self._open_work = OpenWork(parts.database, category, partition)
         recorder = OutcomeRecorder(parts.instances, parts.clock, parts.meter, self._follow)
         children = ChildEffects(
             parts.processes, parts.catalog, parts.log, parts.instances, recorder, parts.clock
         )
         commands = CommandEffects(
-            context.process, parts.catalog, parts.bus, parts.instances, recorder, self._handled, parts.meter
+            context.process,
+            parts.catalog,
+            parts.bus,
+            parts.instances,
+            recorder,
+            lambda: self._agenda.reached,
+            parts.meter,
         )
         calls = CallEffects(parts.circuits, recorder, parts.meter, lambda: self._agenda.now)
         runner = EffectRunner(parts.log, parts.instances, recorder, commands, calls, children)
@@ -74,7 +78,7 @@ class ProcessSession(DeferringHandler):
     async def begin(self, checkpoint: Checkpoint) -> None:
         """Take up the work that was left open."""
         self._set_up(checkpoint.partition, await self._parts.log.head())
-        self._handled.notify(checkpoint.position)
+        self._agenda.reach(checkpoint.position)
         await self._open_work.prepare()
         await self._agenda.start()
         await self._reactions.begin()
@@ -98,7 +102,7 @@ class ProcessSession(DeferringHandler):
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
-        self._handled.notify(commits[-1].position)
+        self._agenda.reach(commits[-1].position)
         # Nothing waits for the checkpoint, which is saved now and then.
         return False
 

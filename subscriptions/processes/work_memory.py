@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from heapq import heappop, heappush
+from itertools import count
 
 from subscriptions.processes.held_work import HeldWork, WorkKey
 
@@ -21,6 +23,8 @@ class WorkMemory:
         self.later: dict[WorkKey, HeldWork] = {}
         self._queues: dict[str, dict[WorkKey, HeldWork]] = {channel: {} for channel in limits}
         self._counts: Counter[str] = Counter()
+        self._awaiting: list[tuple[int, int, HeldWork]] = []
+        self._numbers = count()
 
     def __len__(self) -> int:
         return sum(map(len, self._all()))
@@ -63,6 +67,18 @@ class WorkMemory:
         queue = self._queues[channel]
         return queue.pop(next(iter(queue))) if queue else None
 
+    def set_awaiting(self, held: HeldWork, position: int) -> None:
+        """Let work that is under way wait for a position of the log."""
+        heappush(self._awaiting, (position, next(self._numbers), held))
+
+    def take_awaiting(self, position: int) -> Iterator[HeldWork]:
+        """Yield the work that waits for this position or an earlier one, and no longer waits."""
+        while self._awaiting and self._awaiting[0][0] <= position:
+            held = heappop(self._awaiting)[2]
+            if self.is_under_way(held):
+                held.awaited = None
+                yield held
+
     def enqueue(self, held: HeldWork) -> None:
         """Let work wait for room in its channel."""
         self._queues[held.work.channel][held.key] = held
@@ -84,6 +100,7 @@ class WorkMemory:
             works.clear()
         under_way, self.under_way = list(self.under_way.values()), {}
         self._counts.clear()
+        self._awaiting.clear()
         return under_way
 
     def _all(self) -> tuple[dict[WorkKey, HeldWork], ...]:
