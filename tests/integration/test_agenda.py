@@ -1,4 +1,4 @@
-"""The agenda of a partition: what becomes of its work when the partition is left."""
+"""The agenda of a partition: what becomes of its work when it waits, and when the partition is left."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from subscriptions.processes.open_work import OpenWork, Work
 from tests.helpers.process_rig import PATIENCE, open_process_rig
 
 PIECES = 3
+CHORE = InstanceKey("default", "chore-1")
 
 
 async def test_no_work_goes_on_where_leaving_the_partition_is_cancelled(
@@ -33,9 +34,8 @@ async def test_no_work_goes_on_where_leaving_the_partition_is_cancelled(
         open_work = OpenWork(rig.database, "chore", Partition())
         agenda = Agenda(open_work, {"commands": PIECES}, perform, lambda: datetime.now(UTC))
         await agenda.start()
-        instance = InstanceKey("default", "chore-1")
         for number in range(PIECES):
-            agenda.add(Work(instance, f"effect-{number}", "commands", "chore-1", 1, 1, "cmd-1"))
+            agenda.add(_work(f"effect-{number}"))
         async with asyncio.timeout(PATIENCE):
             while len(begun) < PIECES:
                 await asyncio.sleep(0)
@@ -46,3 +46,40 @@ async def test_no_work_goes_on_where_leaving_the_partition_is_cancelled(
         async with asyncio.timeout(PATIENCE):
             while len(cancelled) < PIECES:
                 await asyncio.sleep(0)
+
+
+async def test_work_that_awaits_a_position_goes_on_there_unless_it_is_removed(
+    mongo_url: str, redis_url: str, database: str
+) -> None:
+    """The reaction to a command's event usually records its outcome, so nothing is left to do."""
+    performed = list[str]()
+
+    async def perform(held: HeldWork) -> None:
+        performed.append(held.work.id)
+        if performed.count(held.work.id) == 1:
+            held.awaited = 5
+
+    async def until_performed(count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(performed) < count or any(agenda.has(CHORE, each) for each in performed[2:]):
+                await asyncio.sleep(0)
+
+    async with open_process_rig(mongo_url, redis_url, database, work=False) as rig:
+        open_work = OpenWork(rig.database, "chore", Partition())
+        agenda = Agenda(open_work, {"commands": PIECES}, perform, lambda: datetime.now(UTC))
+        await agenda.start()
+        for name in ("settled", "left"):
+            agenda.add(_work(name))
+        await until_performed(2)
+        agenda.reach(4)
+        agenda.remove(CHORE, "settled")
+        assert (await agenda.settle(1), agenda.size) == (0, 1)
+        agenda.reach(5)
+        await until_performed(3)
+        assert performed == ["settled", "left", "left"]
+        assert (await agenda.settle(1), agenda.size) == (1, 0)
+        await agenda.stop()
+
+
+def _work(effect: str) -> Work:
+    return Work(CHORE, effect, "commands", CHORE.stream, 1, 1, "cmd-1")
