@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from domain.kernel.errors import UnfitValue
-from domain.kernel.types.annotations import Kind, holds_kind, is_text, record_type
+from domain.kernel.types.annotations import Kind, allows_none, holds_kind, record_type
 from domain.kernel.types.model_making import model_maker
-from domain.kernel.types.stored_records import allows_none
-from domain.kernel.types.stored_scalars import encode_text
+from domain.kernel.types.record_encoders import RecordEncoder
 from domain.kernel.types.stored_values import decoder, encoder
 
 M = TypeVar("M", bound=BaseModel)
@@ -27,19 +26,9 @@ class EventCodec:
     def __init__(self, event: type[BaseModel]) -> None:
         record = record_type(event)
         self._event = event
-        self._nulls = {
-            name
-            for name, field in record.fields.items()
-            if not field.is_none_by_default and allows_none(field.type)
-        }
-        self._texts = [name for name, field in record.fields.items() if is_text(field.type)]
         # Checked again after pydantic, because `model_copy(update=...)` and `model_construct` bypass it.
-        encoders = {
-            name: None if is_text(field.type) else encoder(field.type)
-            for name, field in record.fields.items()
-        }
+        self._encode = RecordEncoder(record, encoder, event.__name__)
         decoders = {name: decoder(field.type) for name, field in record.fields.items()}
-        self._encoders = [(name, encode) for name, encode in encoders.items() if encode is not None]
         self._decoders = [(name, decode) for name, decode in decoders.items() if decode is not None]
         self._fields = record.fields
         self._required = frozenset(
@@ -53,29 +42,7 @@ class EventCodec:
 
         Raises UnfitValue, with class and field, for a value that cannot be stored.
         """
-        values, nulls = event.__dict__, self._nulls
-        try:
-            if nulls:
-                data = {
-                    name: values[name] for name in self._fields if values[name] is not None or name in nulls
-                }
-            else:
-                data = {name: values[name] for name in self._fields if values[name] is not None}
-        except KeyError as error:
-            raise UnfitValue("the field is missing", (str(error.args[0]),), self._event.__name__) from None
-        name = ""
-        try:
-            for name in self._texts:
-                text = data.get(name)
-                # Nearly all texts are ASCII; others may contain surrogates, which pydantic accepts.
-                if text is not None and (type(text) is not str or not text.isascii()):
-                    data[name] = encode_text(text)
-            for name, encode in self._encoders:
-                if (value := data.get(name)) is not None:
-                    data[name] = encode(value)
-        except UnfitValue as error:
-            raise error.at(name, owner=self._event.__name__) from None
-        return data
+        return self._encode(event)
 
     def read(self, data: Mapping[str, Any]) -> Any:
         """Return the event of stored data. A missing field gets its default, or None if it allows that.

@@ -91,6 +91,7 @@ def test_what_one_event_has_by_default_is_not_anothers() -> None:
     [
         ("name", b"a", "expected a text, not a value of class bytes"),
         ("name", 5, "expected a text, not a value of class int"),
+        ("name", None, "expected a text, not a value of class NoneType"),
         ("note", ["a"], "expected a text, not a value of class list"),
         ("is_open", "yes", "expected true or false, not a value of class str"),
         ("seal", "text", "expected bytes, not a value of class str"),

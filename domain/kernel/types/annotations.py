@@ -42,6 +42,7 @@ from domain.kernel.types.nodes import (
     RecordOf,
     Scalar,
     TupleOf,
+    allows_none,
     choices_of,
     holds_kind,
     inner_types,
@@ -53,8 +54,8 @@ from domain.kernel.types.refusals import refusal, type_name, type_names
 
 __all__ = [
     "ABSENT", "Absent", "FieldType", "Kind", "ListOf", "MapOf", "OneOf", "OptionalOf", "RecordField",
-    "RecordOf", "Scalar", "TupleOf", "choices_of", "field_type", "holds_kind", "inner_types", "is_recursive",
-    "is_text", "record_type",
+    "RecordOf", "Scalar", "TupleOf", "allows_none", "choices_of", "field_type", "holds_kind", "inner_types",
+    "is_recursive", "is_text", "record_type",
 ]  # fmt: skip
 
 _SCALARS: Mapping[Any, Scalar] = {

@@ -141,6 +141,11 @@ def is_text(type: FieldType) -> bool:
     return inner == Scalar(Kind.TEXT, str)
 
 
+def allows_none(type: FieldType) -> bool:
+    """Return whether None is a value of the type."""
+    return isinstance(type, OptionalOf) or (isinstance(type, Scalar) and type.kind is Kind.JSON)
+
+
 def holds_kind(type: FieldType, kind: Kind) -> bool:
     """Return whether a value of the type may contain one of the kind."""
     return _holds_kind(type, kind, set())

@@ -71,6 +71,11 @@ def wrong_class(value: Any, expected: str) -> UnfitValue:
     return UnfitValue(f"expected {expected}, not a value of class {class_name(value)}")
 
 
+def missing_field(name: str, owner: str) -> UnfitValue:
+    """Return the error of a value without a field that its class `owner` declares."""
+    return UnfitValue("the field is missing", (name,), owner)
+
+
 def wrong_member(python: type) -> str:
     """Return why a stored value belongs to no member of the Enum."""
     return f"what is stored is no value of {python.__name__}"

@@ -28,8 +28,8 @@ from domain.kernel.types.annotations import (
     Scalar,
     TupleOf,
 )
+from domain.kernel.types.record_encoders import RecordEncoder
 from domain.kernel.types.refusals import wrong_class
-from domain.kernel.types.stored_records import RecordEncoder
 from domain.kernel.types.stored_scalars import scalar_encoder
 from domain.kernel.types.value_decoding import decoder
 from domain.kernel.types.value_structure import (
