@@ -25,22 +25,35 @@ Check = Callable[[Any, Any], object]
 
 
 def evolve_checked(state: Any, events: Iterable[Event]) -> Any:
-    """Return the state after new events.
+    """Return the state after new events, which are those of one commit.
 
-    Raises ContextFault if `evolve` raises, returns another class, or sets a field to a value that is not of
-    its declared type.
+    Raises ContextFault if `evolve` raises, returns another class, or if a field of the state after the last
+    event is not of its declared type. The states in between are not checked: nothing stores them.
     """
     kind: Any = type(state)
-    fields = _fields(kind)
+    fields, folded = _fields(kind), tuple(events)
+    after = state
+    for event in folded:
+        after = call_evolve(after, event)
+    if fields is not None and after is not state:
+        try:
+            _check_fields(fields, state, after)
+        except (UnfitValue, AttributeError) as error:
+            event = _first_misfit(fields, state, folded) or folded[-1]
+            raise _unfit_state(kind, event, error) from None
+    return after
+
+
+def _first_misfit(fields: _Fields, state: Any, events: Iterable[Event]) -> Event | None:
+    """Return the first event after which the state does not fit its fields."""
     for event in events:
         after = call_evolve(state, event)
-        if fields is not None and after is not state:
-            try:
-                _check_fields(fields, state, after)
-            except (UnfitValue, AttributeError) as error:
-                raise _unfit_state(type(state), event, error) from None
+        try:
+            _check_fields(fields, state, after)
+        except (UnfitValue, AttributeError):
+            return event
         state = after
-    return state
+    return None
 
 
 class _Fields(NamedTuple):
