@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from api.otlp.received_messages import ReceivedTraces, decode_traces
 from domain.kernel.errors import ValidationFailed
 
 _ID_FIELDS = ("traceId", "spanId", "parentSpanId")
@@ -26,20 +27,16 @@ class Encoding:
     """An encoding of messages. `read` raises ValidationFailed; it is slow where it runs `in_thread`."""
 
     content_type: str
-    read: Callable[[bytes | bytearray], ExportTraceServiceRequest]
+    read: Callable[[bytes | bytearray], ReceivedTraces]
     write: Callable[[Message], bytes]
     in_thread: bool
 
 
-def _read_protobuf(body: bytes | bytearray) -> ExportTraceServiceRequest:
-    try:
-        return ExportTraceServiceRequest.FromString(bytes(body))
-    except DecodeError:
-        wrong = "the body is not an ExportTraceServiceRequest in protobuf"
-        raise ValidationFailed(wrong, ("body",)) from None
+def _read_protobuf(body: bytes | bytearray) -> ReceivedTraces:
+    return decode_traces(bytes(body))
 
 
-def _read_json(body: bytes | bytearray) -> ExportTraceServiceRequest:
+def _read_json(body: bytes | bytearray) -> ReceivedTraces:
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -51,9 +48,10 @@ def _read_json(body: bytes | bytearray) -> ExportTraceServiceRequest:
             if name in item:
                 item[name] = _as_base64(item[name])
     try:
-        return ParseDict(message, ExportTraceServiceRequest(), ignore_unknown_fields=True)
+        request = ParseDict(message, ExportTraceServiceRequest(), ignore_unknown_fields=True)
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError):
         raise ValidationFailed("the body is not an ExportTraceServiceRequest in JSON", ("body",)) from None
+    return decode_traces(request.SerializeToString())
 
 
 def _items_with_ids(message: Any) -> Iterator[dict[str, Any]]:

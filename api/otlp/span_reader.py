@@ -14,7 +14,8 @@ from pydantic import JsonValue
 from api.agent_run_settings import AgentRunSettings
 from api.otlp.attribute_values import is_fit_name, kept_value, plain_value
 from api.otlp.conventions import CONTENT_EVENTS, SUBJECT, UNUSED, AttributeUse, matches
-from api.otlp.field_values import read_label
+from api.otlp.field_values import LONGEST_LABEL, read_label
+from api.otlp.received_messages import ReceivedSpan, decode
 from domain.agent_runs.spans import Span, SpanKind, SpanReport, SpanStatus
 from domain.agent_runs.usage import COST_STEP
 from domain.kernel.types.model_making import model_maker
@@ -29,7 +30,7 @@ MAX_READINGS = 10_000
 MAX_READING_BYTES = 200
 """Attributes whose reading is cached, and the most bytes of each. Most spans repeat operations and models."""
 
-_KINDS = tuple(SpanKind)
+_KINDS = dict(enumerate(SpanKind))
 _STATUSES = {Status.STATUS_CODE_OK: SpanStatus.OK, Status.STATUS_CODE_ERROR: SpanStatus.ERROR}
 _REMOTE_PARENT = int(SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
 _MILLION = 1_000_000
@@ -37,7 +38,10 @@ _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 # What is read here fits the fields, so that pydantic need not validate each span.
 _make_span = model_maker(Span)
-_make_report = model_maker(SpanReport)
+
+
+class UnfitSpan(Exception):
+    """A span cannot be recorded; the text says why, without its data."""
 
 
 class Attributes(NamedTuple):
@@ -51,14 +55,14 @@ class Attributes(NamedTuple):
 class _Reading(NamedTuple):
     """An attribute by its use: the value of the field that it gives, and the value that is kept.
 
-    `field` is None where it gives none. An attribute that is `content` is read each time.
+    `field` is None where it gives none, and `kept_name` where it is not kept. An attribute that is `content`
+    is decoded each time.
     """
 
-    name: str
     field: str | None
     value: Any
     is_preferred: bool
-    is_kept: bool
+    kept_name: str | None
     kept: JsonValue
     is_content: bool
 
@@ -71,23 +75,24 @@ class SpanReader:
         self._uses: dict[str, AttributeUse] = {}
         self._readings: dict[bytes, _Reading] = {}
 
-    def attributes(self, attributes: Iterable[KeyValue]) -> Attributes:
-        """Return the attributes of a span or of a resource."""
+    def attributes(self, attributes: Iterable[bytes]) -> Attributes:
+        """Return the attributes of a span or of a resource. Raises ValidationFailed."""
         fields, kept, content = by_use = Attributes({}, {}, {})
         readings = self._readings
-        for attribute in attributes:
-            encoded = attribute.SerializeToString()
-            reading = readings.get(encoded) or self._read(attribute, encoded)
-            name, field, value, is_preferred, is_kept, kept_json, is_content = reading
+        for encoded in attributes:
+            reading = readings.get(encoded) or self._read(encoded)
+            field, value, is_preferred, kept_name, kept_json, is_content = reading
             if field is not None and (is_preferred or field not in fields):
                 fields[field] = value
-            if is_kept and len(kept) < MAX_ATTRIBUTES:
-                kept[name] = kept_json
+            if kept_name is not None and len(kept) < MAX_ATTRIBUTES:
+                kept[kept_name] = kept_json
             elif is_content and self._settings.record_content:
-                content[name] = plain_value(attribute.value)
+                attribute = decode(KeyValue, encoded)
+                content[attribute.key] = plain_value(attribute.value)
         return by_use
 
-    def _read(self, attribute: KeyValue, encoded: bytes) -> _Reading:
+    def _read(self, encoded: bytes) -> _Reading:
+        attribute = decode(KeyValue, encoded)
         name = attribute.key
         source, is_kept, is_content = self._uses.get(name) or self._use(name)
         field, value, is_preferred = None, None, False
@@ -95,9 +100,8 @@ class SpanReader:
             field, read, is_preferred = source
             value = read(plain_value(attribute.value))
         kept = kept_value(attribute.value) if is_kept else None
-        reading = _Reading(
-            name, None if value is None else field, value, is_preferred, is_kept, kept, is_content
-        )
+        kept_name = name if is_kept else None
+        reading = _Reading(None if value is None else field, value, is_preferred, kept_name, kept, is_content)
         # Spans do not share lists and objects, which could be changed.
         if len(encoded) <= MAX_READING_BYTES and not isinstance(kept, list | dict):
             if len(self._readings) >= MAX_READINGS:
@@ -105,33 +109,43 @@ class SpanReader:
             self._readings[encoded] = reading
         return reading
 
-    def report(self, span: OtlpSpan, resource: Attributes) -> SpanReport:
-        """Return the report of a span with valid ids and times; see `find_defect`.
+    def report(self, span: ReceivedSpan, resource: Attributes) -> SpanReport:
+        """Return the report of a span, with what its resource has and it does not have itself.
 
-        It has the fields and attributes of its resource that it does not have itself.
+        Raises UnfitSpan for a span that cannot be recorded, and ValidationFailed for one that is no message.
         """
-        attributes = self.attributes(span.attributes)
-        fields = {**resource.fields, **attributes.fields}
-        subject = fields.pop(SUBJECT, None)
-        status = _STATUSES.get(span.status.code, SpanStatus.UNSET)
-        if status is SpanStatus.ERROR and "error_type" not in fields:
-            fields["error_type"] = _exception_type(span)
-        kind = span.kind
+        span_id, parent_id = span.span_id, span.parent_span_id
+        start_nano, end_nano = span.start_time_unix_nano, span.end_time_unix_nano
+        _check_ids(span.trace_id, span_id, parent_id)
+        if not 0 < start_nano <= end_nano < 2**63:
+            raise UnfitSpan("no valid start and end time")
+        fields, kept, content = self.attributes(span.attributes)
         values = {
-            "span_id": span.span_id.hex(),
-            "parent_id": span.parent_span_id.hex() or None,
+            "span_id": span_id.hex(),
+            "parent_id": parent_id.hex() or None,
             "has_remote_parent": bool(span.flags & _REMOTE_PARENT),
-            "name": read_label(span.name) or "unnamed",
-            "kind": _KINDS[kind] if 0 <= kind < len(_KINDS) else SpanKind.UNSPECIFIED,
-            "start_nano": span.start_time_unix_nano,
-            "end_nano": span.end_time_unix_nano,
-            "status": status,
-            "attributes": {**resource.kept, **attributes.kept},
-            "cost": self._cost(fields),
+            "name": span.name.strip()[:LONGEST_LABEL] or "unnamed",
+            "kind": _KINDS.get(span.kind, SpanKind.UNSPECIFIED),
+            "start_nano": start_nano,
+            "end_nano": end_nano,
+            "attributes": {**resource.kept, **kept},
+            **resource.fields,
             **fields,
         }
-        content = self._content(span, attributes.content) if self._settings.record_content else None
-        return _make_report({"span": _make_span(values), "subject": subject, "content": content})
+        subject = values.pop(SUBJECT, None)
+        message = self._add_status(values, span) if span.status else ""
+        if self._settings.prices:
+            values["cost"] = self._cost(values)
+        recorded = self._content(span, content, message) if self._settings.record_content else None
+        return SpanReport(_make_span(values), subject, recorded)
+
+    def _add_status(self, values: dict[str, Any], span: ReceivedSpan) -> str:
+        """Add the status of a span to the values of its fields; return the message."""
+        status = decode(Status, span.status)
+        values["status"] = _STATUSES.get(status.code, SpanStatus.UNSET)
+        if status.code == Status.STATUS_CODE_ERROR and "error_type" not in values:
+            values["error_type"] = _exception_type(_events(span))
+        return status.message
 
     def _use(self, name: str) -> AttributeUse:
         settings = self._settings
@@ -144,8 +158,6 @@ class SpanReader:
     def _cost(self, fields: Mapping[str, Any]) -> Decimal | None:
         """Return the cost of a span's tokens by the prices of the settings; None where there is no price."""
         prices = self._settings.prices
-        if not prices:
-            return None
         price = prices.get(fields.get("response_model", "")) or prices.get(fields.get("request_model", ""))
         if price is None:
             return None
@@ -153,11 +165,13 @@ class SpanReader:
         cost: Decimal = (read * price.input + written * price.output) / _MILLION
         return cost.quantize(COST_STEP)
 
-    def _content(self, span: OtlpSpan, attributes: dict[str, JsonValue]) -> dict[str, JsonValue] | None:
+    def _content(
+        self, span: ReceivedSpan, attributes: dict[str, JsonValue], message: str
+    ) -> dict[str, JsonValue] | None:
         """Return the content of a span: its attributes, the message of its status, and its events."""
         content = dict(attributes)
-        if span.status.message:
-            content["status.message"] = span.status.message
+        if message:
+            content["status.message"] = message
         events: list[JsonValue] = [
             {
                 "name": event.name,
@@ -165,7 +179,7 @@ class SpanReader:
                     item.key: plain_value(item.value) for item in event.attributes if is_fit_name(item.key)
                 },
             }
-            for event in span.events
+            for event in _events(span)
             if matches(event.name, CONTENT_EVENTS)
         ]
         if events:
@@ -173,23 +187,22 @@ class SpanReader:
         return content or None
 
 
-def find_defect(span: OtlpSpan) -> str | None:
-    """Return why a span cannot be recorded; None if it can."""
-    trace_id, span_id = span.trace_id, span.span_id
+def _check_ids(trace_id: bytes, span_id: bytes, parent_id: bytes) -> None:
     if len(trace_id) != 16 or trace_id == _NO_TRACE:
-        return "no valid trace id"
+        raise UnfitSpan("no valid trace id")
     if len(span_id) != 8 or span_id == _NO_SPAN:
-        return "no valid span id"
-    if len(span.parent_span_id) not in (0, 8):
-        return "no valid parent span id"
-    if not 0 < span.start_time_unix_nano <= span.end_time_unix_nano < 2**63:
-        return "no valid start and end time"
-    return None
+        raise UnfitSpan("no valid span id")
+    if len(parent_id) not in (0, 8):
+        raise UnfitSpan("no valid parent span id")
 
 
-def _exception_type(span: OtlpSpan) -> str | None:
+def _events(span: ReceivedSpan) -> list[OtlpSpan.Event]:
+    return [decode(OtlpSpan.Event, event) for event in span.events]
+
+
+def _exception_type(events: Iterable[OtlpSpan.Event]) -> str | None:
     """Return the class of the exception that a span recorded."""
-    for event in span.events:
+    for event in events:
         if event.name == "exception":
             for item in event.attributes:
                 if item.key == "exception.type":

@@ -9,16 +9,14 @@ from math import ceil
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.agent_run_settings import AgentRunSettings
 from api.limits.refused_work import client_of
 from api.otlp.encodings import ENCODINGS, JSON, Encoding
+from api.otlp.received_messages import ReceivedTraces
 from api.otlp.span_recorder import AgentSpanRecorder, Rejections
 from api.runtime import Runtime
 from api.transports.admission_guard import admission_of
@@ -83,7 +81,7 @@ class TraceRequests:
             return await self._recorder.record(traces, context.command_scope, permission)
 
 
-async def _read(encoding: Encoding, body: bytearray) -> ExportTraceServiceRequest:
+async def _read(encoding: Encoding, body: bytearray) -> ReceivedTraces:
     return await asyncio.to_thread(encoding.read, body) if encoding.in_thread else encoding.read(body)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -115,13 +115,14 @@ class Span(BaseModel):
         return self.operation in MODEL_OPERATIONS
 
 
-class SpanReport(BaseModel):
-    """A span to record. Its `content`, messages and arguments of tools, is data of the `subject`."""
+class SpanReport(NamedTuple):
+    """A span to record. Its `content`, messages and arguments of tools, is data of the `subject`.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    That is a person; where it is None, the data is that of the run.
+    """
 
     span: Span
-    subject: Identifier | None = Field(None, description="The person whose data it is; default: the run.")
+    subject: Identifier | None = None
     content: dict[str, Json] | None = None
 
 

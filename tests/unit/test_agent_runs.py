@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given as given_values
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from domain.agent_runs import context
 from domain.agent_runs.aggregate import MAX_SPANS_OF_RUN, AgentRun
@@ -68,7 +69,7 @@ def test_a_span_is_recorded_once():
 
 
 def test_content_is_data_of_its_person_or_else_of_the_run():
-    content = {"gen_ai.input.messages": "I am Jane"}
+    content: dict[str, JsonValue] = {"gen_ai.input.messages": "I am Jane"}
     reports = (
         SpanReport(span=span(1), subject="user-jane", content=content),
         SpanReport(span=span(2, 1), content=content),

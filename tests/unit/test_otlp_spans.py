@@ -18,8 +18,10 @@ from api.agent_run_settings import AgentRunSettings
 from api.otlp.attribute_values import LONGEST_TEXT, MAX_ITEMS
 from api.otlp.conventions import FIELDS
 from api.otlp.encodings import JSON
-from api.otlp.span_reader import MAX_ATTRIBUTES, SpanReader, find_defect
-from domain.agent_runs.spans import SpanKind, SpanReport, SpanStatus
+from api.otlp.received_messages import decode_span
+from api.otlp.span_reader import MAX_ATTRIBUTES, SpanReader, UnfitSpan
+from domain.agent_runs.commands import RecordSpans
+from domain.agent_runs.spans import Span, SpanKind, SpanReport, SpanStatus
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.types.storable_checks import model_check
 
@@ -49,6 +51,10 @@ def attributes(values: dict[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=name, value=any_value(value)) for name, value in values.items()]
 
 
+def encoded(values: dict[str, Any]) -> list[bytes]:
+    return [attribute.SerializeToString() for attribute in attributes(values)]
+
+
 def otlp_span(values: dict[str, Any] | None = None, **fields: Any) -> OtlpSpan:
     ids = {"trace_id": TRACE, "span_id": SPAN, "start_time_unix_nano": 1, "end_time_unix_nano": 2}
     return OtlpSpan(**{"name": "step", **ids, **fields}, attributes=attributes(values or {}))
@@ -57,8 +63,18 @@ def otlp_span(values: dict[str, Any] | None = None, **fields: Any) -> OtlpSpan:
 def report(values: dict[str, Any] | None = None, settings: dict[str, Any] | None = None, **fields: Any):
     reader = SpanReader(AgentRunSettings(**settings or {}))
     resource = fields.pop("resource", {})
-    made: SpanReport = reader.report(otlp_span(values, **fields), reader.attributes(attributes(resource)))
+    span = decode_span(otlp_span(values, **fields).SerializeToString())
+    made: SpanReport = reader.report(span, reader.attributes(encoded(resource)))
     return made
+
+
+def defect(**fields: Any) -> str | None:
+    """Return why a span with these fields cannot be recorded."""
+    try:
+        report(**fields)
+    except UnfitSpan as unfit:
+        return str(unfit)
+    return None
 
 
 def test_a_call_of_a_model_has_its_provider_model_and_tokens():
@@ -197,31 +213,27 @@ def test_the_cost_is_that_of_the_tokens_by_the_table():
     ],
 )
 def test_a_span_that_cannot_be_recorded_has_a_defect(reason: str | None, fields: dict[str, Any]):
-    assert find_defect(otlp_span(**fields)) == reason
+    assert defect(**fields) == reason
 
 
-def as_json(**fields: Any) -> ExportTraceServiceRequest:
+def as_json(**fields: Any) -> OtlpSpan:
     span = {"traceId": TRACE.hex().upper(), "spanId": SPAN.hex(), "name": "step", **fields}
     message = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
-    return JSON.read(orjson.dumps(message))
-
-
-def first_span(request: ExportTraceServiceRequest) -> OtlpSpan:
+    received: Any = JSON.read(orjson.dumps(message))
+    request = ExportTraceServiceRequest.FromString(received.SerializeToString())
     return request.resource_spans[0].scope_spans[0].spans[0]
 
 
 def test_json_has_hexadecimal_ids_and_enums_as_integers():
     link = {"traceId": TRACE.hex(), "spanId": SPAN.hex()}
-    span = first_span(
-        as_json(
-            parentSpanId=PARENT.hex(),
-            kind=3,
-            links=[link],
-            startTimeUnixNano="5",
-            endTimeUnixNano=6,
-            unknownField={},
-            attributes=[{"key": "a", "value": {"intValue": "7"}}],
-        )
+    span = as_json(
+        parentSpanId=PARENT.hex(),
+        kind=3,
+        links=[link],
+        startTimeUnixNano="5",
+        endTimeUnixNano=6,
+        unknownField={},
+        attributes=[{"key": "a", "value": {"intValue": "7"}}],
     )
     assert (span.trace_id, span.span_id, span.parent_span_id) == (TRACE, SPAN, PARENT)
     assert (span.links[0].trace_id, span.kind) == (TRACE, OtlpSpan.SPAN_KIND_CLIENT)
@@ -230,8 +242,8 @@ def test_json_has_hexadecimal_ids_and_enums_as_integers():
 
 
 def test_json_with_an_id_that_is_not_hexadecimal_has_a_defect():
-    assert find_defect(first_span(as_json(traceId="zz"))) == "no valid trace id"
-    assert find_defect(first_span(as_json(spanId=7))) == "no valid span id"
+    assert defect(trace_id=as_json(traceId="zz").trace_id) == "no valid trace id"
+    assert defect(span_id=as_json(spanId=7).span_id) == "no valid span id"
 
 
 @pytest.mark.parametrize(
@@ -264,8 +276,8 @@ values = st.text(max_size=3) | st.integers(-(2**63), 2**63 - 1) | st.booleans() 
 def test_what_is_read_of_any_attributes_is_valid(read: dict[str, Any]):
     """So pydantic need not validate it once more when it is recorded."""
     made = report(read, {"prices": {"0": {"input": "999999", "output": "999999"}}})
-    assert SpanReport.model_validate(made.model_dump()) == made
-    model_check(SpanReport)(made)
+    assert Span.model_validate(made.span.model_dump()) == made.span
+    model_check(RecordSpans)(RecordSpans(trace_id=TRACE.hex(), spans=(made,)))
 
 
 ATTRIBUTES: dict[str, list[Any]] = {
@@ -292,7 +304,7 @@ def test_an_attribute_that_was_read_before_reads_the_same(spans: list[dict[str, 
     settings = AgentRunSettings(record_content=True)
     reader = SpanReader(settings)
     for values in (*spans, *spans):
-        again, first = (each.attributes(attributes(values)) for each in (reader, SpanReader(settings)))
+        again, first = (each.attributes(encoded(values)) for each in (reader, SpanReader(settings)))
         assert repr(again) == repr(first)
         kept: Any = again.kept.get("gen_ai.request.stop_sequences", [])
         kept.append("c")
