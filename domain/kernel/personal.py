@@ -100,20 +100,19 @@ def may_hold_personal_data(aggregate: type[Aggregate[Any, Any]]) -> bool:
 
 def holds_personal_values(event: Event) -> bool:
     """Return whether a personal field of the event, or a personal value that it carries, is not None."""
-    kind = type(event)
-    if not _may_hold_values(kind):
-        return False
-    for name in personal_fields(kind):
+    names, carries_data = _personal_parts(type(event))
+    for name in names:
         if getattr(event, name) is not None:
             return True
-    carried = carried_subjects(event)
-    return bool(carried) and any(_carried_value(vars(event), path) is not None for path in carried)
+    if not carries_data:
+        return False
+    return any(_carried_value(vars(event), path) is not None for path in carried_subjects(event))
 
 
 @cache
-def _may_hold_values(event: type[Event]) -> bool:
-    """Return whether events of the class can hold personal values, which most events cannot."""
-    return bool(personal_fields(event)) or _carries_data(event)
+def _personal_parts(event: type[Event]) -> tuple[tuple[str, ...], bool]:
+    """Return the names of the personal fields of a class, and whether its events carry data."""
+    return tuple(personal_fields(event)), _carries_data(event)
 
 
 def split_personal(new: NewEvent, stream: str) -> tuple[dict[str, Any], PersonalData]:

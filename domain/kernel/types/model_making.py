@@ -9,7 +9,11 @@ from pydantic import BaseModel
 
 M = TypeVar("M", bound=BaseModel)
 
-_set = object.__setattr__
+# The slots of models, which are set directly: in Python, `object.__setattr__` takes almost twice as long.
+_set_values, _set_present, _set_extra, _set_private = [
+    vars(BaseModel)[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+]
 
 
 def model_maker(model: type[M]) -> Callable[[dict[str, Any]], M]:
@@ -37,10 +41,10 @@ def model_maker(model: type[M]) -> Callable[[dict[str, Any]], M]:
         if not is_plain:
             return model.model_construct(present, **filled)
         made = new(model)
-        _set(made, "__dict__", filled)
-        _set(made, "__pydantic_fields_set__", present)
-        _set(made, "__pydantic_extra__", None)
-        _set(made, "__pydantic_private__", None)
+        _set_values(made, filled)
+        _set_present(made, present)
+        _set_extra(made, None)
+        _set_private(made, None)
         return made
 
     return make
