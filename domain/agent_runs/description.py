@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from domain.agent_runs.spans import Span
@@ -10,6 +11,9 @@ from domain.kernel.fields import Int64
 
 NAMED = ("agent_name", "conversation_id", "agent_id", "task_id", "workflow_id", "correlation_id")
 """The fields of spans that also describe the run."""
+
+_named_values = attrgetter(*NAMED)
+_NOTHING = (None,) * len(NAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,14 @@ class RunDescription:
     def with_span(self, span: Span) -> RunDescription:
         """Return the description with what one more span says."""
         changed: dict[str, Any] = {}
-        for name in NAMED:
-            if (value := getattr(span, name)) is not None:
-                named = NamedValue(value, span.start_nano, span.end_nano, span.span_id)
-                before: NamedValue | None = getattr(self, name)
-                if before is None or named.rank < before.rank:
-                    changed[name] = named
+        # Most spans name nothing.
+        if (values := _named_values(span)) != _NOTHING:
+            for name, value in zip(NAMED, values, strict=True):
+                if value is not None:
+                    named = NamedValue(value, span.start_nano, span.end_nano, span.span_id)
+                    before: NamedValue | None = getattr(self, name)
+                    if before is None or named.rank < before.rank:
+                        changed[name] = named
         if span.is_entry and (self.entry is None or _entry(span).rank < self.entry.rank):
             changed["entry"] = _entry(span)
         return replace(self, **changed) if changed else self

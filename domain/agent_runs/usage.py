@@ -52,20 +52,15 @@ def usage_of(span: Span) -> Usage | None:
 
     Only calls of models count tokens: the span of an agent repeats the sum of its calls.
     """
-    agent, model, tool = span.is_agent_call, span.is_model_call, span.is_tool_call
-    if not (agent or model or tool or span.is_error):
+    is_error = int(span.is_error)
+    if span.is_model_call:
+        read, written = span.input_tokens or 0, span.output_tokens or 0
+        cost = FREE if span.cost is None else span.cost.quantize(COST_STEP)
+        return Usage(day_of(span.start_nano), span.model, 0, 1, 0, is_error, read, written, cost)
+    agent, tool = int(span.is_agent_call), int(span.is_tool_call)
+    if not (agent or tool or is_error):
         return None
-    return Usage(
-        day_of(span.start_nano),
-        span.model if model else None,
-        int(agent),
-        int(model),
-        int(tool),
-        int(span.is_error),
-        (span.input_tokens or 0) if model else 0,
-        (span.output_tokens or 0) if model else 0,
-        span.cost.quantize(COST_STEP) if model and span.cost is not None else FREE,
-    )
+    return Usage(day_of(span.start_nano), None, agent, 0, tool, is_error)
 
 
 def added(usages: Sequence[Usage], spans: Iterable[Span]) -> tuple[Usage, ...]:
