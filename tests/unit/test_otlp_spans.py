@@ -18,10 +18,13 @@ from api.agent_run_settings import AgentRunSettings
 from api.otlp.attribute_values import LONGEST_TEXT, MAX_ITEMS
 from api.otlp.conventions import FIELDS
 from api.otlp.encodings import JSON
-from api.otlp.received_messages import decode_span
+from api.otlp.received_messages import decode_span, decode_traces
 from api.otlp.span_reader import MAX_ATTRIBUTES, SpanReader, UnfitSpan
+from api.otlp.span_recorder import AgentSpanRecorder
 from domain.agent_runs.commands import RecordSpans
 from domain.agent_runs.spans import Span, SpanKind, SpanReport, SpanStatus
+from domain.kernel import Command, Envelope, Scope
+from domain.kernel.access import ALLOWED
 from domain.kernel.errors import ValidationFailed
 from domain.kernel.types.storable_checks import model_check
 
@@ -254,6 +257,32 @@ def test_json_with_an_id_that_is_not_hexadecimal_has_a_defect():
 def test_json_that_is_no_request_is_refused(body: bytes):
     with pytest.raises(ValidationFailed):
         JSON.read(body)
+
+
+class DispatchedCommands:
+    """A bus that keeps the commands."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+
+    async def dispatch(self, envelope: Envelope) -> None:
+        self.commands.append(envelope.command)
+
+
+async def test_nothing_of_a_request_is_recorded_where_an_attribute_is_no_message():
+    """Attributes stay encoded until they are read, which is before the first command."""
+    ids = {"trace_id": TRACE, "span_id": SPAN, "start_time_unix_nano": 1, "end_time_unix_nano": 2}
+    request: Any = decode_traces(b"")
+    spans = request.resource_spans.add().scope_spans.add().spans
+    spans.add(**ids)
+    bus: Any = DispatchedCommands()
+    recorder = AgentSpanRecorder(bus, AgentRunSettings())
+    assert not await recorder.record(request, Scope(), ALLOWED)
+    assert len(bus.commands) == 1
+    spans.add(**{**ids, "trace_id": TRACE[::-1]}, attributes=[b"\xff"])
+    with pytest.raises(ValidationFailed, match="not an ExportTraceServiceRequest"):
+        await recorder.record(request, Scope(), ALLOWED)
+    assert len(bus.commands) == 1
 
 
 def test_a_span_has_the_values_of_its_resource_that_it_does_not_have_itself():
