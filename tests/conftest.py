@@ -18,6 +18,7 @@ from pymongo import MongoClient
 
 from eventstore.mongo.driver import Driver
 from tests.helpers.drivers import DRIVER, chosen_driver
+from tests.helpers.forking import popen
 from tests.helpers.servers import Servers
 
 GARBAGE_THRESHOLD = 50_000
@@ -56,6 +57,7 @@ def use_memory() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run's servers in its first process; the workers are handed their addresses."""
     use_memory()
+    popen.install()
     # pymongo's asyncio client leaves a socket to the collector when it is cancelled while it connects.
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
     if config.option.driver:
