@@ -34,6 +34,23 @@ __all__ = [
 ]
 
 
+class _DeclaredField(Field):
+    """A field whose annotation has no names in it that are defined later.
+
+    strawberry asks for the type of each field ten times, and resolves the annotation again each time. That
+    takes a fifth of the time to build a schema.
+    """
+
+    _resolution: tuple[StrawberryAnnotation | None, Any] = (None, None)
+
+    def resolve_type(self, *, type_definition: Any = None) -> Any:
+        annotation, resolved = self._resolution
+        if annotation is None or annotation is not self.type_annotation:
+            resolved = super().resolve_type(type_definition=type_definition)
+            self._resolution = (self.type_annotation, resolved)
+        return resolved
+
+
 def make_argument(
     name: str,
     graphql_name: str | None,
@@ -65,7 +82,7 @@ def make_field(
     is_subscription: bool = False,
 ) -> Field:
     """Return a field that belongs to no Python class. `default` is the value that the schema shows."""
-    field = Field(
+    field = _DeclaredField(
         python_name=name,
         graphql_name=graphql_name,
         type_annotation=StrawberryAnnotation(annotation),

@@ -132,6 +132,13 @@ def test_strawberry_makes_fields_and_types_as_expected() -> None:
         "metadata",
     )
     check(library, module, f"StrawberryField with {field}", accepts(StrawberryField, field))
+    resolve = getattr(StrawberryField, "resolve_type", None)
+    check(
+        library,
+        module,
+        "StrawberryField.resolve_type(type_definition)",
+        resolve and takes(resolve, "self", "type_definition"),
+    )
     names = ("python_name", "graphql_name", "type_annotation")
     check(library, module, f"StrawberryArgument{names}", takes(StrawberryArgument, *names))
     check(
