@@ -20,6 +20,7 @@ from api.instruments import NO_INSTRUMENTS, Instruments
 from api.metrics import MeteredLog, Metrics
 from api.position_seal import PositionSeal
 from api.process_operator import ProcessOperator
+from api.retired_consumers import RetiredConsumers
 from api.settings import Settings
 from api.view_parts import ViewParts
 from api.webhooks.conditions import WebhookConditions
@@ -56,7 +57,7 @@ from projections.live.started_processes import StartedProcesses
 from projections.live.view_tail import ViewTail
 from projections.past.reader import PastReader
 from projections.querying.dead_letter_reader import DeadLetterReader
-from projections.querying.locator import ViewLocator
+from projections.querying.locator import ViewLocator, consumer_name
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
 from projections.querying.shared_reads import SharedReads
@@ -188,6 +189,16 @@ class Runtime:
             tick=self.settings.poll_interval,
         )
         return Rebuilds(self.views, context, self.settings.view_partitions)
+
+    @cached_property
+    def retired_consumers(self) -> RetiredConsumers:
+        declared = (
+            *map(consumer_name, self.views),
+            *(f"process.{context.category}" for context in processes_in(self.catalog)),
+            *(f"policy.{policy.name}" for policy in self.policies),
+            *(f"redis.{stream}" for stream in self.settings.redis_streams),
+        )
+        return RetiredConsumers(declared, self.database)
 
     # Reading views
 

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
+from api.cli.confirmation import Yes, confirm, is_interactive
 from api.cli.connection import connect_runtime
 from api.cli.rebuilding import RebuildFollower
-from api.cli.records import AsJson, print_record, sentence_printer
+from api.cli.records import AsJson, print_record, print_result, sentence_printer
 from api.cli.terminal import warn
 from api.cli.view_output import print_views, view_record
 from api.runtime import Runtime
 from domain.kernel.errors import InvariantViolated, NotFound, ValidationFailed
+from domain.kernel.names import client_name
 from projections.rebuilding.rebuilds import Rebuilds
 from subscriptions.consumers.state import CANDIDATE_STATES, GenerationState
 
@@ -165,6 +167,27 @@ def forget(names: Names = None, all: All = False, as_json: AsJson = False) -> No
 async def _forgotten(rebuilds: Rebuilds, view: str) -> str:
     numbers = await rebuilds.forget(view)
     return f"generation {' and '.join(map(str, numbers))} is deleted" if numbers else "nothing to delete"
+
+
+@app.command()
+def drop(
+    name: Annotated[str, typer.Argument(help="The name of a view, such as tasks.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the rows of a view that the settings of nobody have any more, and its position in the log.
+
+    A view of this name that is declared later is built from the log.
+    """
+    if is_interactive() and not yes:
+        confirm(f"Remove all rows of the view {name}?")
+    view = client_name(asyncio.run(_drop(name)))
+    print_result({"name": view, "changed": True}, f"{view} is removed", as_json=as_json)
+
+
+async def _drop(name: str) -> str:
+    async with connect_runtime() as runtime:
+        return await runtime.retired_consumers.drop_view(name)
 
 
 async def _act(

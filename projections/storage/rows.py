@@ -89,7 +89,12 @@ def place(stored: Row) -> Place:
 
 def slots(view: View[Any]) -> tuple[str, ...]:
     """Return the names of the collections that the view's generations use in turn."""
-    return tuple(f"view_{view.name}_{slot}" for slot in range(SLOTS))
+    return slots_of(view.name)
+
+
+def slots_of(name: str) -> tuple[str, ...]:
+    """Return what `slots` does, for a view of this name, which need not be declared any more."""
+    return tuple(f"view_{name}_{slot}" for slot in range(SLOTS))
 
 
 def collection(database: Database, view: View[Any], generation: int) -> Collection:

@@ -35,6 +35,11 @@ _CONSUMER = {
     "name": (str, "Its name: `view.`, `process.`, `policy.`, `webhook.` or `redis.`, and what it serves."),
     "position": (Position, "The position up to which it has done everything."),
     "lag": (int, "The number of positions that it is behind the log."),
+    "retired": (
+        bool,
+        "Whether nobody runs it any more: the settings of this server do not have it, and no worker has a "
+        "lease of it. `nerve views drop` removes a view.",
+    ),
 }
 
 
@@ -54,7 +59,8 @@ def consumers_field() -> Field:
         "A follower of the log that keeps its position: a view, process, policy, webhook or stream in Redis.",
     )
     size = (
-        f"The maximum number of consumers, {DEFAULT_PAGE} by default: those furthest behind, in this order."
+        f"The maximum number of consumers, {DEFAULT_PAGE} by default: those furthest behind, in this order, "
+        "then those that are retired."
     )
     return output_field(
         "consumers",
@@ -72,19 +78,26 @@ async def _resolve(_root: object, info: Info, *, first: int | None = None) -> li
     size = page_size(first, None, context.runtime.settings.max_page)
     states = await context.runtime.checkpoints.states()
     head = await context.runtime.log.head()
+    retired = context.runtime.retired_consumers
     active = [
-        (name, state.generations[state.active]) for name, state in states.items() if state.active is not None
+        (retired.contains(state), state.generations[state.active], name)
+        for name, state in states.items()
+        if state.active is not None
     ]
-    behind = sorted(active, key=lambda each: (each[1].position, each[0]))[:size]
+    behind = sorted(active, key=lambda each: (each[0], each[1].position, each[2]))[:size]
     return [
-        {**_consumer(name, generation, head), "position": context.seal(Place(generation.position))}
-        for name, generation in behind
+        {
+            "name": name,
+            "position": context.seal(Place(generation.position)),
+            "retired": is_retired,
+            **_progress(generation, head),
+        }
+        for is_retired, generation, name in behind
     ]
 
 
-def _consumer(name: str, generation: Generation, head: int) -> Mapping[str, Any]:
+def _progress(generation: Generation, head: int) -> Mapping[str, Any]:
     return {
-        "name": name,
         "lag": max(0, head - generation.position),
         "partitions": [_partition(partition, head) for partition in generation.partitions],
     }

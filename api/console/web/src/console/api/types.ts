@@ -635,7 +635,7 @@ export type ConnectionsQuery = { connections: { servers: Array<{ name: string, c
 
 export type ConsumersQueryVariables = Exact<{ [key: string]: never; }>;
 
-export type ConsumersQuery = { consumers: Array<{ name: string, position: string, lag: number, partitions: Array<{ number: number, lag: number, owner: string | null, leaseSeconds: number, failures: number, error: string | null, blockedBy: string | null }> }> | null };
+export type ConsumersQuery = { consumers: Array<{ name: string, position: string, lag: number, retired: boolean, partitions: Array<{ number: number, lag: number, owner: string | null, leaseSeconds: number, failures: number, error: string | null, blockedBy: string | null }> }> | null };
 
 export type ContextsQueryVariables = Exact<{ [key: string]: never; }>;
 

@@ -50,16 +50,17 @@ export function ConsumersSection() {
                         <>
                           <th scope="row" rowSpan={consumer.partitions.length}>
                             <Line>{consumer.name}</Line>
+                            {consumer.retired && <Retired name={consumer.name} />}
                           </th>
                           <td
                             rowSpan={consumer.partitions.length}
-                            className={consumer.lag ? "number behind" : "number"}
+                            className={consumer.lag && !consumer.retired ? "number behind" : "number"}
                           >
                             {consumer.lag.toLocaleString("en")}
                           </td>
                         </>
                       )}
-                      <PartitionCells partition={partition} />
+                      <PartitionCells partition={partition} retired={consumer.retired} />
                     </tr>
                   )),
                 )}
@@ -72,13 +73,30 @@ export function ConsumersSection() {
   );
 }
 
-function PartitionCells({ partition }: { partition: Partition }) {
+/** Says that nobody runs a consumer, and how it is removed. */
+function Retired({ name }: { name: string }) {
+  const view = /^view\.(.+)/.exec(name)?.[1];
+  return (
+    <p className="quiet">
+      retired: not in the settings, and run by no worker
+      {view && (
+        <>
+          ; <code>nerve views drop {view}</code> removes it
+        </>
+      )}
+    </p>
+  );
+}
+
+function PartitionCells({ partition, retired }: { partition: Partition; retired: boolean }) {
   const { number, lag, owner, leaseSeconds, failures, error, blockedBy } = partition;
   return (
     <>
       <td className="number">{number}</td>
       <td className="number">{lag.toLocaleString("en")}</td>
-      <td>{owner ? <Line>{owner}</Line> : <span className="behind">no worker has it</span>}</td>
+      <td>
+        {owner ? <Line>{owner}</Line> : <span className={retired ? "quiet" : "behind"}>no worker has it</span>}
+      </td>
       <td className="number">{owner && duration(leaseSeconds)}</td>
       <td>
         {failures > 0 && (
