@@ -40,7 +40,11 @@ So the checkpoint moves soon after a partition was taken, although the process m
 
 
 LEAVE_TIMEOUT = 3.0
-"""Seconds that saving the checkpoint may take when a partition is left; MongoDB may well be down."""
+"""Seconds that saving the checkpoint may take when a process stops; MongoDB may well be down."""
+
+
+HAND_OVER_TIMEOUT = 20.0
+"""Seconds that it may take when another process has asked for the partition, which it need not get soon."""
 
 
 class CommitHandler(Protocol):
@@ -118,6 +122,7 @@ class Consumer:
         self._is_busy = False
         self._is_leaving = False
         self._is_lost = False
+        self._last_save_within: float | None = None
         self._events = 0
         self._unsaved_since: float | None = None
         self._consuming = BackgroundLoop(
@@ -160,8 +165,12 @@ class Consumer:
         self._is_lost = True
         self.leave()
 
-    async def stop(self) -> None:
-        """Leave, and return when the consumer has ended."""
+    async def stop(self, within: float | None = None) -> None:
+        """Leave, and return when the consumer has ended.
+
+        The last save may take `within` seconds, by default `LEAVE_TIMEOUT`.
+        """
+        self._last_save_within = within
         self.leave()
         for loop in self._loops:
             await loop.join()
@@ -203,15 +212,29 @@ class Consumer:
 
     async def _end(self, handler: DeferringHandler) -> None:
         """Save what the handler has done since the checkpoint, and end it."""
+        within = LEAVE_TIMEOUT if self._last_save_within is None else self._last_save_within
         try:
             if not self._is_lost:
                 with suppress(Unavailable, TimeoutError):
-                    async with asyncio.timeout(LEAVE_TIMEOUT):
-                        done = await handler.settle(self._handled, is_last=True)
-                        if done > self._position:
-                            await self._save(done)
+                    async with asyncio.timeout(within):
+                        await self._save_last(handler)
         finally:
             await handler.end()
+
+    async def _save_last(self, handler: DeferringHandler) -> None:
+        """Save what is done; for a partition that is handed over, until MongoDB answers."""
+        backoff = Backoff()
+        while True:
+            try:
+                done = await handler.settle(self._handled, is_last=True)
+                if done > self._position:
+                    await self._save(done)
+            except Unavailable as error:
+                if self._last_save_within is None:
+                    raise
+                await asyncio.sleep(backoff.pause(error))
+            else:
+                return
 
     async def _take(self, handler: CommitHandler, commits: Sequence[Commit], position: int) -> None:
         while len(commits) > self._part and not self._is_leaving:

@@ -15,7 +15,7 @@ from eventstore.mongo.driver import Database
 from eventstore.server_names import unique_server_name
 from subscriptions.consumers.assignment import Assignment, assignments, next_assignment
 from subscriptions.consumers.checkpoints import Checkpoints
-from subscriptions.consumers.consumer import CommitHandler, Consumer
+from subscriptions.consumers.consumer import HAND_OVER_TIMEOUT, CommitHandler, Consumer
 from subscriptions.consumers.consumer_update import GenerationOutput
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
@@ -224,7 +224,7 @@ class ConsumerGroup:
     async def _hand_over(self, consumer: Consumer) -> None:
         """Release a partition that another process has asked for, once all that was done is saved."""
         await consumer.drain()
-        await consumer.stop()
+        await consumer.stop(HAND_OVER_TIMEOUT)
         await self._release([consumer])
 
     async def _take_share(self, seen: list[Assignment]) -> float:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 
 from domain.kernel import Commit
-from subscriptions.consumers.checkpoints import Checkpoint
+from domain.kernel.errors import Unavailable
+from subscriptions.consumers.checkpoints import Checkpoint, Checkpoints
 from subscriptions.consumers.consumer import CommitHandler
 from subscriptions.consumers.group import ConsumerDefinition, ConsumerGroup
 from subscriptions.consumers.partition_leases import PartitionLease, PartitionLeases
@@ -132,8 +133,19 @@ async def test_a_consumer_that_leaves_after_a_failure_still_saves_what_is_done(r
     assert await rig.checkpoints.position(NAME) == 1
 
 
-async def test_what_was_done_before_a_planned_move_is_not_done_again(rig: Rig) -> None:
-    """Though none of it was saved when another process asked for the partition."""
+async def test_what_was_done_before_a_planned_move_is_not_done_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though none of it was saved when another process asked for the partition, and the first save fails."""
+    save, errors = Checkpoints.save, [Unavailable("MongoDB does not answer")]
+
+    async def save_later(
+        checkpoints: Checkpoints, lease: PartitionLease, position: int, events: int = 0
+    ) -> bool:
+        if errors:
+            raise errors.pop()
+        return await save(checkpoints, lease, position, events)
+
     done: dict[Partition, list[int]] = {}
     groups = [group(rig, lambda: UnsavedHandler(done), partitions=2) for _ in range(2)]
     await rig.write("abc")
@@ -141,14 +153,18 @@ async def test_what_was_done_before_a_planned_move_is_not_done_again(rig: Rig) -
     async with asyncio.timeout(DEADLINE):
         while [len(positions) for positions in done.values()] != [3, 3]:
             await asyncio.sleep(0.02)
-        await groups[1].start()
-        while None in (owners := {seen.owner for seen in await partitions_of(rig)}) or len(owners) < 2:
-            await asyncio.sleep(0.02)
+        with monkeypatch.context() as patch:
+            patch.setattr("subscriptions.consumers.consumer.LEAVE_TIMEOUT", 0.0)
+            patch.setattr(Checkpoints, "save", save_later)
+            await groups[1].start()
+            while None in (owners := {seen.owner for seen in await partitions_of(rig)}) or len(owners) < 2:
+                await asyncio.sleep(0.02)
         await rig.write("d")
         while [positions[-1] for positions in done.values()] != [4, 4]:
             await asyncio.sleep(0.02)
     for one in groups:
         await one.stop()
+    assert not errors
     assert done == {Partition(number, 2): [1, 2, 3, 4] for number in range(2)}
     assert [seen.position for seen in await partitions_of(rig)] == [4, 4]
 

@@ -58,14 +58,17 @@ async def test_two_workers_share_webhooks(mongo_url: str, redis_url: str, databa
         await append_notes(rig, streams=4, versions=3)
         await until_shared(rig, webhooks=len(ids), workers=2)
         await receiver.until(lambda: len(receiver.events) >= 12)
+        # A worker that stops before it has the response sends the event again.
+        await rig.until_saved()
     assert receiver.doubles == 0
 
 
 async def test_a_webhook_moves_when_its_requests_have_ended(
     mongo_url: str, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though a worker that stops would not wait so long for them."""
+    """Though a worker that stops would not wait so long for them, and for the save of what they did."""
     monkeypatch.setattr("subscriptions.publishing.webhook_publisher.LAST_REQUESTS", 0.0)
+    monkeypatch.setattr("subscriptions.consumers.consumer.LEAVE_TIMEOUT", 0.0)
     parts = (mongo_url, redis_url, database)
     async with serving(WebhookReceiver()) as receiver, open_webhook_rig(*parts, lease_time=LONG) as rig:
         for number in range(2):
