@@ -55,6 +55,9 @@ class AgentRunSettings(BaseModel):
     prices: dict[str, ModelPrice] = Field(
         {}, description="Prices by the name of the model, in one currency; without one there is no cost."
     )
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        None, description="Currency of the prices, as its code of ISO 4217 such as USD; shown with costs."
+    )
     max_body_bytes: int = Field(
         4_000_000, gt=0, le=8_000_000, description="Maximum size of a request, in bytes, also decompressed."
     )

@@ -15,6 +15,7 @@ from api.graphql.fields.command_subscription import command_field
 from api.graphql.fields.connection_fields import connection_fields
 from api.graphql.fields.consumer_status import consumers_field
 from api.graphql.fields.context_map import context_map_field
+from api.graphql.fields.cost_currency import cost_currency_field
 from api.graphql.fields.dead_letter_queries import dead_letter_fields
 from api.graphql.fields.deployment_status import deployment_status_field
 from api.graphql.fields.entity_history import history_fields
@@ -56,6 +57,10 @@ NODE_ID = "An id that is unique among all nodes."
 ROW_ID = "The id of the row. A past state of the row has another id; `_meta.key` is the same for both."
 
 
+RUNS = "runs"
+"""The view of the runs of agents, if it is among those of the settings."""
+
+
 class SchemaBuilder:
     """Collects the root fields of all views and commands that exist with a visibility.
 
@@ -95,6 +100,8 @@ class SchemaBuilder:
         self._add_log_fields()
         if API_KEYS in shapes:
             self._add("Query", key_uses_field())
+        if RUNS in shapes:
+            self._add("Query", cost_currency_field())
         if WEBHOOKS in shapes:
             for field in webhook_fields(self._types):
                 self._add("Query", field)

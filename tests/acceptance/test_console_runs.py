@@ -52,7 +52,7 @@ def nerve(mongo_url: str, redis_url: str) -> Iterator[Served]:
         database=database,
         contexts=(*Settings.model_fields["contexts"].default, *RUNS),
         master_key=b64encode(os.urandom(32)).decode(),
-        agent_runs={"prices": PRICES, "record_content": True},
+        agent_runs={"prices": PRICES, "currency": "EUR", "record_content": True},
     ) as served:
         yield served
     with MongoClient[dict[str, Any]](mongo_url) as client:
@@ -139,7 +139,7 @@ def start_process(nerve: Served) -> str:
 def check_pages(seen: dict[str, Any], task: str) -> None:
     assert seen["filtered"] == "#/runs?agent=support"
     assert len(seen["list"]) == 2
-    assert {"failed", "support", task, "0.0062", "2,500", "150"} <= set(
+    assert {"failed", "support", task, "0.0062", "EUR", "2,500", "150"} <= set(
         words(seen["facts"] + seen["list"][1])
     )
     question, search, refund, answer = seen["steps"][1:]
@@ -161,7 +161,8 @@ def check_pages(seen: dict[str, Any], task: str) -> None:
 def check_comparison(seen: dict[str, Any], run: str, other: str) -> None:
     assert seen["compared"] == f"#/runs?id={run}&with={other}"
     minus, blank = "\u2212", "\u00a0"
-    assert f"cost\t0.0062\t0.0024\t{minus}0.0038 ({minus}61{blank}%)" in seen["figures"]
+    first, second, less = (f"{cost}{blank}EUR" for cost in ("0.0062", "0.0024", f"{minus}0.0038"))
+    assert f"cost\t{first}\t{second}\t{less} ({minus}61{blank}%)" in seen["figures"]
     assert f"tool calls\t2\t1\t{minus}1 ({minus}50{blank}%)" in seen["figures"]
     assert any(row.startswith("refund") and row.endswith("not called") for row in seen["tools"])
     assert "3 of 5 steps are in one of the runs only" in seen["differing"]

@@ -39,6 +39,7 @@ async function explainByMouse() {
   seen.filtered = new URL(page.url()).hash;
   seen.list = await page.locator("table.runs tbody tr").allInnerTexts();
   await inspect("runs");
+  seen.violations.push(...(await page.locator(".scroll:has(> table.runs)").evaluateAll(findExcess)));
   await page.getByRole("row").filter({ hasText: "failed" }).getByRole("link").first().click();
   const transcript = page.getByRole("region", { name: "Transcript" });
   await transcript.getByText("I refund it now").waitFor();
@@ -124,6 +125,12 @@ async function focusOn(element) {
     await page.keyboard.press("Tab");
   }
   throw new Error("the element is not reached by the keyboard");
+}
+
+/** Returns how much wider tables are than their page. */
+function findExcess(scrolls) {
+  const excess = scrolls.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth).filter((pixels) => pixels > 0);
+  return excess.map((pixels) => `the table of runs is ${pixels} pixels too wide`);
 }
 
 /** Looks for violations of accessibility, on a wide screen and on a phone. */

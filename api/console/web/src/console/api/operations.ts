@@ -77,6 +77,7 @@ export const CancelProcess = operation<types.CancelProcessMutation, types.Cancel
 
 export const Runs = operation<types.RunsQuery, types.RunsQueryVariables>("runs");
 export const RunTail = operation<types.RunTailSubscription, types.RunTailSubscriptionVariables>("run-tail");
+export const CostCurrency = operation<types.CostCurrencyQuery, types.CostCurrencyQueryVariables>("cost-currency");
 export const RunDays = operation<types.RunDaysQuery, types.RunDaysQueryVariables>("run-days");
 export const AgentRun = operation<types.AgentRunQuery, types.AgentRunQueryVariables>("agent-run");
 export const RunSpans = operation<types.RunSpansQuery, types.RunSpansQueryVariables>("run-spans");

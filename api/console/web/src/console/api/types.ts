@@ -641,6 +641,10 @@ export type ContextsQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ContextsQuery = { contexts: Array<{ name: string, category: string, kind: ContextKind, alsoReadBy: Array<string>, reactsTo: Array<string>, policies: Array<string>, commands: Array<{ name: string, mutation: string, description: string }>, events: Array<{ type: string, revision: number, description: string, severity: Severity | null }>, views: Array<{ name: string, singular: string, isEntity: boolean, description: string }> }> | null };
 
+export type CostCurrencyQueryVariables = Exact<{ [key: string]: never; }>;
+
+export type CostCurrencyQuery = { costCurrency: string | null };
+
 export type CreateWebhookMutationVariables = Exact<{
   input: CreateWebhookInput;
 }>;

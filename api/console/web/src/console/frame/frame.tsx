@@ -12,6 +12,7 @@ import { HealthPage } from "../pages/health/health-page";
 import { isOperateVisible, OperatePage } from "../pages/operate/operate-page";
 import { ProcessesPage } from "../pages/processes/processes-page";
 import { RunPage } from "../pages/runs/run-page";
+import { WithCurrency } from "../pages/runs/figures";
 import { RunsPage } from "../pages/runs/runs-page";
 import { StartPage } from "../pages/start-page";
 import { TracePage } from "../pages/trace/trace-page";
@@ -50,7 +51,7 @@ const PAGES: Record<string, Page> = {
   runs: {
     title: "Runs",
     render: ({ state: { id, ...state } }) =>
-      id ? <RunPage key={id} id={id} state={state} /> : <RunsPage state={state} />,
+      <WithCurrency>{id ? <RunPage key={id} id={id} state={state} /> : <RunsPage state={state} />}</WithCurrency>,
     isVisible: (schema) => schema.hasQuery("agentRun"),
   },
   health: {

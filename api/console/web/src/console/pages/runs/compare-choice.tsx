@@ -3,7 +3,7 @@ import { useOperation } from "../../api/hooks";
 import { Runs } from "../../api/operations";
 import { duration, localTime } from "../../parts/moment";
 import { visible } from "../../parts/text";
-import { amount } from "./figures";
+import { useMoney } from "./figures";
 import { type Run, runLink, runName } from "./run";
 import { toRunOrder } from "./run-filters";
 
@@ -13,6 +13,7 @@ const OFFERED = 50;
 /** Chooses the run that this one is compared with, among the last ones of the same agent. */
 export function CompareChoice({ run, other }: { run: Run; other: string | undefined }) {
   const filter = run.agentName === null ? undefined : { agentName: { eq: run.agentName } };
+  const money = useMoney();
   const { data } = useOperation(Runs, { filter, orderBy: toRunOrder({}), first: OFFERED });
   const runs = (data?.runs?.nodes ?? []).filter(({ id }) => id !== run.id);
   const isOffered = runs.some(({ id }) => id === other);
@@ -26,7 +27,7 @@ export function CompareChoice({ run, other }: { run: Run; other: string | undefi
           {other && !isOffered && <option value={other}>{visible(other)}</option>}
           {runs.map((each) => (
             <option key={each.id} value={each.id}>
-              {optionText(each)}
+              {optionText(each, money(each.cost))}
             </option>
           ))}
         </select>
@@ -36,7 +37,7 @@ export function CompareChoice({ run, other }: { run: Run; other: string | undefi
   );
 }
 
-function optionText(run: Run): string {
+function optionText(run: Run, cost: string): string {
   const parts = [localTime(run.startedAt), visible(runName(run)).slice(0, 40), duration(run.durationSeconds)];
-  return [...parts, `cost ${amount(run.cost)}`, run.state.toLowerCase()].join(" · ");
+  return [...parts, `cost ${cost}`, run.state.toLowerCase()].join(" · ");
 }

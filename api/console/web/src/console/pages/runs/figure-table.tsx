@@ -1,16 +1,13 @@
 import { duration } from "../../parts/moment";
 import { type Figure, figuresOf } from "./compare-runs";
-import { amount, count } from "./figures";
+import { count, useMoney } from "./figures";
 import type { Run } from "./run";
 
-const WRITERS: Record<Figure["kind"], (value: number) => string> = {
-  count: (value) => count(value),
-  cost: amount,
-  seconds: duration,
-};
+type Writers = Record<Figure["kind"], (value: number) => string>;
 
 /** What two runs came to, with the differences. */
 export function FigureTable({ first, second }: { first: Run; second: Run }) {
+  const writers: Writers = { count: (value) => count(value), cost: useMoney(), seconds: duration };
   return (
     <section aria-labelledby="figures-title">
       <h2 id="figures-title">Totals</h2>
@@ -28,9 +25,9 @@ export function FigureTable({ first, second }: { first: Run; second: Run }) {
             {figuresOf(first, second).map((figure) => (
               <tr key={figure.name} className={figure.first === figure.second ? undefined : "changed"}>
                 <th scope="row">{figure.name}</th>
-                <td className="number">{WRITERS[figure.kind](figure.first)}</td>
-                <td className="number">{WRITERS[figure.kind](figure.second)}</td>
-                <td className="number">{difference(figure)}</td>
+                <td className="number">{writers[figure.kind](figure.first)}</td>
+                <td className="number">{writers[figure.kind](figure.second)}</td>
+                <td className="number">{difference(figure, writers)}</td>
               </tr>
             ))}
           </tbody>
@@ -40,9 +37,9 @@ export function FigureTable({ first, second }: { first: Run; second: Run }) {
   );
 }
 
-function difference({ kind, first, second }: Figure): string {
+function difference({ kind, first, second }: Figure, writers: Writers): string {
   if (first === second) return "none";
   const sign = second < first ? "−" : "+";
   const share = first === 0 ? "" : ` (${sign}${Math.round((Math.abs(second - first) / first) * 100)}\u00a0%)`;
-  return `${sign}${WRITERS[kind](Math.abs(second - first))}${share}`;
+  return `${sign}${writers[kind](Math.abs(second - first))}${share}`;
 }

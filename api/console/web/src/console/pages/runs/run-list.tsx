@@ -64,11 +64,9 @@ function RunTable({ runs }: { runs: Run[] }) {
             <th className="number">duration</th>
             <th className="number">cost</th>
             <th className="number">errors</th>
-            <th className="number">tokens in</th>
-            <th className="number">tokens out</th>
+            <th className="number">tokens</th>
+            <th className="number">calls</th>
             <th>models</th>
-            <th className="number">model calls</th>
-            <th className="number">tool calls</th>
             <th>for</th>
           </tr>
         </thead>
@@ -103,13 +101,21 @@ function RunRow({ run }: { run: Run }) {
         <Cost value={run.cost} />
       </td>
       <td className={run.errors ? "number behind" : "number"}>{count(run.errors)}</td>
-      <td className="number">{count(run.inputTokens)}</td>
-      <td className="number">{count(run.outputTokens)}</td>
-      <td>
-        <Text>{run.models.join(", ")}</Text>
+      <td className="number">
+        <div>{count(run.inputTokens)} in</div>
+        <div>{count(run.outputTokens)} out</div>
       </td>
-      <td className="number">{count(run.modelCalls)}</td>
-      <td className="number">{count(run.toolCalls)}</td>
+      <td className="number">
+        <div>{count(run.modelCalls)} model</div>
+        <div>{count(run.toolCalls)} tool</div>
+      </td>
+      <td>
+        {run.models.map((model) => (
+          <div key={model}>
+            <Line>{model}</Line>
+          </div>
+        ))}
+      </td>
       <td>
         {references.map((id) => (
           <EntityLink key={id} id={id} />

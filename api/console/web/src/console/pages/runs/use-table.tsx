@@ -1,7 +1,7 @@
 import { duration } from "../../parts/moment";
 import { Text } from "../../parts/text";
 import { type Use, usesOf } from "./compare-runs";
-import { amount } from "./figures";
+import { useMoney } from "./figures";
 import type { Span } from "./span";
 
 type Props = { title: string; role: "model" | "tool"; first: Span[]; second: Span[] };
@@ -37,23 +37,24 @@ export function UseTable({ title, role, first, second }: Props) {
 type RowProps = { name: string; role: Props["role"]; first: Use | undefined; second: Use | undefined };
 
 function UseRow({ name, role, first, second }: RowProps) {
+  const money = useMoney();
   return (
     <tr className={first?.calls === second?.calls ? undefined : "changed"}>
       <th scope="row">
         <Text>{name}</Text>
       </th>
-      <td>{describe(first, role)}</td>
-      <td>{describe(second, role)}</td>
+      <td>{describe(first, role, money)}</td>
+      <td>{describe(second, role, money)}</td>
     </tr>
   );
 }
 
-function describe(use: Use | undefined, role: Props["role"]): string {
+function describe(use: Use | undefined, role: Props["role"], money: (cost: number) => string): string {
   if (!use) return "not called";
   const parts = [`${use.calls} ${use.calls === 1 ? "call" : "calls"}`, duration(use.seconds)];
   if (role === "model") {
     parts.push(`${use.input.toLocaleString("en")} in · ${use.output.toLocaleString("en")} out`);
-    parts.push(`cost ${amount(use.cost)}`);
+    parts.push(`cost ${money(use.cost)}`);
   }
   if (use.errors) parts.push(`${use.errors} failed`);
   return parts.join(", ");
