@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.encoding import write_stored_moment
+from api.encoding import write_stored_moment, write_stored_moments
 from domain.kernel.rfc3339 import write_moment
 
 EARLIEST, LATEST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)
@@ -27,3 +27,14 @@ def test_a_moment_without_a_time_zone_is_in_utc(moment: datetime) -> None:
 def test_other_time_zones_are_converted(hours: int) -> None:
     moment = datetime(2026, 1, 31, 12, 0, 0, 250_000, timezone(timedelta(hours=hours)))
     assert write_stored_moment(moment) == write_moment(moment) != "2026-01-31T12:00:00.250Z"
+
+
+@given(
+    st.lists(
+        st.datetimes(EARLIEST, LATEST)
+        | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))])),
+        max_size=3,
+    )
+)
+def test_moments_that_are_written_together_have_the_same_form(moments: list[datetime]) -> None:
+    assert write_stored_moments(moments) == [write_stored_moment(moment) for moment in moments]

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any, cast
 
 import pytest
 from graphql import ExecutionResult, GraphQLObjectType, execute, parse
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, is_coroutine
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.value_writers import FieldWriters
 from tests.helpers.own_contexts import own_schema
-from tests.helpers.page_documents import FRAGMENT, ROW, no_rows, page, rows, selections
+from tests.helpers.page_documents import FRAGMENT, ROW, no_rows, page, rows, selections, values
 
 SCHEMA = own_schema()
 
 
+STEP = {
+    "name": "Check",
+    "task_id": "task-1",
+    "agent_id": None,
+    "completed_at": datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=UTC),
+}
+steps = st.just(STEP) | st.builds(
+    lambda field, value: {**STEP, field: value}, st.sampled_from(["agent_id", "completed_at"]), values
+)
+
+
 async def run(executor: type[CheckedExecutor], document: Any, source: Any, yes: bool, **parts: Any) -> Any:
-    """Return the result of the document, whose field `tasks` resolves to the source."""
-    declared = cast(GraphQLObjectType, SCHEMA.type_map["Query"]).fields["tasks"]
+    """Return the result of the document, whose first field resolves to the source."""
+    field = document.definitions[0].selection_set.selections[0].name.value
+    declared = cast(GraphQLObjectType, SCHEMA.type_map["Query"]).fields[field]
     resolver = declared.resolve
     declared.resolve = lambda *_, **__: source
     try:
@@ -60,6 +73,26 @@ def test_pages_are_written_as_graphql_core_writes_them(
     source = page(found, reads_later=reads_later)
     plain = asyncio.run(run(CheckedExecutor, parse(query), source, yes))
     assert repr(asyncio.run(compiled(query, source, yes))) == repr(plain)
+
+
+MOMENT = datetime(2026, 1, 31, 12)
+
+
+@settings(max_examples=30)
+@given(
+    lists=st.lists(st.lists(steps, max_size=3), max_size=3),
+    moment=st.sampled_from([MOMENT, MOMENT.replace(tzinfo=UTC)]),
+)
+@example(lists=[[STEP, {**STEP, "completed_at": MOMENT}], [STEP]], moment=MOMENT)
+@example(lists=[[STEP, None]], moment=MOMENT)
+@example(lists=[[STEP], (STEP,), None], moment=None)
+def test_lists_inside_of_rows_are_written_as_graphql_core_writes_them(lists: list[Any], moment: Any) -> None:
+    """The same code writes the rows and what is in them, at whatever level a value does not fit."""
+    node = "startedAt steps { name completedAt id: agentId } a: steps { name }"
+    query = f"query ($yes: Boolean!) {{ workflows {{ edges {{ node {{ {node} }} }} }} }}"
+    source = page([{"id": "w", "started_at": moment, "steps": each} for each in lists], reads_later=False)
+    plain = asyncio.run(run(CheckedExecutor, parse(query), source, True))
+    assert repr(asyncio.run(compiled(query, source, True))) == repr(plain)
 
 
 @pytest.mark.parametrize("yes", [True, False])

@@ -145,6 +145,6 @@ class CompiledOperation:
     def _field(self, field: ResponseField, compiler: WriterCompiler) -> RootField:
         definition = field.definition
         if definition is None:
-            return RootField(field.name, None, compiler.field(self._root_type, field).write)
+            return RootField(field.name, None, compiler.field(self._root_type, field).from_object())
         write = compiler.value(definition.type, field.selections)
         return RootField(field.name, SelectedField.of(self._root_type, definition, field), write)

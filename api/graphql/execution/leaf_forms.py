@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
 from graphql import (
     GraphQLBoolean,
+    GraphQLEnumType,
     GraphQLFloat,
     GraphQLID,
     GraphQLInt,
@@ -26,6 +28,8 @@ class LeafForm(Enum):
     INTEGER = auto()
     TRUTH = auto()
     MOMENT = auto()
+    CHOICE = auto()
+    """It is a text that stands for a value of an enum: see `names_of_choices`."""
     OTHER = auto()
     """It is coerced, or it is no leaf."""
 
@@ -44,4 +48,19 @@ def leaf_form(declared: GraphQLOutputType) -> LeafForm:
     inner: Any = get_nullable_type(declared)
     if getattr(inner, "coerce_output_value", None) is write_stored_moment:
         return LeafForm.MOMENT
+    if isinstance(inner, GraphQLEnumType):
+        return LeafForm.CHOICE
     return next((form for scalar, form in _FORMS.items() if inner is scalar), LeafForm.OTHER)
+
+
+def names_of_choices(declared: GraphQLOutputType) -> Mapping[str, str]:
+    """Return the names of an enum's values by the texts that are stored for them.
+
+    Values that are not stored as texts are left out.
+    """
+    inner: Any = get_nullable_type(declared)
+    names: dict[str, str] = {}
+    for value in inner.values.values():
+        if isinstance(value.value, str):
+            names[str(value.value)] = inner.coerce_output_value(value.value)
+    return names

@@ -19,11 +19,12 @@ from graphql import (
     get_nullable_type,
     is_abstract_type,
     is_leaf_type,
+    is_non_null_type,
 )
 
 from api.execution_metrics import CoreReason
 from api.graphql.execution.batched_fields import BatchedField
-from api.graphql.execution.leaf_forms import leaf_form
+from api.graphql.execution.leaf_forms import LeafForm, leaf_form, names_of_choices
 from api.graphql.execution.object_writers import Write
 from api.graphql.execution.row_resolvers import BatchResolver
 from api.graphql.execution.selected_fields import SelectedField
@@ -37,13 +38,14 @@ from api.graphql.execution.selection_tree import (
 from api.graphql.execution.write_functions import (
     FieldWriter,
     NotCompilable,
+    ValueWriter,
     changed_item_writer,
     constant_writer,
     leaf_writer,
     list_writer,
     nullable_writer,
     object_writer,
-    reading_writer,
+    present_writer,
     refusing_writer,
 )
 from api.graphql.item_lookups import DirectResolver, ItemLookUp
@@ -139,22 +141,29 @@ class WriterCompiler:
 
     def value(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
         """Return the writer of values of this type, with these selections; raises NotCompilable."""
+        return self._value(declared, selections).write
+
+    def _value(self, declared: Any, selections: Sequence[SelectionSet]) -> ValueWriter:
         inner: Any = get_nullable_type(declared)
         nullable = inner is declared
         if is_leaf_type(inner):
-            return leaf_writer(inner.coerce_output_value, nullable=nullable)
-        write = self._present(inner, selections)
-        return nullable_writer(write) if nullable else write
+            return ValueWriter(leaf_writer(inner.coerce_output_value, nullable=nullable))
+        value = self._present(inner, selections)
+        return value._replace(write=nullable_writer(value.write)) if nullable else value
 
-    def _present(self, declared: GraphQLOutputType, selections: Sequence[SelectionSet]) -> Write:
+    def _present(self, declared: GraphQLOutputType, selections: Sequence[SelectionSet]) -> ValueWriter:
         """Return the writer of values that are neither leaves nor null."""
         if isinstance(declared, GraphQLList):
-            return list_writer(self.value(declared.of_type, selections))
+            item = self._value(declared.of_type, selections)
+            # The code of an object does not write lists of lists.
+            members = item.members if item.write_item is None else ()
+            return ValueWriter(list_writer(item.write), members, item.write)
         if isinstance(declared, GraphQLObjectType):
             fields = self._tree.collect(selections, declared, self._variables)
-            return object_writer([(field.name, self.field(declared, field)) for field in fields])
+            members = [self.field(declared, field).code(field.name) for field in fields]
+            return ValueWriter(object_writer(members), members)
         if is_abstract_type(declared):
-            return self._abstract(declared, selections)
+            return ValueWriter(self._abstract(declared, selections))
         raise NotCompilable
 
     def _abstract(self, declared: Any, selections: Sequence[SelectionSet]) -> Write:
@@ -177,7 +186,7 @@ class WriterCompiler:
         if not isinstance(concrete, GraphQLObjectType) or not schema.is_sub_type(declared, concrete):
             raise NotCompilable
         try:
-            return self._present(concrete, selections)
+            return self._present(concrete, selections).write
         except NotCompilable as error:
             return refusing_writer(error.reason)
 
@@ -190,18 +199,24 @@ class WriterCompiler:
         if definition is None:
             if field.field_name != "__typename":
                 raise NotCompilable(CoreReason.INTROSPECTION)
-            return FieldWriter(None, constant_writer(declared.name))
+            return FieldWriter(None, ValueWriter(constant_writer(declared.name)))
         resolver = definition.resolve
         if self._defers_batched_fields and isinstance(resolver, BatchResolver):
             write = self.value(definition.type, field.selections)
             selected = SelectedField.of(declared, definition, field)
             batched = BatchedField(field.name, selected, resolver, write)
-            return FieldWriter(None, constant_writer(None), batched=batched)
+            return FieldWriter(None, ValueWriter(constant_writer(None)), batched=batched)
         if not isinstance(resolver, ItemLookUp | DirectResolver):
             raise NotCompilable(CoreReason.RESOLVER)
-        write = self.value(definition.type, field.selections)
-        if isinstance(resolver, DirectResolver):
-            return FieldWriter(None, reading_writer(resolver.read, write))
-        if resolver.change is not None:
-            return FieldWriter(None, changed_item_writer(resolver.key, resolver.change, write))
-        return FieldWriter(resolver.key, write, leaf_form(definition.type))
+        value = self._value(definition.type, field.selections)
+        if isinstance(resolver, ItemLookUp) and resolver.change is not None:
+            return FieldWriter(
+                None, ValueWriter(changed_item_writer(resolver.key, resolver.change, value.write))
+            )
+        form = leaf_form(definition.type)
+        names = names_of_choices(definition.type) if form is LeafForm.CHOICE else None
+        nullable = not is_non_null_type(definition.type)
+        if isinstance(resolver, ItemLookUp):
+            return FieldWriter(resolver.key, value, form, nullable, names=names)
+        value = value._replace(write=present_writer(value.write))
+        return FieldWriter(None, value, form, nullable, resolver.read, names)

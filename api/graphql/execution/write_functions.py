@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from graphql import Undefined
 from api.execution_metrics import CoreReason
 from api.graphql.execution.batched_fields import BatchedField
 from api.graphql.execution.leaf_forms import LeafForm
-from api.graphql.execution.object_writers import FieldShape, Write, generate_writer
+from api.graphql.execution.object_writers import FieldCode, FieldShape, Write, generate_writer
 from api.limits.byte_budget import ByteBudget
 
 
@@ -23,56 +23,68 @@ class NotCompilable(Exception):
         self.reason = reason
 
 
-class FieldWriter(NamedTuple):
-    """The writer of a field: it gets the item `key` of the object, or the object itself without a key.
+class ValueWriter(NamedTuple):
+    """The writer of values of a type.
 
-    Items of the `form` are written without it. A `batched` field is written as null until its value is there.
+    If the values are objects, or lists of them, `members` are the fields of these. `write_item` is the writer
+    of a list's items.
+    """
+
+    write: Write
+    members: Sequence[FieldCode] = ()
+    write_item: Write | None = None
+
+
+class FieldWriter(NamedTuple):
+    """The writer of a field's values, and where these come from.
+
+    That is the item `key` of the object, or what `read` makes of the object and the context of the request.
+    With neither, the writer gets the object itself. Values of the `form` are written without it. A `batched`
+    field is written as null until its value is there.
     """
 
     key: str | None
-    write: Write
+    value: ValueWriter
     form: LeafForm = LeafForm.OTHER
+    is_nullable: bool = False
+    read: Callable[[Any, Any], Any] | None = None
+    names: Mapping[str, str] | None = None
     batched: BatchedField | None = None
 
     def from_object(self) -> Write:
         """Return the writer that gets the object."""
-        return self.write if self.key is None else item_writer(self.key, self.write)
+        if self.key is not None:
+            return item_writer(self.key, self.value.write)
+        return self.value.write if self.read is None else reading_writer(self.read, self.value.write)
+
+    def code(self, name: str) -> FieldCode:
+        """Return the field, under its name in the response, for the code of its object."""
+        write, members, write_item = self.value
+        if self.key is None and self.read is None:
+            members = ()
+        shape = FieldShape(
+            name,
+            self.key,
+            self.read is not None,
+            self.form,
+            self.is_nullable,
+            write_item is not None,
+            self.batched is not None,
+            tuple(member.shape for member in members),
+        )
+        return FieldCode(shape, write, write_item, self.read, self.names, self.batched, members)
 
 
-def object_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
-    """Return the writer of objects with these fields by their names in the response."""
-    write = _items_writer(fields)
-    batched = [field.batched for _, field in fields if field.batched is not None]
-    if not batched:
-        return write
+def object_writer(fields: Sequence[FieldCode]) -> Write:
+    """Return the writer of objects with these fields. It is generated when the first object needs it."""
+    generated: list[Write] = []
 
-    def write_object(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
-        data: dict[str, Any] = write(source, budget, context)
-        for field in batched:
-            context.pending_values.write(field, data, source, budget, context)
-        return data
+    def write_object(source: Any, budget: ByteBudget, context: Any) -> Any:
+        if not generated:
+            generated.append(generate_writer(fields))
+        return generated[0](source, budget, context)
 
     return write_object
-
-
-def _items_writer(fields: Sequence[tuple[str, FieldWriter]]) -> Write:
-    """Return the writer of all fields, with null in place of those that are batched."""
-    if all(field.key is None for _, field in fields):
-        return _direct_object_writer(tuple((name, field.write) for name, field in fields))
-    shapes = [FieldShape(name, field.key, field.form) for name, field in fields]
-    return generate_writer(shapes, [field.write for _, field in fields])
-
-
-def _direct_object_writer(fields: Sequence[tuple[str, Write]]) -> Write:
-    """Return the writer of objects that need not be mappings."""
-
-    def write_direct_object(source: Any, budget: ByteBudget, context: Any) -> dict[str, Any]:
-        # Fields like `__typename` read nothing of the source. graphql-core raises a source that is an error.
-        if source is None or isinstance(source, Exception):
-            raise NotCompilable
-        return {name: write(source, budget, context) for name, write in fields}
-
-    return write_direct_object
 
 
 def refusing_writer(reason: CoreReason) -> Write:
@@ -101,15 +113,19 @@ def changed_item_writer(key: str, change: Callable[[Any], Any], write: Write) ->
 
 def reading_writer(read: Callable[[Any, Any], Any], write: Write) -> Write:
     """Return the writer of what `read` makes of the object and the context of the request."""
+    return lambda source, budget, context: write(read(source, context), budget, context)
 
-    def write_result(source: Any, budget: ByteBudget, context: Any) -> Any:
-        value = read(source, context)
+
+def present_writer(write: Write) -> Write:
+    """Return the writer of values that may be coroutines, which are left to graphql-core."""
+
+    def write_value(value: Any, budget: ByteBudget, context: Any) -> Any:
         if value.__class__ is CoroutineType:
             value.close()
             raise NotCompilable(CoreReason.RESOLVER)
         return write(value, budget, context)
 
-    return write_result
+    return write_value
 
 
 def nullable_writer(write: Write) -> Write:
