@@ -25,19 +25,38 @@ class GroupReads:
     A read that has begun is never used for a request that arrives later, because it may have missed what was
     written before that request. The next read serves all requests that arrive until it begins. MongoDB ends a
     read after `seconds`. One that nobody waits for any more is cancelled.
+
+    With `begins_at_once`, a request that would be alone in its read does not wait for a turn of the event
+    loop. After a read for several requests the next ones are grouped, until one is alone again.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, begins_at_once: bool = False) -> None:
         self._seconds = seconds
+        self._begins_at_once = begins_at_once
+        self._is_shared = False
+        """Whether the last group had several requests."""
         self._next: dict[Hashable, _Group] = {}
-        self._running: dict[Hashable, asyncio.Task[None]] = {}
+        self._running: dict[Hashable, asyncio.Future[None]] = {}
 
     async def read(self, key: Hashable, item: Hashable, load: Load) -> Any:
         """Return the value of an item, None if it has none; `load` reads items under the same key.
 
         Raises what `load` raises.
         """
+        if self._begins_at_once and not (self._is_shared or key in self._next or key in self._running):
+            return await self._read_alone(key, item, load)
         return await self._group(key, item, load).value(item)
+
+    async def _read_alone(self, key: Hashable, item: Hashable, load: Load) -> Any:
+        """Read the item for one request; those that arrive meanwhile wait for the end of the read."""
+        end = self._running[key] = asyncio.get_running_loop().create_future()
+        try:
+            with deadline(self._seconds):
+                return (await load((item,))).get(item)
+        finally:
+            if self._running.get(key) is end:
+                del self._running[key]
+            end.set_result(None)
 
     def join(self, key: Hashable, item: Hashable, load: Load) -> asyncio.Future[Any]:
         """Return a future of what `read` returns. It is not to be cancelled: the read goes on."""
@@ -59,6 +78,7 @@ class GroupReads:
         finally:
             if self._next.get(key) is group:
                 del self._next[key]
+            self._is_shared = group.waiters > 1
         assert group.task is not None
         self._running[key] = group.task
         try:
@@ -75,7 +95,7 @@ class _Group:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._waiting: dict[Hashable, list[asyncio.Future[Any]]] = {}
-        self._waiters = 0
+        self.waiters = 0
         self._is_left = False
         """Whether every request has gone."""
         self.task: asyncio.Task[None] | None = None
@@ -97,12 +117,12 @@ class _Group:
         """Return a future of the item's value."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(item, []).append(future)
-        self._waiters += 1
+        self.waiters += 1
         return future
 
     def _leave(self) -> None:
-        self._waiters -= 1
-        if not self._waiters and self.task is not None:
+        self.waiters -= 1
+        if not self.waiters and self.task is not None:
             self._is_left = True
             self.task.cancel()
 

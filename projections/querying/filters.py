@@ -248,6 +248,17 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
             return {"$or": [to_mongo(part) for part in parts]} if parts else {"_id": {"$in": []}}
 
 
+def all_of(conditions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the MongoDB filter for what meets all of these filters.
+
+    MongoDB plans a filter without needless parts faster.
+    """
+    parts = [condition for condition in conditions if condition]
+    if len(parts) > 1:
+        return {"$and": parts}
+    return parts[0] if parts else {}
+
+
 def to_predicate(filter: Filter) -> Predicate:
     """Return the predicate for stored rows that `filter` matches; it agrees with `to_mongo` on every row."""
     match filter:

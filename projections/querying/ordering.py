@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import orjson
@@ -120,7 +120,7 @@ class RowOrder:
         if not alternatives:
             raise ValidationFailed(_MALFORMED, path)
         # MongoDB reads each alternative from the index in order and merges the results.
-        return {"$or": alternatives}
+        return {"$or": alternatives} if len(alternatives) > 1 else alternatives[0]
 
     @cached_property
     def _mark(self) -> str:
@@ -190,6 +190,8 @@ def parse_order(
     Raises ValidationFailed below `path` for a field that the view does not sort by, a field that is named
     twice, and too many fields.
     """
+    if not order and filter == EVERYTHING and search is None:
+        return _order_by_id(view)
     directions = list(order or ())
     if len(directions) > MAX_ORDER_FIELDS:
         raise ValidationFailed(f"a list is sorted by at most {MAX_ORDER_FIELDS} fields", path)
@@ -204,6 +206,12 @@ def parse_order(
     by_name = kinds(view)
     fields = tuple((name, by_name[name].kind, direction == "desc") for name, direction in directions)
     return RowOrder(fields, view.name, filter, search)
+
+
+@cache
+def _order_by_id(view: View[Any]) -> RowOrder:
+    """Return the order of the list of all rows, which has its mark only once."""
+    return RowOrder((("id", kinds(view)["id"].kind, False),), view.name)
 
 
 def _further(value: Any, descends: bool) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,15 @@ class ListQuery(PageQuery):
 
     search: str | None = None
 
+    @property
+    def key(self) -> Hashable:
+        """A value that is equal for equal queries, and for no others."""
+        # A filter cannot be hashed; different ones have different texts.
+        filter_text = None if self.filter is None else repr(self.filter)
+        order = None if self.order is None else tuple(self.order)
+        cursors = (self.after, self.before, self.backward)
+        return (self.size, filter_text, order, *cursors, self.fields, self.search)
+
     def describe_read(self, rows: Sequence[Row], filter: Filter, order: RowOrder) -> ListRead | None:
         """Return what was read: rows in the direction of the page, with one row beyond it if there is one.
 
@@ -63,14 +72,14 @@ class ListQuery(PageQuery):
 class Page:
     """A page of rows in order, and whether there are more on either side.
 
-    `read` is the part of the list that was read for it, if that is known.
+    `describe_read` returns the part of the list that was read for it, if that is known.
     """
 
     rows: Sequence[Row]
     has_next: Side
     has_previous: Side
     order: RowOrder
-    read: ListRead | None = None
+    describe_read: Callable[[], ListRead | None] | None = None
 
     def cursor(self, row: Row) -> str:
         """Return the cursor of one of the rows."""

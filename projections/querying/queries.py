@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from domain.kernel.errors import StaleRead
 from eventstore.mongo.direct_reads import DirectReads
-from eventstore.mongo.driver import Collection, unavailable_if_down
+from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.mongo.reads import count, find
 from eventstore.place import Place
 from projections.folding.parking import EventName, parking_row
 from projections.kernel import by_stream
 from projections.querying.at_least import AT_LEAST, AtLeast, finishes_first, wait_briefly
 from projections.querying.fields import Fields, projection
-from projections.querying.filters import Filter, parse_filter, to_mongo
+from projections.querying.filters import Filter, all_of, parse_filter, to_mongo
 from projections.querying.gaps import stored_defaults
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
@@ -164,11 +164,11 @@ class ViewReader:
             if cursor is not None:
                 path = (("after", "before")[side],)
                 conditions.append(by.beyond(cursor, path, backward=bool(side)))
-                beyond = by.beyond(cursor, path, backward=not side, at=True)
-                sides[side] = partial(self._exists, {**listed, "$and": [conditions[0], beyond]})
+                at_cursor = partial(by.beyond, cursor, path, backward=not side, at=True)
+                sides[side] = partial(self._exists, listed, conditions[0], at_cursor)
         is_served = query.search is None and await self._guard.check(collection, scope, parsed, by)
         shown, sort = projection(query.fields, *by.names), by.sort(backward=query.backward)
-        wanted, limit = {**listed, "$and": conditions}, query.size + 1
+        wanted, limit = {**listed, **all_of(conditions)}, query.size + 1
         with search_errors(self.view):
             if is_served and self._direct_reads is not None:
                 rows = await self._direct_reads.find(collection, wanted, shown, limit, sort=sort)
@@ -176,10 +176,12 @@ class ViewReader:
                 rows = await find(collection, wanted, shown).sort(sort).limit(limit).to_list(None)
         sides[not query.backward] = len(rows) > query.size
         page = self._locator.filled(collection, rows[: query.size])
-        read = query.describe_read(rows, restricted, by)
-        return Page(page[::-1] if query.backward else page, sides[1], sides[0], by, read)
+        describe_read = partial(query.describe_read, rows, restricted, by)
+        return Page(page[::-1] if query.backward else page, sides[1], sides[0], by, describe_read)
 
-    async def _exists(self, query: Mapping[str, Any]) -> bool:
+    async def _exists(self, listed: Document, condition: Document, at: Callable[[], Document]) -> bool:
+        """Return whether a listed row meets the condition, and that of its place."""
+        query = {**listed, **all_of([condition, at()])}
         collection = await self._locator.rows()
         with search_errors(self.view):
             return await collection.find_one(query, {"_id": 1}) is not None

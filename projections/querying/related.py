@@ -10,7 +10,7 @@ from eventstore.mongo.direct_reads import DirectReads
 from eventstore.mongo.driver import Collection, Document, unavailable_if_down
 from eventstore.mongo.reads import aggregate, find
 from projections.querying.fields import Fields, projection
-from projections.querying.filters import AllOf, FieldCondition, parse_filter, to_mongo
+from projections.querying.filters import AllOf, FieldCondition, all_of, parse_filter, to_mongo
 from projections.querying.guard import SCAN_LIMIT, ScanGuard
 from projections.querying.locator import ViewLocator
 from projections.querying.ordering import RowOrder, parse_order
@@ -216,4 +216,4 @@ def _page(rows: Sequence[Row], query: RelatedQuery, by: RowOrder) -> Page:
 
 
 def _matching(tenant: str, conditions: Sequence[Document]) -> Document:
-    return {"_tenant": tenant, "_gone": False, "$and": conditions}
+    return {"_tenant": tenant, "_gone": False, **all_of(conditions)}

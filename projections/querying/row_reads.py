@@ -150,6 +150,11 @@ class QueryReads:
 _recording: ContextVar[QueryReads | None] = ContextVar("query_reads", default=None)
 
 
+def is_recorded() -> bool:
+    """Return whether what is read in this context is recorded."""
+    return _recording.get() is not None
+
+
 def record_rows(view: str, ids: Iterable[str]) -> None:
     """Record that rows were read by their ids; some of them may not exist."""
     if (reads := _recording.get()) is not None:

@@ -17,6 +17,8 @@ from projections.querying.filters import EVERYTHING, NOTHING, AllOf, AnyOf, Fiel
 from projections.querying.marks import filter_text
 from projections.querying.values import stored_value
 
+_WHOLE_TENANT = filter_text(EVERYTHING)
+
 
 @dataclass(frozen=True, slots=True)
 class RowScope:
@@ -36,7 +38,7 @@ class RowScope:
     @property
     def key(self) -> str:
         """A text that is equal for scopes with the same rule and tenant, and for no others."""
-        return f"{self.tenant}/{filter_text(self.rule)}"
+        return f"{self.tenant}/{_WHOLE_TENANT if self.is_whole_tenant else filter_text(self.rule)}"
 
     def restrict(self, filter: Filter) -> Filter:
         """Return the filter for the rows of the scope that meet `filter`."""

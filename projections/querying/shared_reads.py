@@ -12,7 +12,7 @@ from projections.querying.fields import Fields
 from projections.querying.pages import ListQuery, Page, Side
 from projections.querying.queries import ViewReader
 from projections.querying.related import RelatedRows
-from projections.querying.row_reads import record_all, record_list, record_rows
+from projections.querying.row_reads import is_recorded, record_all, record_list, record_rows
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import Row
 
@@ -27,14 +27,15 @@ class SharedReads:
     def __init__(self, reader: ViewReader, related: RelatedRows, seconds: float) -> None:
         self._reader = reader
         self._related = related
-        self._groups = GroupReads(seconds)
+        self._rows_by_id = GroupReads(seconds, begins_at_once=True)
+        self._pages = GroupReads(seconds, begins_at_once=True)
         self._view = reader.view.name
 
     async def get(self, scope: RowScope, id: str, *, fields: Fields | None = None) -> Row | None:
         """Return what `ViewReader.get` does."""
         record_rows(self._view, (id,))
-        row: Row | None = await self._groups.read(
-            ("rows", scope.key, fields), id, partial(self._rows, scope, fields)
+        row: Row | None = await self._rows_by_id.read(
+            (scope.key, fields), id, partial(self._rows, scope, fields)
         )
         return row
 
@@ -51,9 +52,9 @@ class SharedReads:
         async def read(_items: Collection[None]) -> Mapping[None, Page]:
             return {None: await self._reader.page(scope, query)}
 
-        # A filter cannot be hashed; different queries have different texts.
-        page: Page = await self._groups.read(("page", scope.key, repr(query)), None, read)
-        record_list(self._view, page.read)
+        page: Page = await self._pages.read((scope.key, query.key), None, read)
+        if is_recorded():
+            record_list(self._view, None if page.describe_read is None else page.describe_read())
         if callable(page.has_next) or callable(page.has_previous):
             return replace(
                 page,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import pytest
 
+from eventstore.mongo.deadline import milliseconds_left
 from eventstore.mongo.group_reads import MAX_ITEMS, GroupReads
 
 ITEMS = ("a", "b", "c", "d")
@@ -186,3 +187,48 @@ async def test_a_read_has_a_bounded_number_of_items() -> None:
         store.end(number)
     await asyncio.gather(*tasks)
     assert [len(items) for items in store.reads] == [MAX_ITEMS, 1]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_request_that_is_alone_reads_at_once_and_only_for_itself() -> None:
+    """Those that arrive meanwhile get the next read, and are grouped until one is alone again."""
+    store, groups = Store(), GroupReads(10, begins_at_once=True)
+    limits: list[int | None] = []
+
+    async def load(items: Collection[str]) -> Mapping[str, int]:
+        limits.append(milliseconds_left())
+        return await store.load(items)
+
+    first = asyncio.create_task(groups.read("k", "a", load))
+    await asyncio.sleep(0)
+    assert store.reads == [["a"]]
+    assert limits != [None]
+    store.values["a"] = 1
+    later = [asyncio.create_task(groups.read("k", item, store.load)) for item in ("a", "b")]
+    store.end(0)
+    await until(lambda: len(store.reads) == 2)
+    grouped = [asyncio.create_task(groups.read("other", item, store.load)) for item in ("c", "d")]
+    await until(lambda: len(store.reads) == 3)
+    for number in (1, 2):
+        store.end(number)
+    assert await first == 0
+    assert await asyncio.gather(*later, *grouped) == [1, 0, 0, 0]
+    assert store.reads == [["a"], ["a", "b"], ["c", "d"]]
+
+
+async def test_the_next_request_reads_after_one_that_is_alone_has_failed_or_gone() -> None:
+    store, groups = Store(), GroupReads(10, begins_at_once=True)
+
+    async def fail(_items: Collection[str]) -> Mapping[str, int]:
+        raise OSError("down")
+
+    with pytest.raises(OSError, match="down"):
+        await groups.read("k", "a", fail)
+    gone = asyncio.create_task(groups.read("k", "a", store.load))
+    await until(lambda: store.reads)
+    gone.cancel()
+    await until(lambda: store.cancelled)
+    late = asyncio.create_task(groups.read("k", "b", store.load))
+    await until(lambda: len(store.reads) == 2)
+    store.end(1)
+    assert await late == 0
