@@ -77,6 +77,8 @@ class DirectConnection:
         self._opened_at = float("-inf")
         self._replies: deque[asyncio.Future[Document]] = deque()
         self._received = bytearray()
+        self._waiting_since = 0.0
+        """When the reply that is due next became the one that is due, on the event loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -107,9 +109,11 @@ class DirectConnection:
             return None
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Document] = loop.create_future()
+        if not self._replies:
+            self._waiting_since = loop.time()
         self._replies.append(reply)
         if self._timer is None:
-            self._timer = loop.call_later(PATIENCE, self._drop)
+            self._timer = loop.call_later(PATIENCE, self._check_patience)
         return reply
 
     async def close(self) -> None:
@@ -173,6 +177,10 @@ class DirectConnection:
         if not data:
             self._drop()
             return
+        if not self._received and self._replies and int.from_bytes(data[:4], "little") == len(data):
+            # Most replies arrive alone and in one piece.
+            self._reply(bson.decode(memoryview(data)[_HEAD.size :]))
+            return
         self._received += data
         while self._replies and len(self._received) >= _HEAD.size:
             size = _HEAD.unpack_from(self._received)[0]
@@ -183,11 +191,25 @@ class DirectConnection:
 
     def _reply(self, document: Document) -> None:
         reply = self._replies.popleft()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._drop) if self._replies else None
+        if self._replies:
+            self._waiting_since = asyncio.get_running_loop().time()
         if not reply.done():
             reply.set_result(document)
+
+    def _check_patience(self) -> None:
+        """Close the connection if a reply is overdue, or else look again when it will be.
+
+        To start and cancel a timer for each reply would take longer than to send its command.
+        """
+        self._timer = None
+        if not self._replies:
+            return
+        loop = asyncio.get_running_loop()
+        due = self._waiting_since + PATIENCE
+        if loop.time() >= due:
+            self._drop()
+        else:
+            self._timer = loop.call_at(due, self._check_patience)
 
     def _drop(self) -> None:
         """Close the connection, if there is one; what waits for replies is read by the driver."""
