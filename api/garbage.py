@@ -13,6 +13,9 @@ collecting.
 WORKER_GARBAGE_THRESHOLD = 200_000
 """The same in a worker. A thousand steps of processes that are under way have about 100,000 containers: with
 a lower threshold a twelfth of a step's time was spent collecting what is in use.
+
+It costs little memory, because hardly any garbage has cycles: after 20,000 steps a worker had 184 MB with it,
+and 178 MB with 20,000, which took 8 % of the time.
 """
 
 
