@@ -14,28 +14,28 @@ SMALL = 8
 
 
 class ByteBudget:
-    """Counts what is written of one response; `left` is what may still be written.
+    """Counts what is written of one response of at most `limit` bytes; `left` may still be written.
 
     A value that does not fit spends nothing.
     """
 
-    __slots__ = ("_encoded", "_encoded_size", "_limit", "left")
+    __slots__ = ("_encoded", "_encoded_size", "left", "limit")
 
     def __init__(self, limit: int = MAX_RESPONSE_BYTES) -> None:
-        self._limit = limit
+        self.limit = limit
         self.left = limit
         self._encoded: Any = None
         self._encoded_size = 0
 
     def renew(self) -> None:
         """Begin another response."""
-        self.left = self._limit
+        self.left = self.limit
 
     def take(self, size: int) -> None:
         """Count so many bytes; raises ResponseTooLarge where they do not fit."""
         left = self.left - size
         if left < 0:
-            raise ResponseTooLarge(self._limit)
+            raise ResponseTooLarge(self.limit)
         self.left = left
 
     def spend(self, name: str, value: Any) -> None:

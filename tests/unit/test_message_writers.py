@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.access.callers import UNRESTRICTED
+from api.encoding import encode
 from api.graphql.execution.core_executor import OperationExecutor
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
 from api.graphql.execution.request_context import ExecutionContext, RequestContext
 from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
+from api.graphql.execution.shared_leaves import SharedObject
 from api.graphql.execution.subscription_execution import SubscriptionExecution
 from api.graphql.execution.value_writers import FieldWriters
 from api.limits.byte_budget import ByteBudget
@@ -121,6 +123,47 @@ def test_what_follows_a_link_is_left_to_graphql_core() -> None:
     source = {"__typename": "TaskChanged", **SOURCES["TaskChanged"]}
     assert writer("TaskChanged", query)(source) is None
     assert writer("CaughtUp", query)({"__typename": "CaughtUp"}) == {"tasks": {}}
+
+
+LEAVES = """subscription ($no: Boolean = false) { alias: tasks { type: __typename ... on TaskChanged {
+  k: kind changedFields other: changedFields position p: position @include(if: $no) commandId
+} } }"""
+
+
+@given(
+    st.dictionaries(st.sampled_from(["kind", "changed_fields", "position", "command_id"]), values),
+    st.booleans(),
+)
+def test_joined_leaves_are_what_graphql_core_writes_or_nothing(odd: dict[str, Any], no: bool) -> None:
+    source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"], **odd})
+    join, result = select(LEAVES, no=no).compile_join("TaskChanged"), core(bind(LEAVES, no=no), source)
+    assert join is not None
+    joined = join(source)
+    assert (joined is None) is bool(result.errors)
+    if joined is not None:
+        assert joined == encode({"data": result.data})
+
+
+def test_a_leaf_is_encoded_once_for_all_documents() -> None:
+    source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"]})
+    joins = [select(LEAVES.replace("alias", name)).compile_join("TaskChanged") for name in ("a", "b")]
+    [first, second] = [join(source) for join in joins if join is not None]
+    assert first is not None
+    assert second == first.replace(b'{"a":', b'{"b":')
+    source["position"] = "what is not read again"
+    assert joins[0] is not None
+    assert joins[0](source) == first
+
+
+def test_documents_with_more_than_leaves_and_large_responses_are_not_joined() -> None:
+    assert select().compile_join("TaskChanged") is None
+    assert select("subscription { tasks { __typename } }").compile_join("CaughtUp") is None
+    assert select(LEAVES, no=None).compile_join("TaskChanged") is None
+    selection = select(LEAVES)._replace(budget=ByteBudget(800))
+    join = selection.compile_join("TaskChanged")
+    assert join is not None
+    source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"]})
+    assert join(SharedObject({**source, "position": "p" * 100})) is None
 
 
 def test_a_condition_that_is_null_is_left_to_graphql_core() -> None:

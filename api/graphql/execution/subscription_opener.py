@@ -18,6 +18,7 @@ from api.graphql.execution.execution_results import OperationRefused
 from api.graphql.execution.executor import Executor, PreparedOperation
 from api.graphql.execution.live_query_execution import LiveQueryExecution
 from api.graphql.execution.request_context import RequestContext
+from api.graphql.execution.shared_leaves import SharedObject
 from api.graphql.execution.shared_sources import LiveQuerySource, SharedSource
 from api.graphql.execution.subscription_execution import SubscriptionExecution
 from domain.kernel.errors import NerveError
@@ -92,10 +93,15 @@ class _ResultRenderer:
         self, execution: SubscriptionExecution, to_source: Callable[[Any], Mapping[str, Any]]
     ) -> None:
         self._result = execution.result
+        self._join = execution.join
         self._to_source = to_source
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
         source = self._to_source(message)
+        if source.__class__ is SharedObject:
+            joined = self._join(source)
+            if joined is not None:
+                return LiveResult(joined, source["position"])
         result = self._result(source)
         return _encode(source, result) if isinstance(result, dict) else _encode_later(source, result)
 

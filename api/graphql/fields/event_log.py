@@ -14,6 +14,7 @@ import strawberry
 from api.event_json import event_json, personal_paths
 from api.graphql.declare import argument, declare, input_field, list_of, output_field, output_fields
 from api.graphql.execution.request_context import Info, RequestContext
+from api.graphql.execution.shared_leaves import SharedObject
 from api.graphql.execution.shared_sources import SharedSource
 from api.graphql.fields.connections import connection, page_arguments, page_size
 from api.graphql.fields.event_pages import any_event, open_window, read_events
@@ -203,7 +204,7 @@ class _EventSubscription:
             if not self._rows:
                 # All topics render the message before anything else runs in the loop.
                 asyncio.get_running_loop().call_soon(self._rows.clear)
-            entry = message, {"__typename": "Event", **event_row(message.event, context)}
+            entry = message, SharedObject({"__typename": "Event", **event_row(message.event, context)})
             self._rows[id(message)] = entry
         return entry[1]
 

@@ -1,0 +1,106 @@
+"""Leaves that are encoded once for all selections, and responses that join them.
+
+A message may go to thousands of topics whose documents differ. Each selects leaves of the same object, so all
+that is left to a topic is to join them with the names that its document gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from graphql import GraphQLList, GraphQLOutputType, get_nullable_type
+
+from api.encoding import encode, encode_to_keep
+from api.graphql.execution.object_writers import Write
+from api.graphql.execution.write_functions import leaf_writer, list_writer, nullable_writer
+from api.limits.byte_budget import SMALL, ByteBudget
+
+CACHED_LEAVES = 10_000
+
+
+class Leaf:
+    """A field of objects of one type: the item `key` of the object, of a type without fields."""
+
+    __slots__ = ("_key", "_write")
+
+    def __init__(self, key: str, declared: GraphQLOutputType) -> None:
+        self._key = key
+        self._write = _writer(declared)
+
+    def encode(self, source: Mapping[str, Any]) -> bytes:
+        """Return the encoded field of an object; raises any exception where graphql-core has to write it."""
+        return encode_to_keep(self._write(source.get(self._key), ByteBudget(), None))
+
+
+def _writer(declared: GraphQLOutputType) -> Write:
+    inner: Any = get_nullable_type(declared)
+    nullable = inner is declared
+    if not isinstance(inner, GraphQLList):
+        return leaf_writer(inner.coerce_output_value, nullable=nullable)
+    write = list_writer(_writer(inner.of_type))
+    return nullable_writer(write) if nullable else write
+
+
+@lru_cache(CACHED_LEAVES)
+def leaf(key: str, declared: GraphQLOutputType) -> Leaf:
+    """Return the leaf of this key and type, the same one each time."""
+    return Leaf(key, declared)
+
+
+class SharedObject(dict[str, Any]):
+    """An object that many documents select, and its encoded `leaves`, which must not change any more."""
+
+    __slots__ = ("leaves",)
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        super().__init__(items)
+        self.leaves = _EncodedLeaves(self)
+
+
+class _EncodedLeaves(dict[Leaf, bytes]):
+    """The leaves of an object, each encoded when it is selected first."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._source = source
+
+    def __missing__(self, leaf: Leaf) -> bytes:
+        encoded = self[leaf] = leaf.encode(self._source)
+        return encoded
+
+
+Join = Callable[[SharedObject], bytes | None]
+"""Returns the encoded response with an object; None where it has to be written in another way."""
+
+
+def join_leaves(name: str, fields: Sequence[tuple[str, Leaf | str]], limit: int) -> Join | None:
+    """Return what joins a response of at most `limit` bytes, whose one field is an object.
+
+    `fields` are those of the object, each a leaf or the constant that all objects have. The result is None
+    where no field is a leaf. Larger responses are counted exactly by the other ways to write them.
+    """
+    leaves = [field for _, field in fields if isinstance(field, Leaf)]
+    if not leaves:
+        return None
+    values = ",".join(
+        f'"{key}":{"%b" if isinstance(field, Leaf) else encode(field).decode()}' for key, field in fields
+    )
+    template = f'{{"data":{{"{name}":{{{values}}}}}}}'.encode()
+    # A function in C, which returns a tuple; of one leaf it returns the bytes, which `%` takes as well.
+    choose = itemgetter(*leaves)
+    # A byte budget counts a small value, which has one byte at least, as so many.
+    most = limit // SMALL
+
+    def join(source: SharedObject) -> bytes | None:
+        try:
+            response = template % choose(source.leaves)
+        except Exception:
+            return None
+        return response if len(response) <= most else None
+
+    return join
