@@ -16,7 +16,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from api.transports.sockets.frames import PING, message_frame, next_frame, text_frame
+from api.transports.sockets.frames import PING, encoded_id, message_frame, next_frame, text_frame
 from api.transports.sockets.limiter import MAX_RUNNING, Limiter
 from api.transports.sockets.liveness import Liveness
 from api.transports.sockets.outbox import COALESCED_BYTES, Outbox, WriteCoalescer
@@ -254,7 +254,7 @@ async def test_results_are_framed_as_next_messages_of_each_operation(
         assert [orjson.loads(frame.data) for frame in frames] == [
             {"id": name, "type": "next", "payload": orjson.loads(result)} for result in results
         ]
-        assert read(b"".join(next_frame(name, result) for result in results)) == frames
+        assert read(b"".join(next_frame(encoded_id(name), result) for result in results)) == frames
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers(0, 9)), st.binary())

@@ -16,6 +16,8 @@ _TEXT = 0x81
 _BEGIN, _MIDDLE, _END = b'{"id":', b',"type":"next","payload":', b"}"
 """Around the id and the result of a ``next`` message."""
 
+_AROUND = len(_BEGIN) + len(_MIDDLE) + len(_END)
+
 
 class NextFrames:
     """The frames of ``next`` messages with these results, for operations whose ids have the same length.
@@ -29,7 +31,7 @@ class NextFrames:
         self._pieces: list[bytes] = []
         end = b""
         for result in results:
-            length = len(_BEGIN) + size + len(_MIDDLE) + len(result) + len(_END)
+            length = _AROUND + size + len(result)
             self._pieces.append(end + _head(length) + _BEGIN)
             end = _MIDDLE + result + _END
         self._pieces.append(end)
@@ -61,10 +63,10 @@ def message_frame(message: dict[str, object]) -> bytes:
     return text_frame(encode(message))
 
 
-def next_frame(id: str, result: bytes) -> bytes:
-    """Return a ``next`` message of the operation with an encoded result."""
-    encoded = encoded_id(id)
-    return NextFrames(len(encoded), (result,)).for_id(encoded)
+def next_frame(id: bytes, result: bytes) -> bytes:
+    """Return a ``next`` message with a result, both encoded."""
+    length = _AROUND + len(id) + len(result)
+    return b"".join((_head(length), _BEGIN, id, _MIDDLE, result, _END))
 
 
 def _head(length: int) -> bytes:

@@ -39,7 +39,12 @@ class SubscriptionSink:
 
     def deliver(self, chunk: Chunk) -> None:
         if chunk.written_for is not self._encoded:
-            chunk.written_for, chunk.written = self._encoded, chunk.cached(self._frames).for_id(self._encoded)
+            if chunk.written_for is None:
+                # Most chunks have one subscriber, or subscribers with one id.
+                chunk.written = b"".join([next_frame(self._encoded, result) for result in chunk.results])
+            else:
+                chunk.written = chunk.cached(self._frames).for_id(self._encoded)
+            chunk.written_for = self._encoded
         self._outbox.write(chunk.written)
 
     def end(self, errors: Sequence[dict[str, Any]] | None = None) -> None:
@@ -100,7 +105,7 @@ class SocketOperation:
 
     def _send(self, result: Result) -> None:
         if "data" in result:
-            self._outbox.write(next_frame(self._id, encode(result)))
+            self._outbox.write(next_frame(encoded_id(self._id), encode(result)))
             self._outbox.write(complete_frame(self._id))
         else:
             self._outbox.write(error_frame(self._id, result["errors"]))
