@@ -52,6 +52,8 @@ class Recipient(Protocol[M, R]):
 class FanOut(Generic[M, R]):
     """Recipients that are up to date and unfiltered; a chunk costs one call for each of them."""
 
+    __slots__ = ("_delivers", "_removed")
+
     def __init__(self) -> None:
         self._delivers: dict[Recipient[M, R], Callable[[Chunk[R]], None]] = {}
         self._removed: list[object] | None = None
@@ -105,6 +107,12 @@ class Broadcast(Generic[M, R]):
     `sends_caught_up` recipients receive no `CaughtUp`: each message is the whole result.
     """
 
+    __slots__ = (
+        "_cursors", "_erasure", "_fan_out", "_filtered", "_publication", "_ring", "chunk_weight",
+        "filtered_count", "max_lag", "pending", "progress", "published", "renderer", "sends_caught_up",
+        "stats",
+    )  # fmt: skip
+
     def __init__(
         self,
         renderer: SharedRenderer[M, R],
@@ -140,6 +148,11 @@ class Broadcast(Generic[M, R]):
     def has_recipients(self) -> bool:
         """Whether any recipient receives or keeps what is published now."""
         return bool(self._fan_out or self._filtered or self._cursors)
+
+    @property
+    def needs_no_entries(self) -> bool:
+        """Whether all that is published goes at once, as it is, to all recipients."""
+        return not (self._cursors or self._filtered or self.pending)
 
     def attach(self, recipient: Recipient[M, R]) -> None:
         """Deliver to it at once what is published from now on."""
@@ -193,14 +206,24 @@ class Broadcast(Generic[M, R]):
         self.renderer.forget()
         if self._cursors:
             self._keep(offset, entries)
-        if self._fan_out:
-            chunk = Chunk([entry.result for entry in entries])
-            self.stats.deliveries += len(entries) * len(self._fan_out)
-            self._fan_out.broadcast(chunk)
+        self._send([entry.result for entry in entries])
         chunks: dict[tuple[Delivery, ...], Chunk[R]] = {}
         for recipient in list(self._filtered):
             recipient.deliver_filtered(entries, chunks)
         self._announce()
+
+    def publish_result(self, result: R) -> None:
+        """Deliver the result of the message that comes next, while recipients need no entry of it."""
+        self.published += 1
+        self.renderer.forget()
+        self._send((result,))
+        self._announce()
+
+    def _send(self, results: Sequence[R]) -> None:
+        """Deliver the results to the recipients that take them as they are."""
+        if count := len(self._fan_out):
+            self.stats.deliveries += len(results) * count
+            self._fan_out.broadcast(Chunk(results))
 
     def check_erasure(self) -> None:
         """Drop what was rendered before the last erasure; recipients that still need it read it again."""

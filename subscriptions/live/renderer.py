@@ -26,6 +26,8 @@ class SharedRenderer(Generic[M, R]):
     if it has no such form. `weigh` returns the size of a result in bytes.
     """
 
+    __slots__ = ("_alternate_form", "_cache", "_condense", "_renderer", "_stats", "_weigh")
+
     def __init__(
         self,
         renderer: Renderer[M, R],
@@ -42,14 +44,19 @@ class SharedRenderer(Generic[M, R]):
         self._condense = condense
         self._cache: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=CACHED_RESULTS)
 
+    def render(self, message: M) -> R | Awaitable[R]:
+        """Render a message that the topic publishes, without an entry of the ring."""
+        self._stats.executions += 1
+        return self._renderer.render(message)
+
     def entry(self, message: M, *, both: bool) -> RingEntry[M, R] | Awaitable[RingEntry[M, R]]:
         """Render a message that the topic publishes, with `both` in its alternate form too."""
         self._stats.executions += 1
         result = self._renderer.render(message)
         second = self._alternate_form(message) if both else None
         alternate = None if second is None else self._renderer.render(second)
-        if _is_coroutine(result) or _is_coroutine(alternate):
-            return self._awaited_entry(message, result, alternate)
+        if is_coroutine(result) or is_coroutine(alternate):
+            return self.awaited_entry(message, result, alternate)
         return RingEntry(message, result, alternate, self._weigh(result))  # type: ignore[arg-type]
 
     async def cached(self, message: M | StatusMessage) -> R:
@@ -59,7 +66,7 @@ class SharedRenderer(Generic[M, R]):
                 return await asyncio.shield(rendered) if isinstance(rendered, asyncio.Future) else rendered
         self._stats.executions += 1
         result: Any = self._renderer.render(message)
-        if not _is_coroutine(result):
+        if not is_coroutine(result):
             self._cache.append((message, result))
             return result  # type: ignore[no-any-return]
         running: asyncio.Future[R] = asyncio.ensure_future(result)
@@ -104,15 +111,17 @@ class SharedRenderer(Generic[M, R]):
 
     def forget(self) -> None:
         """Empty the cache."""
-        self._cache.clear()
+        if self._cache:
+            self._cache.clear()
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
         """Return the errors with which streams end because of this one."""
         return self._renderer.failed(error)
 
-    async def _awaited_entry(self, message: M, first: Any, second: Any) -> RingEntry[M, R]:
-        result = await first if _is_coroutine(first) else first
-        alternate = await second if _is_coroutine(second) else second
+    async def awaited_entry(self, message: M, first: Any, second: Any) -> RingEntry[M, R]:
+        """Return the entry of a message whose results, or one of them, are coroutines."""
+        result = await first if is_coroutine(first) else first
+        alternate = await second if is_coroutine(second) else second
         return RingEntry(message, result, alternate, self._weigh(result))
 
 
@@ -127,5 +136,6 @@ def chosen_results(entries: Sequence[RingEntry[M, R]], choices: Sequence[Deliver
     return results
 
 
-def _is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
+def is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
+    """Return whether a renderer has returned a coroutine, and no result."""
     return type(value) is CoroutineType

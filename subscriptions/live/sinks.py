@@ -26,10 +26,12 @@ class Chunk(Generic[R]):
         self.results = results
         self.written_for: object = None
         self.written = b""
-        self._cache: dict[Hashable, Any] = {}
+        self._cache: dict[Hashable, Any] | None = None
 
     def cached(self, make: Callable[[Sequence[R]], T]) -> T:
         """Return what `make`, which is hashable, makes of the results; it is called once for all sinks."""
+        if self._cache is None:
+            self._cache = {}
         made: T | None = self._cache.get(make)
         if made is None:
             made = self._cache[make] = make(self.results)

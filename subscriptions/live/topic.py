@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
 from subscriptions.live.ports import M, Publisher, SubscriberFilter, TopicSource
+from subscriptions.live.renderer import is_coroutine
 from subscriptions.live.ring import RingEntry
 from subscriptions.live.sinks import Sink
 from subscriptions.live.subscriber import Subscriber
@@ -28,6 +29,10 @@ class Topic(Generic[M, R]):
 
     `open_source` makes the source of this topic. `on_empty` is called when the last subscriber has left.
     """
+
+    __slots__ = (
+        "_broadcast", "_max_pending", "_on_close", "_on_empty", "_rendering", "_source", "_subscribers",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -70,7 +75,10 @@ class Topic(Generic[M, R]):
             self._enqueue(messages)
             return
         try:
-            self._publish_at_once(messages)
+            if len(messages) == 1 and broadcast.needs_no_entries:
+                self._publish_result(messages[0])
+            else:
+                self._publish_at_once(messages)
         except Exception as error:
             self._fail_rendering(error)
 
@@ -90,6 +98,16 @@ class Topic(Generic[M, R]):
             if subscriber.has_begun:
                 subscriber.fail(error)
 
+    def _publish_result(self, message: M) -> None:
+        """Publish a message whose result is all that its recipients need, as most are: one change, no lag."""
+        broadcast = self._broadcast
+        result = broadcast.renderer.render(message)
+        if is_coroutine(result):
+            entry = broadcast.renderer.awaited_entry(message, result, None)
+            self._render_later([message], entry)
+        else:
+            broadcast.publish_result(result)  # type: ignore[arg-type]
+
     def _publish_at_once(self, messages: Sequence[M]) -> None:
         broadcast = self._broadcast
         entries, weight = list[RingEntry[M, R]](), 0
@@ -97,8 +115,7 @@ class Topic(Generic[M, R]):
             entry = self._entry(message)
             if not isinstance(entry, RingEntry):
                 broadcast.publish(entries)
-                broadcast.pending.extend(messages[index:])
-                self._rendering = asyncio.create_task(self._render_pending(broadcast.pending, entry))
+                self._render_later(messages[index:], entry)
                 return
             entries.append(entry)
             weight += entry.weight
@@ -107,6 +124,12 @@ class Topic(Generic[M, R]):
                 broadcast.publish(entries)
                 entries, weight = [], 0
         broadcast.publish(entries)
+
+    def _render_later(self, messages: Sequence[M], entry: Awaitable[RingEntry[M, R]]) -> None:
+        """Publish the messages in a task; `entry` is the one of the first message."""
+        pending = self._broadcast.pending
+        pending.extend(messages)
+        self._rendering = asyncio.create_task(self._render_pending(pending, entry))
 
     def _entry(self, message: M) -> RingEntry[M, R] | Awaitable[RingEntry[M, R]]:
         return self._broadcast.renderer.entry(message, both=self._broadcast.filtered_count > 0)
