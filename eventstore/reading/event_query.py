@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,15 @@ class EventQuery:
     def selects_in_commits(self) -> bool:
         """Whether some events of a commit may match, and others not."""
         return any(each is not None for each in (self.types, self.severities, self.permissions))
+
+    @property
+    def key(self) -> Hashable:
+        """A hashable value, which queries with equal conditions have in common."""
+        values = (getattr(self, condition.name) for condition in fields(self))
+        return tuple(
+            frozenset(value) if isinstance(value, Collection) and not isinstance(value, str) else value
+            for value in values
+        )
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
         """Return the MongoDB filter for commits that may match, after position `after` and up to `upto`."""

@@ -65,7 +65,8 @@ class EventHub:
     ) -> None:
         self.log = log
         self.dispatcher: Dispatcher[Commit] = Dispatcher(feed, log.high_water_mark)
-        self._index: EventIndex[EventTopicSource] = EventIndex()
+        self._index: EventIndex[_EqualQueries] = EventIndex()
+        self._equal_queries: dict[Hashable, _EqualQueries] = {}
         self._hub: Hub[Commit, EventMessage] = Hub(
             self.dispatcher, wrap_source("log", self), max_lag=max_lag, limits=limits
         )
@@ -107,23 +108,33 @@ class EventHub:
 
     def add(self, source: EventTopicSource) -> None:
         """Publish to the source's topic from now on."""
-        self._index.add(source, source.tenant, source.query)
+        key = source.query_key
+        equal = self._equal_queries.get(key)
+        if equal is None:
+            equal = self._equal_queries[key] = _EqualQueries(source.tenant, source.query)
+            self._index.add(equal, equal.tenant, equal.query)
+        equal.sources[source] = None
 
     def remove(self, source: EventTopicSource) -> None:
         """Publish nothing more to the source's topic."""
-        self._index.remove(source, source.tenant, source.query)
+        equal = self._equal_queries[source.query_key]
+        del equal.sources[source]
+        if not equal.sources:
+            del self._equal_queries[source.query_key]
+            self._index.remove(equal, equal.tenant, equal.query)
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Publish the events of the commits to the topics whose queries they meet."""
-        batches: dict[EventTopicSource, list[EventMessage]] = {}
+        batches: dict[_EqualQueries, list[EventMessage]] = {}
         for commit in commits:
             messages: list[EventMessage] = []
-            for source in self._index.find(commit):
+            for equal in self._index.find(commit):
                 messages = messages or [_message(event) for event in commit.events]
-                if matches := source.matches(commit.info, messages):
-                    batches.setdefault(source, []).extend(matches)
-        for source, batch in batches.items():
-            source.topic.publish(batch)
+                if matches := equal.matches(commit.info, messages):
+                    batches.setdefault(equal, []).extend(matches)
+        for equal, batch in batches.items():
+            for source in list(equal.sources):
+                source.topic.publish(batch)
 
     async def read_head(self) -> int:
         """Return the log's high-water mark, read after this call; calls at the same time share one read."""
@@ -136,14 +147,35 @@ class EventHub:
         return await self.log.high_water_mark()
 
 
+class _EqualQueries:
+    """The sources of one tenant whose queries are equal: a commit is compared once with all of them."""
+
+    def __init__(self, tenant: str, query: EventQuery) -> None:
+        self.tenant = tenant
+        self.query = query
+        self.sources: dict[EventTopicSource, None] = {}
+
+    def matches(self, info: CommitInfo | None, messages: Sequence[EventMessage]) -> Sequence[EventMessage]:
+        """Return the messages of a commit that meet the query."""
+        query = self.query
+        if info is None or not query.covers(info):
+            return ()
+        if not query.selects_in_commits:
+            return messages
+        return [message for message in messages if query.wants(message.event)]
+
+
 class EventTopicSource:
     """Serves one topic of an `EventHub`.
 
     It is also the backlog of each subscriber, because a backlog of events depends on the place alone.
     """
 
+    __slots__ = ("_hub", "query", "query_key", "tenant", "topic")
+
     def __init__(self, hub: EventHub, tenant: str, query: EventQuery, topic: Publisher[EventMessage]) -> None:
         self._hub = hub
+        self.query_key = tenant, query.key
         self.tenant = tenant
         self.query = query
         self.topic = topic
@@ -154,15 +186,6 @@ class EventTopicSource:
 
     def close(self) -> None:
         self._hub.remove(self)
-
-    def matches(self, info: CommitInfo | None, messages: Sequence[EventMessage]) -> Sequence[EventMessage]:
-        """Return the messages of a commit that meet the query."""
-        query = self.query
-        if info is None or not query.covers(info):
-            return ()
-        if not query.selects_in_commits:
-            return messages
-        return [message for message in messages if query.wants(message.event)]
 
     async def prepare(self, after: Place | None, *, caught_up: bool) -> None:
         """Wait until everything that the log contains now is published."""
