@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from eventstore.place import Place
 from subscriptions.live.ports import Delivery, LiveStats, M, Progress
-from subscriptions.live.renderer import SharedRenderer
+from subscriptions.live.renderer import SharedRenderer, is_coroutine
 from subscriptions.live.ring import MessageRing, RingEntry, RingLimits
 from subscriptions.live.sinks import Chunk
 
@@ -50,28 +50,24 @@ class Recipient(Protocol[M, R]):
 
 
 class FanOut(Generic[M, R]):
-    """Recipients that are up to date and unfiltered; a chunk costs one call for each of them."""
+    """Recipients that are up to date and unfiltered; a chunk costs one call for each of them.
 
-    __slots__ = ("_delivers", "_removed")
+    `delivers` has the function of each recipient that accepts chunks.
+    """
+
+    __slots__ = ("_removed", "delivers")
 
     def __init__(self) -> None:
-        self._delivers: dict[Recipient[M, R], Callable[[Chunk[R]], None]] = {}
+        self.delivers: dict[Recipient[M, R], Callable[[Chunk[R]], None]] = {}
         self._removed: list[object] | None = None
-
-    def __len__(self) -> int:
-        return len(self._delivers)
-
-    def recipients(self) -> list[Recipient[M, R]]:
-        """Return all of them."""
-        return list(self._delivers)
 
     def add(self, recipient: Recipient[M, R]) -> None:
         """Deliver following chunks to it."""
-        self._delivers[recipient] = recipient.deliver
+        self.delivers[recipient] = recipient.deliver
 
     def remove(self, recipient: Recipient[M, R]) -> bool:
         """Stop after the chunk that is being delivered; return whether the recipient was present."""
-        return self._delivers.pop(recipient, None) is not None
+        return self.delivers.pop(recipient, None) is not None
 
     def remove_at_once(self, recipient: Recipient[M, R]) -> None:
         """Deliver nothing more, not even the chunk that is being delivered to others."""
@@ -81,19 +77,32 @@ class FanOut(Generic[M, R]):
 
     def broadcast(self, chunk: Chunk[R]) -> None:
         """Deliver the chunk to all recipients."""
+        delivers = self.delivers
+        if len(delivers) == 1:
+            # Without what removals need, and without a copy.
+            [deliver] = delivers.values()
+            try:
+                deliver(chunk)
+            except Exception:
+                self._close(deliver)
+            return
         removed: list[object] = []
         self._removed = removed
-        for deliver in list(self._delivers.values()):
+        for deliver in list(delivers.values()):
             if removed and any(deliver is other for other in removed):
                 continue
             try:
                 deliver(chunk)
             except Exception:
-                # A sink must not raise. If one does, the others still receive the chunk.
-                logger.exception("a subscription is closed because its sink raised an error")
-                for recipient in [key for key, own in self._delivers.items() if own is deliver]:
-                    recipient.close()
+                # The others still receive the chunk.
+                self._close(deliver)
         self._removed = None
+
+    def _close(self, deliver: Callable[[Chunk[R]], None]) -> None:
+        """Close the recipient whose sink has raised the current error, as no sink must."""
+        logger.exception("a subscription is closed because its sink raised an error")
+        for recipient in [key for key, own in self.delivers.items() if own is deliver]:
+            recipient.close()
 
 
 class Broadcast(Generic[M, R]):
@@ -147,12 +156,16 @@ class Broadcast(Generic[M, R]):
     @property
     def has_recipients(self) -> bool:
         """Whether any recipient receives or keeps what is published now."""
-        return bool(self._fan_out or self._filtered or self._cursors)
+        return bool(self._fan_out.delivers or self._filtered or self._cursors)
 
     @property
     def needs_no_entries(self) -> bool:
-        """Whether all that is published goes at once, as it is, to all recipients."""
-        return not (self._cursors or self._filtered or self.pending)
+        """Whether what is published now goes to its recipients at once and as it is, and to no others."""
+        return bool(
+            self._fan_out.delivers
+            and not (self._cursors or self._filtered or self.pending)
+            and self._erasure == self.progress.erasure
+        )
 
     def attach(self, recipient: Recipient[M, R]) -> None:
         """Deliver to it at once what is published from now on."""
@@ -206,24 +219,34 @@ class Broadcast(Generic[M, R]):
         self.renderer.forget()
         if self._cursors:
             self._keep(offset, entries)
-        self._send([entry.result for entry in entries])
+        if self._fan_out.delivers:
+            chunk = Chunk([entry.result for entry in entries])
+            self.stats.deliveries += len(entries) * len(self._fan_out.delivers)
+            self._fan_out.broadcast(chunk)
         chunks: dict[tuple[Delivery, ...], Chunk[R]] = {}
         for recipient in list(self._filtered):
             recipient.deliver_filtered(entries, chunks)
         self._announce()
 
-    def publish_result(self, result: R) -> None:
-        """Deliver the result of the message that comes next, while recipients need no entry of it."""
-        self.published += 1
-        self.renderer.forget()
-        self._send((result,))
-        self._announce()
+    def publish_result(self, message: M) -> Awaitable[RingEntry[M, R]] | None:
+        """Deliver the message that comes next, while recipients need no entry of it.
 
-    def _send(self, results: Sequence[R]) -> None:
-        """Deliver the results to the recipients that take them as they are."""
-        if count := len(self._fan_out):
-            self.stats.deliveries += len(results) * count
-            self._fan_out.broadcast(Chunk(results))
+        Return its entry instead, if its rendering has to be awaited. Most topics have one subscriber and most
+        batches one message, so that a call or an object more is felt here.
+        """
+        renderer = self.renderer
+        renderer.stats.executions += 1
+        result = renderer.render(message)
+        if is_coroutine(result):
+            return renderer.awaited_entry(message, result, None)
+        self.published += 1
+        if renderer.cache:
+            renderer.forget()
+        self.stats.deliveries += len(self._fan_out.delivers)
+        self._fan_out.broadcast(Chunk((result,)))  # type: ignore[arg-type]
+        if self._publication is not None:
+            self._announce()
+        return None
 
     def check_erasure(self) -> None:
         """Drop what was rendered before the last erasure; recipients that still need it read it again."""
@@ -257,7 +280,7 @@ class Broadcast(Generic[M, R]):
             losers += [(recipient, place.before()) for recipient in recipients]
         if self.pending:
             place = self.pending[0].place
-            attached = (*self._fan_out.recipients(), *self._filtered)
+            attached = (*self._fan_out.delivers, *self._filtered)
             losers += [(recipient, place.before()) for recipient in attached]
         return losers
 

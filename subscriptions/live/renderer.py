@@ -23,10 +23,11 @@ class SharedRenderer(Generic[M, R]):
     """Renders the messages of one topic.
 
     `alternate_form` returns a message as subscribers receive it whose filter chooses the alternate form, None
-    if it has no such form. `weigh` returns the size of a result in bytes.
+    if it has no such form. `weigh` returns the size of a result in bytes. `render` makes a result without an
+    entry of the ring. `cache` has the results of a backlog's latest messages.
     """
 
-    __slots__ = ("_alternate_form", "_cache", "_condense", "_renderer", "_stats", "_weigh")
+    __slots__ = ("_alternate_form", "_condense", "_renderer", "_weigh", "cache", "render", "stats")
 
     def __init__(
         self,
@@ -38,44 +39,41 @@ class SharedRenderer(Generic[M, R]):
         condense: Callable[[Sequence[M]], Sequence[M]] | None = None,
     ) -> None:
         self._renderer = renderer
-        self._stats = stats
+        # A bound method, without a call of this class around it for each message.
+        self.render: Callable[[M | StatusMessage], R | Awaitable[R]] = renderer.render
+        self.stats = stats
         self._weigh = weigh
         self._alternate_form = alternate_form
         self._condense = condense
-        self._cache: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=CACHED_RESULTS)
-
-    def render(self, message: M) -> R | Awaitable[R]:
-        """Render a message that the topic publishes, without an entry of the ring."""
-        self._stats.executions += 1
-        return self._renderer.render(message)
+        self.cache: deque[tuple[object, R | asyncio.Future[R]]] = deque(maxlen=CACHED_RESULTS)
 
     def entry(self, message: M, *, both: bool) -> RingEntry[M, R] | Awaitable[RingEntry[M, R]]:
         """Render a message that the topic publishes, with `both` in its alternate form too."""
-        self._stats.executions += 1
-        result = self._renderer.render(message)
+        self.stats.executions += 1
+        result = self.render(message)
         second = self._alternate_form(message) if both else None
-        alternate = None if second is None else self._renderer.render(second)
+        alternate = None if second is None else self.render(second)
         if is_coroutine(result) or is_coroutine(alternate):
             return self.awaited_entry(message, result, alternate)
         return RingEntry(message, result, alternate, self._weigh(result))  # type: ignore[arg-type]
 
     async def cached(self, message: M | StatusMessage) -> R:
         """Render a message of a backlog; the latest ones are rendered once for all subscribers."""
-        for cached_message, rendered in self._cache:
+        for cached_message, rendered in self.cache:
             if cached_message is message:
                 return await asyncio.shield(rendered) if isinstance(rendered, asyncio.Future) else rendered
-        self._stats.executions += 1
-        result: Any = self._renderer.render(message)
+        self.stats.executions += 1
+        result: Any = self.render(message)
         if not is_coroutine(result):
-            self._cache.append((message, result))
+            self.cache.append((message, result))
             return result  # type: ignore[no-any-return]
         running: asyncio.Future[R] = asyncio.ensure_future(result)
-        self._cache.append((message, running))
+        self.cache.append((message, running))
         return await asyncio.shield(running)
 
     def caught_up(self, place: Place) -> CaughtUp:
         """Return the message, the same object for all subscribers that catch up at this place."""
-        for message, _ in self._cache:
+        for message, _ in self.cache:
             if isinstance(message, CaughtUp) and message.place == place:
                 return message
         return CaughtUp(place)
@@ -111,8 +109,7 @@ class SharedRenderer(Generic[M, R]):
 
     def forget(self) -> None:
         """Empty the cache."""
-        if self._cache:
-            self._cache.clear()
+        self.cache.clear()
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
         """Return the errors with which streams end because of this one."""

@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
 from subscriptions.live.ports import M, Publisher, SubscriberFilter, TopicSource
-from subscriptions.live.renderer import is_coroutine
 from subscriptions.live.ring import RingEntry
 from subscriptions.live.sinks import Sink
 from subscriptions.live.subscriber import Subscriber
@@ -67,18 +66,14 @@ class Topic(Generic[M, R]):
     def publish(self, messages: Sequence[M]) -> None:
         """Deliver the messages to all subscribers that have received everything before them."""
         broadcast = self._broadcast
-        if not broadcast.has_recipients:
-            # All subscribers are still to read their backlog, which will contain the messages.
-            return
-        broadcast.check_erasure()
-        if broadcast.pending:
-            self._enqueue(messages)
-            return
         try:
             if len(messages) == 1 and broadcast.needs_no_entries:
-                self._publish_result(messages[0])
-            else:
-                self._publish_at_once(messages)
+                rendering = broadcast.publish_result(messages[0])
+                if rendering is not None:
+                    self._render_later(messages, rendering)
+            elif broadcast.has_recipients:
+                # Without recipients all subscribers are still to read their backlog, with the messages.
+                self._publish_entries(messages)
         except Exception as error:
             self._fail_rendering(error)
 
@@ -98,18 +93,12 @@ class Topic(Generic[M, R]):
             if subscriber.has_begun:
                 subscriber.fail(error)
 
-    def _publish_result(self, message: M) -> None:
-        """Publish a message whose result is all that its recipients need, as most are: one change, no lag."""
+    def _publish_entries(self, messages: Sequence[M]) -> None:
         broadcast = self._broadcast
-        result = broadcast.renderer.render(message)
-        if is_coroutine(result):
-            entry = broadcast.renderer.awaited_entry(message, result, None)
-            self._render_later([message], entry)
-        else:
-            broadcast.publish_result(result)  # type: ignore[arg-type]
-
-    def _publish_at_once(self, messages: Sequence[M]) -> None:
-        broadcast = self._broadcast
+        broadcast.check_erasure()
+        if broadcast.pending:
+            self._enqueue(messages)
+            return
         entries, weight = list[RingEntry[M, R]](), 0
         for index, message in enumerate(messages):
             entry = self._entry(message)

@@ -138,7 +138,7 @@ def test_joined_leaves_are_what_graphql_core_writes_or_nothing(odd: dict[str, An
     source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"], **odd})
     join, result = select(LEAVES, no=no).compile_join("TaskChanged"), core(bind(LEAVES, no=no), source)
     assert join is not None
-    joined = join(source)
+    joined = join.write(source)
     assert (joined is None) is bool(result.errors)
     if joined is not None:
         assert joined == encode({"data": result.data})
@@ -147,12 +147,12 @@ def test_joined_leaves_are_what_graphql_core_writes_or_nothing(odd: dict[str, An
 def test_a_leaf_is_encoded_once_for_all_documents() -> None:
     source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"]})
     joins = [select(LEAVES.replace("alias", name)).compile_join("TaskChanged") for name in ("a", "b")]
-    [first, second] = [join(source) for join in joins if join is not None]
+    [first, second] = [join.write(source) for join in joins if join is not None]
     assert first is not None
     assert second == first.replace(b'{"a":', b'{"b":')
     source["position"] = "what is not read again"
     assert joins[0] is not None
-    assert joins[0](source) == first
+    assert joins[0].write(source) == first
 
 
 def test_documents_with_more_than_leaves_and_large_responses_are_not_joined() -> None:
@@ -163,7 +163,7 @@ def test_documents_with_more_than_leaves_and_large_responses_are_not_joined() ->
     join = selection.compile_join("TaskChanged")
     assert join is not None
     source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"]})
-    assert join(SharedObject({**source, "position": "p" * 100})) is None
+    assert join.write(SharedObject({**source, "position": "p" * 100})) is None
 
 
 def test_a_condition_that_is_null_is_left_to_graphql_core() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from api.encoding import LiveResult, encode, encode_to_keep
+from api.encoding import LiveResult, encode, encode_to_keep, live_result
 from api.graphql.error_bodies import error_body
 from api.graphql.execution.message_writers import SubscriptionSelection
 from api.graphql.execution.selection_tree import ResponseField
@@ -103,7 +103,7 @@ class LiveQueryRenderer:
             "query": orjson.Fragment(content.query) if patch is None else None,
             "patch": None if patch is None else orjson.Fragment(patch),
         }
-        return LiveResult(self._shape.message(values, content.errors), position)
+        return live_result(self._shape.message(values, content.errors), position)
 
     def failed(self, error: Exception) -> Sequence[dict[str, Any]]:
         if isinstance(error, LiveQueryRefused):

@@ -15,7 +15,7 @@ from api.graphql.execution.selection_tree import (
     Variables,
     condition_variables,
 )
-from api.graphql.execution.shared_leaves import Join, Leaf, join_leaves, leaf
+from api.graphql.execution.shared_leaves import Leaf, LeafJoin, join_leaves, leaf
 from api.graphql.execution.value_writers import WriterCompiler
 from api.graphql.execution.write_functions import NotCompilable
 from api.graphql.item_lookups import ItemLookUp
@@ -51,7 +51,7 @@ class SubscriptionSelection(NamedTuple):
 
         return data
 
-    def compile_join(self, typename: str) -> Join | None:
+    def compile_join(self, typename: str) -> LeafJoin | None:
         """Return what joins the response for a shared message; None if some fields are not leaves."""
         declared = self.schema.type_map[typename]
         try:

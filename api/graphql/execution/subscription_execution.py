@@ -13,7 +13,6 @@ from api.graphql.error_bodies import error_body
 from api.graphql.execution.core_executor import OperationExecutor, is_coroutine
 from api.graphql.execution.execution_results import OperationRefused, build_result
 from api.graphql.execution.message_writers import MessageWriter, SubscriptionSelection
-from api.graphql.execution.shared_leaves import Join, SharedObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +23,6 @@ class SubscriptionExecution:
     selection: SubscriptionSelection
     source: Any
     _writers: dict[str, MessageWriter] = field(default_factory=dict)
-    _joins: dict[str, Join | None] = field(default_factory=dict)
-
-    def join(self, message: SharedObject) -> bytes | None:
-        """Return the encoded result for a message that many documents share; None where `result` makes it."""
-        typename = message["__typename"]
-        if typename not in self._joins:
-            self._joins[typename] = self.selection.compile_join(typename)
-        join = self._joins[typename]
-        return None if join is None else join(message)
 
     def result(self, message: Mapping[str, Any]) -> dict[str, Any] | Awaitable[dict[str, Any]]:
         """Return the result for a message; a coroutine where the result has to wait for something."""

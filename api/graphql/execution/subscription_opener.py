@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from api.encoding import LiveResult, encode
+from api.encoding import LiveResult, encode, live_result
 from api.graphql.error_bodies import error_body, refused_result
 from api.graphql.execution.execution_results import OperationRefused
 from api.graphql.execution.executor import Executor, PreparedOperation
 from api.graphql.execution.live_query_execution import LiveQueryExecution
 from api.graphql.execution.request_context import RequestContext
-from api.graphql.execution.shared_leaves import SharedObject
+from api.graphql.execution.shared_leaves import LeafJoin, SharedObject
 from api.graphql.execution.shared_sources import LiveQuerySource, SharedSource
 from api.graphql.execution.subscription_execution import SubscriptionExecution
 from domain.kernel.errors import NerveError
@@ -89,19 +89,29 @@ class SubscriptionOpener:
 class _ResultRenderer:
     """Renders messages as bytes, executed and encoded once for all subscribers that share them."""
 
+    __slots__ = ("_joins", "_result", "_selection", "_to_source")
+
     def __init__(
         self, execution: SubscriptionExecution, to_source: Callable[[Any], Mapping[str, Any]]
     ) -> None:
         self._result = execution.result
-        self._join = execution.join
+        self._selection = execution.selection
+        self._joins: dict[str, LeafJoin | None] = {}
         self._to_source = to_source
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
         source = self._to_source(message)
-        if source.__class__ is SharedObject:
-            joined = self._join(source)
+        if type(source) is SharedObject:
+            typename = source["__typename"]
+            if typename not in self._joins:
+                self._joins[typename] = self._selection.compile_join(typename)
+            join = self._joins[typename]
+            joined = None if join is None else join.write(source)
             if joined is not None:
-                return LiveResult(joined, source["position"])
+                # As `live_result` does, without its call.
+                live = LiveResult(joined)
+                live.position = source["position"]
+                return live
         result = self._result(source)
         return _encode(source, result) if isinstance(result, dict) else _encode_later(source, result)
 
@@ -110,7 +120,7 @@ class _ResultRenderer:
 
 
 def _encode(source: Mapping[str, Any], result: dict[str, Any]) -> LiveResult:
-    return LiveResult(encode(result), source.get("position"))
+    return live_result(encode(result), source.get("position"))
 
 
 async def _encode_later(source: Mapping[str, Any], result: Awaitable[dict[str, Any]]) -> LiveResult:

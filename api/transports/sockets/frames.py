@@ -69,8 +69,9 @@ def next_frame(id: bytes, result: bytes) -> bytes:
     return b"".join((_head(length), _BEGIN, id, _MIDDLE, result, _END))
 
 
+@lru_cache(maxsize=1_000)
 def _head(length: int) -> bytes:
-    """Return the header of a text frame of `length` bytes."""
+    """Return the header of a text frame of `length` bytes, which many messages have in common."""
     if length < 126:
         return pack("!BB", _TEXT, length)
     if length < 65_536:

@@ -39,9 +39,9 @@ class SubscriptionSink:
 
     def deliver(self, chunk: Chunk) -> None:
         if chunk.written_for is not self._encoded:
-            if chunk.written_for is None:
-                # Most chunks have one subscriber, or subscribers with one id.
-                chunk.written = b"".join([next_frame(self._encoded, result) for result in chunk.results])
+            if chunk.written_for is None and len(chunk.results) == 1:
+                # Most chunks have one result for one subscriber, or for subscribers with one id.
+                chunk.written = next_frame(self._encoded, chunk.results[0])
             else:
                 chunk.written = chunk.cached(self._frames).for_id(self._encoded)
             chunk.written_for = self._encoded
