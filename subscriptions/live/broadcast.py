@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from types import CoroutineType
 from typing import Generic, Protocol, TypeVar
 
 from eventstore.place import Place
 from subscriptions.live.ports import Delivery, LiveStats, M, Progress
-from subscriptions.live.renderer import SharedRenderer, is_coroutine
+from subscriptions.live.renderer import SharedRenderer
 from subscriptions.live.ring import MessageRing, RingEntry, RingLimits
 from subscriptions.live.sinks import Chunk
 
@@ -237,13 +238,14 @@ class Broadcast(Generic[M, R]):
         renderer = self.renderer
         renderer.stats.executions += 1
         result = renderer.render(message)
-        if is_coroutine(result):
+        if result.__class__ is CoroutineType:
             return renderer.awaited_entry(message, result, None)
         self.published += 1
         if renderer.cache:
             renderer.forget()
-        self.stats.deliveries += len(self._fan_out.delivers)
-        self._fan_out.broadcast(Chunk((result,)))  # type: ignore[arg-type]
+        fan_out = self._fan_out
+        self.stats.deliveries += len(fan_out.delivers)
+        fan_out.broadcast(Chunk((result,)))  # type: ignore[arg-type]
         if self._publication is not None:
             self._announce()
         return None

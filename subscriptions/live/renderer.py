@@ -53,7 +53,7 @@ class SharedRenderer(Generic[M, R]):
         result = self.render(message)
         second = self._alternate_form(message) if both else None
         alternate = None if second is None else self.render(second)
-        if is_coroutine(result) or is_coroutine(alternate):
+        if _is_coroutine(result) or _is_coroutine(alternate):
             return self.awaited_entry(message, result, alternate)
         return RingEntry(message, result, alternate, self._weigh(result))  # type: ignore[arg-type]
 
@@ -64,7 +64,7 @@ class SharedRenderer(Generic[M, R]):
                 return await asyncio.shield(rendered) if isinstance(rendered, asyncio.Future) else rendered
         self.stats.executions += 1
         result: Any = self.render(message)
-        if not is_coroutine(result):
+        if not _is_coroutine(result):
             self.cache.append((message, result))
             return result  # type: ignore[no-any-return]
         running: asyncio.Future[R] = asyncio.ensure_future(result)
@@ -117,8 +117,8 @@ class SharedRenderer(Generic[M, R]):
 
     async def awaited_entry(self, message: M, first: Any, second: Any) -> RingEntry[M, R]:
         """Return the entry of a message whose results, or one of them, are coroutines."""
-        result = await first if is_coroutine(first) else first
-        alternate = await second if is_coroutine(second) else second
+        result = await first if _is_coroutine(first) else first
+        alternate = await second if _is_coroutine(second) else second
         return RingEntry(message, result, alternate, self._weigh(result))
 
 
@@ -133,6 +133,5 @@ def chosen_results(entries: Sequence[RingEntry[M, R]], choices: Sequence[Deliver
     return results
 
 
-def is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
-    """Return whether a renderer has returned a coroutine, and no result."""
+def _is_coroutine(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
     return type(value) is CoroutineType

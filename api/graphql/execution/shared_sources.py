@@ -43,9 +43,10 @@ class PushedSource:
 class SharedSource(PushedSource, Generic[M]):
     """What a resolver returns where all subscribers with one key share a topic.
 
-    `open` adds a subscriber. `to_source` returns a message as the fields of its type read it. `bound_rules`
-    is what the rules of access allow the subscriber of what the messages show: others see the same messages
-    if it is equal.
+    `open` adds a subscriber. `to_source` returns a message as the fields of its type read it: as a
+    `SharedObject` if many topics get the same message, which is of the `shared_type` then. `bound_rules` is
+    what the rules of access allow the subscriber of what the messages show: others see the same messages if
+    it is equal.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class SharedSource(PushedSource, Generic[M]):
         open: OpenSubscription,
         to_source: Callable[[M | StatusMessage], Mapping[str, Any]],
         bound_rules: Hashable,
+        shared_type: str | None = None,
     ) -> None:
         self.open = open
         self.to_source = to_source
         self.bound_rules = bound_rules
+        self.shared_type = shared_type
 
 
 class LiveQuerySource(PushedSource):

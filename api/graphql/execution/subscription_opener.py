@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -44,7 +44,7 @@ class SubscriptionOpener:
             return self._open_live_query(prepared, context, execution, source, sink)
         if not isinstance(source, SharedSource):
             return _PulledSubscription(execution, sink)
-        renderer = partial(_ResultRenderer, execution, source.to_source)
+        renderer = partial(_ResultRenderer, execution, source)
         key = self._topic_key(prepared, context, source.bound_rules)
         return source.open(sink, key=key, renderer=renderer, weigh=len)
 
@@ -89,24 +89,18 @@ class SubscriptionOpener:
 class _ResultRenderer:
     """Renders messages as bytes, executed and encoded once for all subscribers that share them."""
 
-    __slots__ = ("_joins", "_result", "_selection", "_to_source")
+    __slots__ = ("_join", "_result", "_to_source")
 
-    def __init__(
-        self, execution: SubscriptionExecution, to_source: Callable[[Any], Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, execution: SubscriptionExecution, source: SharedSource[Any]) -> None:
         self._result = execution.result
-        self._selection = execution.selection
-        self._joins: dict[str, LeafJoin | None] = {}
-        self._to_source = to_source
+        self._to_source = source.to_source
+        name = source.shared_type
+        self._join: LeafJoin | None = None if name is None else execution.selection.compile_join(name)
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
         source = self._to_source(message)
-        if type(source) is SharedObject:
-            typename = source["__typename"]
-            if typename not in self._joins:
-                self._joins[typename] = self._selection.compile_join(typename)
-            join = self._joins[typename]
-            joined = None if join is None else join.write(source)
+        if self._join is not None and type(source) is SharedObject:
+            joined = self._join.write(source)
             if joined is not None:
                 # As `live_result` does, without its call.
                 live = LiveResult(joined)

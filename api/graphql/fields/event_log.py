@@ -77,6 +77,8 @@ _FIELDS = {
     "extensions": (JSON | None, "The extension attributes of the CloudEvent that the command was sent as."),
 }
 
+_EVENT = "Event"
+
 SEVERITY = "The severity of the event: that of its data, or of its type; null for most events."
 SEVERITIES = "Events of these severities. Events without a severity match only where this is left out."
 
@@ -193,7 +195,7 @@ class _EventSubscription:
         place = context.start_place(after)
         begin = partial(context.runtime.event_hub.open, context.scope.tenant, query, place)
         readable = query.permissions and query.permissions.of(query.types)
-        return SharedSource(begin, partial(self._to_source, context), readable)
+        return SharedSource(begin, partial(self._to_source, context), readable, _EVENT)
 
     def _to_source(self, context: RequestContext, message: EventStreamMessage) -> Mapping[str, Any]:
         """Return the message as the fields of its type read it."""
@@ -204,7 +206,7 @@ class _EventSubscription:
             if not self._rows:
                 # All topics render the message before anything else runs in the loop.
                 asyncio.get_running_loop().call_soon(self._rows.clear)
-            entry = message, SharedObject({"__typename": "Event", **event_row(message.event, context)})
+            entry = message, SharedObject({"__typename": _EVENT, **event_row(message.event, context)})
             self._rows[id(message)] = entry
         return entry[1]
 
