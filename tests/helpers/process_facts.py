@@ -22,6 +22,8 @@ def main() -> None:
         "name": __name__,
         "preloaded": "api.cli.serve" in sys.modules,
     }
+    # As nerve does: it fails if the stream was made for another descriptor.
+    sys.stdout.reconfigure(errors="strict")  # type: ignore[union-attr]
     print(json.dumps(facts), flush=True)
     print("the end", file=sys.stderr)
     sys.exit(int(sys.stdin.readline()))
