@@ -11,7 +11,8 @@ from bson.decimal128 import Decimal128
 
 from domain.kernel.types.text_forms import write_bytes, write_decimal
 
-_MILLISECONDS_END, _NAIVE_LENGTH = len("2026-01-31T12:00:00.123"), len("2026-01-31T12:00:00.123456")
+_MILLISECONDS_END, _UTC_LENGTH = len("2026-01-31T12:00:00.123"), len("2026-01-31T12:00:00.123456Z")
+_AS_UTC = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 _FRACTION_PLACE, _POINT = len('"2026-01-31T12:00:00'), ord(".")
 
 
@@ -64,11 +65,11 @@ def write_stored_moments(moments: Sequence[datetime]) -> list[str]:
     """Return what `write_stored_moment` returns for each; one call for all takes half of the time."""
     if not moments:
         return []
-    texts = orjson.dumps(moments)[2:-2].decode().split('","')
+    texts = orjson.dumps(moments, option=_AS_UTC)[2:-2].decode().split('","')
     return [
         f"{text[:_MILLISECONDS_END]}Z"
-        if len(text) == _NAIVE_LENGTH
-        # It has no fraction, or a time zone.
+        if len(text) == _UTC_LENGTH
+        # It has no fraction, or another time zone.
         else write_stored_moment(moment)
         for text, moment in zip(texts, moments, strict=True)
     ]

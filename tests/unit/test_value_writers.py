@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.graphql.execution.core_executor import CheckedExecutor, OperationExecutor, is_coroutine
+from api.graphql.execution.object_writers import MAX_MEMBERS
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.value_writers import FieldWriters
 from tests.helpers.own_contexts import own_schema
@@ -93,6 +94,18 @@ def test_lists_inside_of_rows_are_written_as_graphql_core_writes_them(lists: lis
     source = page([{"id": "w", "started_at": moment, "steps": each} for each in lists], reads_later=False)
     plain = asyncio.run(run(CheckedExecutor, parse(query), source, True))
     assert repr(asyncio.run(compiled(query, source, True))) == repr(plain)
+
+
+async def test_objects_with_many_fields_are_written_as_graphql_core_writes_them() -> None:
+    """They have code of their own, between fields of objects that have none."""
+    many = " ".join(f"a{place}: title" for place in range(MAX_MEMBERS + 1))
+    nodes = "nodes { id _meta { version } } pageInfo { hasNextPage }"
+    query = (
+        f"query ($yes: Boolean!) {{ tasks {{ {nodes} edges {{ node {{ {many} }} cursor }} totalCount }} }}"
+    )
+    source = page([ROW, ROW], reads_later=False)
+    plain = await run(CheckedExecutor, parse(query), source, True)
+    assert repr(await compiled(query, source, True)) == repr(plain)
 
 
 @pytest.mark.parametrize("yes", [True, False])

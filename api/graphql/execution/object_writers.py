@@ -30,6 +30,9 @@ MOMENT_BYTES = 24
 MAX_LEVELS = 6
 """Levels of objects that the same code writes. Python allows 20 loops inside each other."""
 
+MAX_MEMBERS = 50
+"""Fields of an object that is written by the code of another one: Python compiles long functions slowly."""
+
 
 class FieldShape(NamedTuple):
     """What the code of an object has of a field: its name, and where its value comes from.
@@ -83,7 +86,7 @@ def _collect(
         functions[f"read_{place}"] = field.read
         functions[f"names_{place}"] = field.names
         functions[f"batched_{place}"] = field.batched
-        if level < MAX_LEVELS:
+        if _has_same_code(field.shape, level):
             _collect(field.members, places, functions, level + 1)
 
 
@@ -110,7 +113,7 @@ class _Generator:
 
     def __init__(self) -> None:
         self._places = count()
-        self._functions: list[str] = []
+        self._functions: dict[str, None] = {}
         self._moments: list[tuple[int, str]] = []
         """The places and names of the fields whose moments are written at once."""
 
@@ -190,7 +193,7 @@ class _Generator:
     ) -> tuple[str | None, Sequence[str]]:
         """Return the condition under which a value is of the usual class, and what is done with it then."""
         value = f"value_{place}"
-        if shape.members and level < MAX_LEVELS:
+        if _has_same_code(shape, level):
             if shape.is_list:
                 return f"{value}.__class__ is list", list(self._list(shape, place, indent, level))
             own = f"_{place}"
@@ -226,9 +229,13 @@ class _Generator:
     def _function(self, kind: str, place: int) -> str:
         """Return the name of a function that the code uses."""
         name = f"{kind}_{place}"
-        if name not in self._functions:
-            self._functions.append(name)
+        self._functions[name] = None
         return name
+
+
+def _has_same_code(shape: FieldShape, level: int) -> bool:
+    """Return whether the objects of a field are written by the code of its object, which is at this level."""
+    return 0 < len(shape.members) <= MAX_MEMBERS and level < MAX_LEVELS
 
 
 def _is_object(members: Sequence[FieldShape], value: str) -> str:
