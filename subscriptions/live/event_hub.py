@@ -113,13 +113,13 @@ class EventHub:
         if equal is None:
             equal = self._equal_queries[key] = _EqualQueries(source.tenant, source.query)
             self._index.add(equal, equal.tenant, equal.query)
-        equal.sources[source] = None
+        equal.topics[source] = source.topic
 
     def remove(self, source: EventTopicSource) -> None:
         """Publish nothing more to the source's topic."""
         equal = self._equal_queries[source.query_key]
-        del equal.sources[source]
-        if not equal.sources:
+        del equal.topics[source]
+        if not equal.topics:
             del self._equal_queries[source.query_key]
             self._index.remove(equal, equal.tenant, equal.query)
 
@@ -133,8 +133,8 @@ class EventHub:
                 if matches := equal.matches(commit.info, messages):
                     batches.setdefault(equal, []).extend(matches)
         for equal, batch in batches.items():
-            for source in list(equal.sources):
-                source.topic.publish(batch)
+            for topic in list(equal.topics.values()):
+                topic.publish(batch)
 
     async def read_head(self) -> int:
         """Return the log's high-water mark, read after this call; calls at the same time share one read."""
@@ -148,12 +148,12 @@ class EventHub:
 
 
 class _EqualQueries:
-    """The sources of one tenant whose queries are equal: a commit is compared once with all of them."""
+    """The topics of one tenant whose queries are equal: a commit is compared once with all of them."""
 
     def __init__(self, tenant: str, query: EventQuery) -> None:
         self.tenant = tenant
         self.query = query
-        self.sources: dict[EventTopicSource, None] = {}
+        self.topics: dict[EventTopicSource, Publisher[EventMessage]] = {}
 
     def matches(self, info: CommitInfo | None, messages: Sequence[EventMessage]) -> Sequence[EventMessage]:
         """Return the messages of a commit that meet the query."""

@@ -90,8 +90,9 @@ class LeafJoin:
 
     def write(self, source: SharedObject) -> bytes | None:
         """Return the encoded response with the object; None where it has to be written in another way."""
+        choose = self._choose
         try:
-            response: bytes = self._template % self._choose(source.leaves)
+            response: bytes = self._template % choose(source.leaves)
         except Exception:
             return None
         return response if len(response) <= self._limit else None

@@ -98,9 +98,10 @@ class _ResultRenderer:
         self._join: LeafJoin | None = None if name is None else execution.selection.compile_join(name)
 
     def render(self, message: Any) -> bytes | Awaitable[bytes]:
-        source = self._to_source(message)
-        if self._join is not None and type(source) is SharedObject:
-            joined = self._join.write(source)
+        to_source, join = self._to_source, self._join
+        source = to_source(message)
+        if join is not None and type(source) is SharedObject:
+            joined = join.write(source)
             if joined is not None:
                 # As `live_result` does, without its call.
                 live = LiveResult(joined)
