@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from graphql import Executor as CoreExecutor
 from graphql import execute_subscription_event, parse
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.access.callers import UNRESTRICTED
@@ -134,14 +134,20 @@ LEAVES = """subscription ($no: Boolean = false) { alias: tasks { type: __typenam
     st.dictionaries(st.sampled_from(["kind", "changed_fields", "position", "command_id"]), values),
     st.booleans(),
 )
+@example({"position": 2**64}, False)
 def test_joined_leaves_are_what_graphql_core_writes_or_nothing(odd: dict[str, Any], no: bool) -> None:
     source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"], **odd})
     join, result = select(LEAVES, no=no).compile_join("TaskChanged"), core(bind(LEAVES, no=no), source)
     assert join is not None
-    joined = join.write(source)
-    assert (joined is None) is bool(result.errors)
-    if joined is not None:
-        assert joined == encode({"data": result.data})
+    assert join.write(source) == (None if result.errors else encoded(result.data))
+
+
+def encoded(data: Any) -> bytes | None:
+    """Return the response with the data; None where JSON has no form of it, such as for large integers."""
+    try:
+        return encode({"data": data})
+    except TypeError:
+        return None
 
 
 def test_a_leaf_is_encoded_once_for_all_documents() -> None:
