@@ -128,7 +128,8 @@ class SharedRows:
         rows, complete = await self.reader.first_rows()
         if not await self.reader.wait_until_published(position, map(place, rows)):
             rows, complete = await self.reader.first_rows(self.reader.position)
-        self._add(map(MatchingRow.whole, rows), mark, complete=complete)
+        published = Place(self.reader.position)
+        self._add(map(MatchingRow.whole, rows), mark, published, complete=complete)
 
     async def read_all_places(self) -> None:
         """Read the ids and places of all rows that meet the filter, unless they are known."""
@@ -139,16 +140,20 @@ class SharedRows:
             position = await self.reader.wait_for_view(0)
             matching = await self.reader.matching_places()
             places = (match.place for match in matching)
-            if not await self.reader.wait_until_published(position, places, resuming=True):
-                published = self.reader.position
-                ahead = [match.id for match in matching if match.place.position > published]
+            is_published = await self.reader.wait_until_published(position, places, resuming=True)
+            published = Place(self.reader.position)
+            if not is_published:
+                ahead = [match.id for match in matching if match.place > published]
                 whole = {row["id"]: MatchingRow.whole(row) for row in await self.reader.rows(ahead)}
                 matching = [whole.get(match.id, match) for match in matching]
-            self._add(matching, mark, complete=True)
+            self._add(matching, mark, published, complete=True)
 
-    def _add(self, matching: Iterable[MatchingRow], mark: Mark, *, complete: bool) -> None:
-        """Add rows that were read after the mark, except those that changed since: they are published."""
-        changed, published = self.recent.since(mark, self.query.tenant), Place(self.reader.position)
+    def _add(self, matching: Iterable[MatchingRow], mark: Mark, published: Place, *, complete: bool) -> None:
+        """Add rows that were read after the mark, except those that changed since: they are published.
+
+        Those after the place `published` were read ahead of it, and need not meet the filter any more.
+        """
+        changed = self.recent.since(mark, self.query.tenant)
         unchanged = [
             match for match in matching if match.id not in changed or place(changed[match.id]) < match.place
         ]

@@ -1,16 +1,18 @@
-"""What a view publishes of several changes that it reads at once."""
+"""What a view publishes of several changes that it reads at once, and what new subscribers receive."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from typing import Any, cast
 
 from projections.live.aligned_reader import ReadLimits, RowQuery
-from projections.live.messages import ChangeKind, LiveMessage, RowDelta
+from projections.live.messages import ChangeKind, LiveMessage, RowDelta, Snapshot
 from projections.live.view_source import ViewSource
 from projections.live.view_tail import ViewTail
 from projections.querying.filters import FieldCondition
+from projections.storage.rows import Row
 from tests.helpers.memory_view import NEVER, MemoryNotes, MemoryReader
 from tests.helpers.row_scopes import ALL_ROWS
 
@@ -39,3 +41,47 @@ async def test_a_row_that_enters_and_leaves_a_filter_in_one_batch_is_added_and_r
         notes.commit("a", text)
     source.publish(notes.states)
     assert topic.kinds == [ChangeKind.ADDED, ChangeKind.REMOVED] * 2
+
+
+class OvertakingReader(MemoryReader):
+    """Reads a row again that changes twice meanwhile, before and after what is published then."""
+
+    source: ViewSource
+
+    async def stored_rows(self, keys: Sequence[str]) -> list[Row]:
+        notes = self._notes
+        notes.commit("b", "z")
+        notes.project_all()
+        rows = [row for row in notes.rows.values() if row["_id"] in keys]
+        notes.commit("b", "z")
+        notes.begin_batch(1)
+        notes.write()
+        while self.source.dispatcher.position < rows[0]["_position"]:
+            await asyncio.sleep(0)
+        return rows
+
+
+async def test_a_row_that_leaves_the_filter_before_it_is_read_again_is_in_no_snapshot() -> None:
+    """It was read ahead of a checkpoint that did not follow in time, and no tail publishes its state then."""
+    notes = MemoryNotes(random.Random(0))
+    reader = OvertakingReader(notes)
+    locator, limits = cast(Any, reader), ReadLimits(resume_checkpoint_wait=0.0)
+    source = ViewSource(locator, ViewTail(locator, NEVER), reader.position, notes.visible_since, limits)
+    reader.source = source
+    notes.commit("a", "x")
+    notes.project_all()
+    source.dispatcher.attach(source.publish)
+    await source.dispatcher.started()
+    notes.commit("b", "x")
+    notes.begin_batch(1)
+    notes.write()
+    topic = source.open(RowQuery(ALL_ROWS, FieldCondition("text", "eq", "x"), None), KindsTopic())
+    async with asyncio.timeout(20):
+        await topic._rows.read_all_places()
+        newcomer = topic.backlog()
+        await newcomer.prepare(None, caught_up=False)
+    page = await anext(newcomer.read(None, source.dispatcher.position, caught_up=False).pages)
+    source.dispatcher.detach(source.publish)
+    (snapshot,) = page.messages
+    assert isinstance(snapshot, Snapshot)
+    assert [row["id"] for row in snapshot.rows] == ["a"]
