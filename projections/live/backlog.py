@@ -68,18 +68,27 @@ class RowBacklog:
 
     def read(self, after: Place | None, upto: int, *, caught_up: bool) -> BacklogRead[LiveMessage]:
         if after is None or self._resume_state is None or self._is_expired:
-            return self._snapshot(upto)
+            return self._snapshot(after, upto)
         restarts = not caught_up and not self._has_snapshot
         end = self._rows.with_floor(Place(upto))
         deltas = self._missed_deltas(self._resume_state, after, end)
         return BacklogRead(self._pages(deltas), restarts, end=end)
 
-    def _snapshot(self, upto: int) -> BacklogRead[LiveMessage]:
+    def _snapshot(self, after: Place | None, upto: int) -> BacklogRead[LiveMessage]:
         snapshot, rank_filter = self._rows.snapshot(upto)
-        expired = [] if self._resume_state is None else [CursorExpired(Place(upto))]
-        self._resume_state, self._has_snapshot = None, True
-        pages = _one_page([*expired, snapshot])
+        messages: list[CursorExpired | LiveMessage] = [snapshot]
+        if after is not None and self._resume_state is not None:
+            # Of the same place: a subscriber that is cut off before the snapshot receives it at the resume.
+            messages.insert(0, CursorExpired(after))
+        pages = self._snapshot_page(messages)
         return BacklogRead(pages, restarts=True, filter=rank_filter, end=snapshot.place)
+
+    async def _snapshot_page(
+        self, messages: Sequence[CursorExpired | LiveMessage]
+    ) -> AsyncGenerator[BacklogPage[LiveMessage], None]:
+        yield BacklogPage(messages, last=True)
+        # Only now: a page that is not delivered is read again.
+        self._resume_state, self._has_snapshot = None, True
 
     async def _pages(self, deltas: Sequence[RowDelta]) -> AsyncGenerator[BacklogPage[LiveMessage], None]:
         for start in range(0, len(deltas), PAGE):
@@ -163,9 +172,3 @@ class RowBacklog:
                 rows[row_id] = row
         changes = state.missed(rows.values(), after, upto, self._rows.result_set, visible_before)
         return [RowDelta(change, None) for change in changes]
-
-
-async def _one_page(
-    messages: Sequence[LiveMessage | CursorExpired],
-) -> AsyncGenerator[BacklogPage[LiveMessage], None]:
-    yield BacklogPage(messages, last=True)

@@ -20,7 +20,11 @@ class Lagged(NamedTuple):
 
 
 class CursorExpired(NamedTuple):
-    """The stream cannot resume at the requested place: it never came there, or has moved too far since."""
+    """The stream cannot resume at the requested place: it never came there, or has moved too far since.
+
+    A stream that continues with a snapshot has the requested place here, because only the snapshot replaces
+    what the subscriber has. One that ends has the place from which it can be followed.
+    """
 
     place: Place
 

@@ -91,7 +91,8 @@ class RowClient:
             case Lagged():
                 pass
         if not isinstance(message, Lagged):
-            if self.place is not None and message.place < self.place:
+            restarts = isinstance(message, Snapshot)
+            if self.place is not None and message.place < self.place and not restarts:
                 self.wrong.append((message, self.place))
             self.place = message.place
 

@@ -7,6 +7,7 @@ import random
 from contextlib import aclosing
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from projections.live.messages import ChangeKind, RowChange, Snapshot
 from projections.querying.filters import EVERYTHING, AnyOf, FieldCondition, parse_filter, to_predicate
 from projections.querying.row_scope import RowScope
 from projections.storage.rows import fields
-from subscriptions.live.messages import CaughtUp
+from subscriptions.live.messages import CaughtUp, CursorExpired
 from tests.helpers.memory_view import TENANT, MemoryNotes, open_live_view
 from tests.helpers.notes import view
 
@@ -196,3 +197,22 @@ async def test_a_tail_that_is_several_reads_behind_does_not_wait_between_them() 
     async with asyncio.timeout(20):
         await client.finish(live)
     assert set(client.rows) == {*"abcdefg", END}
+
+
+@pytest.mark.parametrize("after", [Place(0), Place(1_000)])
+async def test_a_subscriber_that_is_cut_off_before_the_snapshot_receives_it_at_the_resume(
+    after: Place,
+) -> None:
+    """Too many rows have changed since the first place, and the log never reached the second one."""
+    notes, _ = open_quiet_view()
+    notes.commit("a", "x")
+    notes.project_all()
+    live = open_live_view(notes, ReadLimits(missed_rows=1))
+    async with asyncio.timeout(20), aclosing(live.watch_rows(SCOPES[0], after=after)) as stream:
+        expired = await anext(stream)
+    assert isinstance(expired, CursorExpired)
+    async with asyncio.timeout(20), aclosing(live.watch_rows(SCOPES[0], after=expired.place)) as stream:
+        again, snapshot = await anext(stream), await anext(stream)
+    assert again == expired
+    assert isinstance(snapshot, Snapshot)
+    assert {row["id"] for row in snapshot.rows} == {"a", "b"}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any, cast
 
+from eventstore.place import Place
 from projections.live.aligned_reader import ReadLimits, RowQuery
 from projections.live.messages import ChangeKind, LiveMessage, RowDelta, Snapshot
 from projections.live.view_source import ViewSource
 from projections.live.view_tail import ViewTail
-from projections.querying.filters import FieldCondition
+from projections.querying.filters import EVERYTHING, FieldCondition
 from projections.storage.rows import Row
+from subscriptions.live.messages import CursorExpired
 from tests.helpers.memory_view import NEVER, MemoryNotes, MemoryReader
 from tests.helpers.row_scopes import ALL_ROWS
 
@@ -85,3 +88,25 @@ async def test_a_row_that_leaves_the_filter_before_it_is_read_again_is_in_no_sna
     (snapshot,) = page.messages
     assert isinstance(snapshot, Snapshot)
     assert [row["id"] for row in snapshot.rows] == ["a"]
+
+
+async def test_a_snapshot_that_was_not_delivered_is_sent_again_after_a_place_that_has_expired() -> None:
+    """As for a subscriber that is paused while its messages are rendered."""
+    notes = MemoryNotes(random.Random(0))
+    locator = cast(Any, MemoryReader(notes))
+    source = ViewSource(
+        locator, ViewTail(locator, NEVER), locator.position, notes.visible_since, ReadLimits()
+    )
+    notes.commit("a", "x")
+    notes.project_all()
+    source.dispatcher.attach(source.publish)
+    backlog = source.open(RowQuery(ALL_ROWS, EVERYTHING, None), KindsTopic()).backlog()
+    unreached = Place(1_000)
+    for _ in range(2):
+        async with asyncio.timeout(20):
+            await backlog.prepare(unreached, caught_up=False)
+        read = backlog.read(unreached, source.dispatcher.position, caught_up=False)
+        async with aclosing(read.pages) as pages:
+            page = await anext(pages)
+        assert [type(message) for message in page.messages] == [CursorExpired, Snapshot]
+    source.dispatcher.detach(source.publish)

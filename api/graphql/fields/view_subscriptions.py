@@ -74,7 +74,7 @@ class MessageTypes:
             [],
             (
                 "The subscription cannot resume at the given position, which was never reached or is too "
-                "far in the past. Start again without `after`."
+                "far in the past. A live view continues with a snapshot; other subscriptions end."
             ),
             interfaces=(self.interface,),
         )
