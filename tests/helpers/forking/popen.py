@@ -5,6 +5,7 @@ So everything that starts processes uses it: `api.devserver.child`, `subprocess.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import inspect
 import os
@@ -50,7 +51,6 @@ class ForkServer:
         self._one_at_a_time = threading.Lock()
         command = [sys.executable, "-m", "tests.helpers.forking.server", str(other.fileno())]
         with other:
-            # It ends when this end of its socket is closed.
             self._process = popen_of_python(
                 command,
                 cwd=ROOT,
@@ -58,6 +58,12 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        # The server ends when this end of its socket is closed.
+        self._requests.close()
+        self._process.wait()
 
     def fork(self, start: Start, standard: Sequence[int]) -> int:
         """Start the program as a child of this process; return its pid."""
