@@ -11,7 +11,7 @@ from bson.decimal128 import Decimal128
 
 from domain.kernel.types.text_forms import write_bytes, write_decimal
 
-_MILLISECONDS_END, _UTC_LENGTH = len("2026-01-31T12:00:00.123"), len("2026-01-31T12:00:00.123456Z")
+_STORED_LENGTH = len("2026-01-31T12:00:00.123Z")
 _AS_UTC = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 _FRACTION_PLACE, _POINT = len('"2026-01-31T12:00:00'), ord(".")
 
@@ -62,14 +62,20 @@ def write_stored_moment(moment: datetime) -> str:
 
 
 def write_stored_moments(moments: Sequence[datetime]) -> list[str]:
-    """Return what `write_stored_moment` returns for each; one call for all takes half of the time."""
+    """Return what `write_stored_moment` returns for each; one call for all takes a third of the time.
+
+    MongoDB stores milliseconds. orjson writes microseconds, whose last three digits are removed from all
+    texts at once.
+    """
     if not moments:
         return []
-    texts = orjson.dumps(moments, option=_AS_UTC)[2:-2].decode().split('","')
+    texts: list[str] = orjson.loads(orjson.dumps(moments, option=_AS_UTC).replace(b'000Z"', b'Z"'))
+    if set(map(len, texts)) == {_STORED_LENGTH}:
+        return texts
     return [
-        f"{text[:_MILLISECONDS_END]}Z"
-        if len(text) == _UTC_LENGTH
-        # It has no fraction, or another time zone.
+        text
+        if len(text) == _STORED_LENGTH
+        # It has no fraction, more than milliseconds, or another time zone.
         else write_stored_moment(moment)
         for text, moment in zip(texts, moments, strict=True)
     ]

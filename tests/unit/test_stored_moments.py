@@ -29,12 +29,20 @@ def test_other_time_zones_are_converted(hours: int) -> None:
     assert write_stored_moment(moment) == write_moment(moment) != "2026-01-31T12:00:00.250Z"
 
 
+def _in_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+
 @given(
     st.lists(
         st.datetimes(EARLIEST, LATEST)
+        | st.datetimes(EARLIEST, LATEST).map(_in_milliseconds)
         | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))])),
         max_size=3,
     )
 )
+@example([datetime(2026, 1, 31, 12, 0, 0, 250_000), datetime(2026, 1, 31, 12, 0, 0, 100_000, UTC)])
+@example([datetime(2026, 1, 31, 12, 0, 0, 250_000), datetime(2026, 1, 31, 12)])
+@example([datetime(2026, 1, 31, 12, 0, 0, 250_001), datetime(2026, 1, 31, 12, 0, 0, 1_000)])
 def test_moments_that_are_written_together_have_the_same_form(moments: list[datetime]) -> None:
     assert write_stored_moments(moments) == [write_stored_moment(moment) for moment in moments]
