@@ -130,7 +130,8 @@ class _Generator:
             yield f"    moments_{place}, holders_{place} = [], []"
         yield from body
         for place, name in self._moments:
-            yield f"    for holder, text in zip(holders_{place}, write_moments(moments_{place})):"
+            yield f"    texts = write_moments(moments_{place})"
+            yield f"    for holder, text in zip(holders_{place}, texts, strict=True):"
             yield f"      holder[{name!r}] = text"
         yield "    budget.take(size)"
         yield "    return data"
@@ -141,8 +142,6 @@ class _Generator:
     ) -> Iterator[str]:
         """Yield the lines that make `data` of `source`; both have the suffix `own`."""
         yield f"{indent}size += {sum(len(shape.name) for shape in shapes)}"
-        if any(shape.key is not None for shape in shapes):
-            yield f"{indent}get{own} = source{own}.get"
         after: list[str] = []
         items: list[str] = []
         for shape in shapes:
@@ -158,8 +157,7 @@ class _Generator:
             yield from self._value(shape, place, own, indent)
             if shape.form is LeafForm.MOMENT and in_list:
                 self._moments.append((place, shape.name))
-                after.append(f"if {value}.__class__ is datetime:")
-                after.append(f"  moments_{place}.append({value}); holders_{place}.append(data{own})")
+                after.append(f"if {value}.__class__ is datetime: holders_{place}.append(data{own})")
             yield from self._written(shape, place, indent, level, in_list=in_list)
         yield f"{indent}data{own} = {{{', '.join(items)}}}"
         yield from (f"{indent}{line}" for line in after)
@@ -167,7 +165,8 @@ class _Generator:
     def _value(self, shape: FieldShape, place: int, own: str, indent: str) -> Iterator[str]:
         """Yield the line that gets the value of a field."""
         if shape.key is not None:
-            yield f"{indent}value_{place} = get{own}({shape.key!r})"
+            # Python calls it faster than a `get` that was looked up once.
+            yield f"{indent}value_{place} = source{own}.get({shape.key!r})"
         elif shape.is_read:
             yield f"{indent}value_{place} = {self._function('read', place)}(source{own}, context)"
         else:
@@ -207,7 +206,9 @@ class _Generator:
                 [f"{indent}{value} = {names}[{value}]; size += len({value})"],
             )
         if shape.form is LeafForm.MOMENT and in_list:
-            return f"{value}.__class__ is datetime", [f"{indent}size += {MOMENT_BYTES}"]
+            return f"{value}.__class__ is datetime", [
+                f"{indent}size += {MOMENT_BYTES}; moments_{place}.append({value})"
+            ]
         if shape.form is LeafForm.OTHER:
             return None, ()
         condition, statement = _FORMS[shape.form]
