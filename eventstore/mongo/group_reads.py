@@ -48,7 +48,7 @@ class GroupReads:
         return await self._group(key, item, load).value(item)
 
     async def _read_alone(self, key: Hashable, item: Hashable, load: Load) -> Any:
-        """Read the item for one request; those that arrive meanwhile wait for the end of the read."""
+        """Read the item for one request; requests that arrive during the read wait for its end."""
         end = self._running[key] = asyncio.get_running_loop().create_future()
         try:
             with deadline(self._seconds):

@@ -191,7 +191,7 @@ async def test_a_read_has_a_bounded_number_of_items() -> None:
 
 @pytest.mark.usefixtures("patient")
 async def test_a_request_that_is_alone_reads_at_once_and_only_for_itself() -> None:
-    """Those that arrive meanwhile get the next read, and are grouped until one is alone again."""
+    """Requests that arrive during a read get the next one, and are grouped until one is alone again."""
     store, groups = Store(), GroupReads(10, begins_at_once=True)
     limits: list[int | None] = []
 

@@ -47,7 +47,7 @@ async def test_a_row_that_enters_and_leaves_a_filter_in_one_batch_is_added_and_r
 
 
 class OvertakingReader(MemoryReader):
-    """Reads a row again that changes twice meanwhile, before and after what is published then."""
+    """Reads a row again that changes twice during the read: before and after what is published then."""
 
     source: ViewSource
 
