@@ -175,7 +175,7 @@ def drop(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove the rows of a view that the settings of nobody have any more, and its position in the log.
+    """Remove the rows of a view that no settings name any more, and its position in the log.
 
     A view of this name that is declared later is built from the log.
     """

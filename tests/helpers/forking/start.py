@@ -20,9 +20,9 @@ STANDARD = (0, 1, 2)
 class Start(NamedTuple):
     """A module to be run with these arguments.
 
-    `paths` are folders of modules beside those of the fork server. `parent` is the process of pytest. `kept`
-    are descriptors that the program inherits beside the standard ones, under the same numbers. A program that
-    is `bound` is killed when its parent ends.
+    `paths` are folders of modules that only the program has, not the fork server. `parent` is the process of
+    pytest. The program inherits the descriptors `kept` with their numbers, and the standard ones. If it is
+    `bound`, it is killed when its parent ends.
     """
 
     module: str
