@@ -80,7 +80,7 @@ def find_instance(folder: Path) -> RunningInstance | None:
     """
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
         raise ConfigurationError(
@@ -125,9 +125,11 @@ def with_instance(settings: Settings) -> Settings:
     if settings.mongo_url and settings.redis_url:
         return settings
     if instance is None:
+        urls = {"NERVE_MONGO_URL": settings.mongo_url, "NERVE_REDIS_URL": settings.redis_url}
+        missing = " and ".join(variable for variable, url in urls.items() if not url)
         raise ConfigurationError(
             f"no nerve is running with the data folder {settings.data_dir}; start one with `nerve dev`, name"
-            " its folder in NERVE_DATA_DIR, or set NERVE_MONGO_URL and NERVE_REDIS_URL"
+            f" its folder in NERVE_DATA_DIR, or set {missing}"
         )
     updates: dict[str, Any] = {
         name: value for name, value in instance.settings if not _is_in_environment(name)

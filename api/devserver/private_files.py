@@ -16,9 +16,14 @@ FOLDER_MODE = 0o700
 def make_private_folder(path: Path) -> None:
     """Create the folder if it is missing, and take the rights on it from other users.
 
-    Raises ConfigurationError where it belongs to another user.
+    Raises ConfigurationError where it belongs to another user or cannot be created.
     """
-    path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {path} cannot be created ({error.strerror}); set NERVE_DATA_DIR to another folder"
+        ) from None
     try:
         path.chmod(FOLDER_MODE)
     except PermissionError:

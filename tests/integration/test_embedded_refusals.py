@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from api.devserver import binaries
 from api.devserver.address import listen
@@ -92,6 +93,23 @@ def test_a_data_folder_in_use_is_refused_by_its_process_id(tmp_path: Path) -> No
         occupy_folder(tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize("below", [".", "nerve"])
+def test_a_data_folder_that_cannot_be_created_is_named(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConfigurationError, match=r"file.* cannot be created \(.+\); set NERVE_DATA_DIR"):
+        occupy_folder(file / below).__enter__()
+    assert find_instance(file / below) is None
+
+
+def test_only_the_urls_that_are_not_set_are_asked_for(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with pytest.raises(ConfigurationError, match=r"or set NERVE_MONGO_URL and NERVE_REDIS_URL$"):
+        with_instance(settings)
+    with pytest.raises(ConfigurationError, match=r"or set NERVE_REDIS_URL$"):
+        with_instance(settings.model_copy(update={"mongo_url": SecretStr("mongodb://m")}))
 
 
 def test_a_killed_owner_takes_its_children_along_and_then_frees_the_folder(tmp_path: Path) -> None:
