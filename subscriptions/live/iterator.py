@@ -95,9 +95,12 @@ class IteratorSink(Generic[M]):
         return bool(self.buffer)
 
     def read_again(self, after: Place | None, *, caught_up: bool) -> None:
-        """Drop the buffer, and read what follows this place again."""
+        """Drop the buffer, and read what follows this place again.
+
+        The present backlog counts what is dropped as delivered, such as a snapshot, so a new one is read.
+        """
         self.buffer.clear()
-        self._subscriber.seek(after, caught_up=caught_up)
+        self._subscriber.seek(after, self._topic.backlog(), caught_up=caught_up)
 
     def close(self) -> None:
         """End the subscription."""

@@ -110,10 +110,10 @@ class Subscriber(Generic[M, R]):
             if self._task is not None and self._task is not asyncio.current_task():
                 self._task.cancel()
 
-    def seek(self, after: Place | None, *, caught_up: bool) -> None:
-        """Deliver again what comes after `after`; only for a paused subscriber."""
+    def seek(self, after: Place | None, backlog: Backlog[M], *, caught_up: bool) -> None:
+        """Deliver again what comes after `after`, from this backlog; only for a paused subscriber."""
         self._broadcast.release(self)
-        self.place, self.caught_up = after, caught_up
+        self._backlog, self.place, self.caught_up = backlog, after, caught_up
 
     def deliver_filtered(
         self, entries: Sequence[RingEntry[M, R]], chunks: dict[tuple[Delivery, ...], Chunk[R]]

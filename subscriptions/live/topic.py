@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from eventstore.place import Place
 from subscriptions.live.broadcast import Broadcast
-from subscriptions.live.ports import M, Publisher, SubscriberFilter, TopicSource
+from subscriptions.live.ports import Backlog, M, Publisher, SubscriberFilter, TopicSource
 from subscriptions.live.ring import RingEntry
 from subscriptions.live.sinks import Sink
 from subscriptions.live.subscriber import Subscriber
@@ -57,11 +57,15 @@ class Topic(Generic[M, R]):
     def join(self, sink: Sink[R], after: Place | None) -> Subscriber[M, R]:
         """Add a subscriber that begins after this place, or now; nothing is delivered before this returns."""
         stats = self._broadcast.stats
-        subscriber = Subscriber(self._broadcast, self._source.backlog(), sink, after, self._on_close)
+        subscriber = Subscriber(self._broadcast, self.backlog(), sink, after, self._on_close)
         stats.groups += not self._subscribers
         stats.subscriptions += 1
         self._subscribers.add(subscriber)
         return subscriber
+
+    def backlog(self) -> Backlog[M]:
+        """Return the backlog of a subscriber that has received nothing, or begins again after a place."""
+        return self._source.backlog()
 
     def publish(self, messages: Sequence[M]) -> None:
         """Deliver the messages to all subscribers that have received everything before them."""

@@ -14,16 +14,17 @@ from eventstore.personal.sealing import MasterKeys
 from eventstore.personal.subject_keys import owner_of
 from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
-from projections.live.messages import RowChange
+from projections.live.messages import RowChange, Snapshot
 from subscriptions.feed.tail import Tail
 from subscriptions.live.event_hub import EventMessage
-from subscriptions.live.messages import CaughtUp
+from subscriptions.live.messages import CaughtUp, CursorExpired
 from tests.helpers import people
 from tests.helpers.note_rig import Rig, open_rig
 from tests.helpers.people import PersonRegistered, PersonRenamed
 from tests.helpers.row_scopes import ALL_ROWS
 
 DEADLINE = 120
+SOON = 15
 EVERYTHING = EventQuery(categories=["person"])
 
 
@@ -109,3 +110,18 @@ async def test_a_slow_subscriber_of_a_view_is_told_each_row_as_it_is_by_now(rig:
     assert second.id == "person-1"
     assert second.row is not None
     assert (second.row["name"], second.place.position) == (None, position)
+
+
+async def test_a_snapshot_that_an_erasure_replaces_follows_an_expired_place_again(rig: Rig) -> None:
+    await rename(rig)
+    await rig.projected()
+    messages = rig.live.watch_rows(ALL_ROWS, after=Place(10_000))
+    async with aclosing(messages), asyncio.timeout(SOON):
+        assert isinstance(await anext(messages), CursorExpired)
+        position = await erase(rig, rig.changes)
+        repeated, snapshot, caught_up = [await anext(messages) for _ in range(3)]
+    assert repeated == CursorExpired(Place(10_000))
+    assert isinstance(snapshot, Snapshot)
+    assert [(row["id"], row["name"]) for row in snapshot.rows] == [("person-1", None)]
+    assert snapshot.place.position >= position
+    assert isinstance(caught_up, CaughtUp)
