@@ -10,6 +10,7 @@ from functools import partial
 
 from api.archiving import open_archive, open_archiver
 from api.contexts import Declarations, load_contexts
+from api.exposure import check_metrics_exposure
 from api.garbage import WORKER_GARBAGE_THRESHOLD
 from api.ids import now
 from api.instruments import NO_INSTRUMENTS, Instruments
@@ -18,7 +19,7 @@ from api.rights.checks import check_rights
 from api.runtime import Runtime
 from api.sampling_runtime import reporting
 from api.self_monitoring.monitor import monitoring_itself
-from api.settings import Settings, check_content_key, check_metrics_exposure
+from api.settings import Settings, check_content_key
 from api.watchdog import CallWatchdog
 from domain.kernel import Catalog
 from domain.kernel.errors import ConfigurationError

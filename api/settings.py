@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -265,24 +265,6 @@ def load_settings() -> Settings:
         raise ConfigurationError(describe_mistakes(error)) from None
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only programs on this machine can connect to the host."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raise ConfigurationError where other machines could connect to an API without authentication."""
-    if not is_loopback(settings.host) and settings.auth is None and not settings.insecure_open:
-        raise ConfigurationError(
-            f"host {settings.host} is not a loopback address and there is no authentication; set auth (see "
-            "docs/authentication.md), or NERVE_INSECURE_OPEN=yes if everyone who can connect to it may do "
-            "everything"
-        )
-
-
 def check_content_key(settings: Settings) -> None:
     """Raise ConfigurationError where content of agents is to be recorded without a key to encrypt it.
 
@@ -290,12 +272,3 @@ def check_content_key(settings: Settings) -> None:
     """
     if settings.master_key is None and settings.agent_runs is not None and settings.agent_runs.record_content:
         raise ConfigurationError("agent_runs.record_content needs master_key, which encrypts the content")
-
-
-def check_metrics_exposure(settings: Settings) -> None:
-    """Raise ConfigurationError where other machines could read the metrics of a worker without a token."""
-    if not (is_loopback(settings.host) or settings.insecure_open or settings.metrics_token):
-        raise ConfigurationError(
-            f"metrics_port on host {settings.host} can be read by other machines; set NERVE_METRICS_TOKEN to "
-            "32 characters or more, which scrapers then send as their bearer token"
-        )

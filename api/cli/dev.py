@@ -10,9 +10,10 @@ from api.cli.terminal import errors, warn
 from api.contexts import load_contexts
 from api.devserver.folder import RunningInstance
 from api.devserver.supervisor import DEV_ORIGINS, Supervisor
+from api.exposure import check_exposure, is_loopback
 from api.lifecycle import open_runtime
 from api.ports.required_ports import check_ports
-from api.settings import Settings, check_exposure, is_loopback, load_settings
+from api.settings import Settings, load_settings
 
 
 def dev() -> None:

@@ -11,8 +11,9 @@ from api.access.development_tokens import DevelopmentTokens
 from api.cli.service import service_settings
 from api.devserver.address import listen
 from api.devserver.folder import development_key
+from api.exposure import check_exposure, is_loopback
 from api.ids import now
-from api.settings import Settings, check_exposure, is_loopback
+from api.settings import Settings
 
 
 def serve() -> None:

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 
 from api.access.origins import ANY
 from api.doctor.findings import Finding, fail, ok, warn
+from api.exposure import is_loopback
 from api.port_settings import HttpPortSettings
-from api.settings import Settings, is_loopback
+from api.settings import Settings
 from domain.kernel import Catalog
 from domain.kernel.personal import personal_fields
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.settings import Settings, check_exposure
+from api.exposure import check_exposure
+from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.served_api import Served
 

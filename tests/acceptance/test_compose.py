@@ -21,7 +21,8 @@ from websockets.typing import Subprotocol
 from api.devserver.binaries import find_program
 from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
-from api.settings import check_exposure, check_metrics_exposure, load_settings
+from api.exposure import check_exposure, check_metrics_exposure
+from api.settings import load_settings
 from tests.helpers.served_api import PATIENCE
 from tests.helpers.servers import eventually
 

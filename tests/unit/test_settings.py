@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from api.auth_settings import AuthSettings
+from api.exposure import check_exposure, check_metrics_exposure
 from api.port_settings import HttpPortSettings
-from api.settings import Settings, check_exposure, check_metrics_exposure, load_settings
+from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError
 from tests.helpers.tokens import auth_settings
 
