@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
+from weakref import ref
 
 import pytest
 from graphql import Executor as CoreExecutor
@@ -159,6 +161,25 @@ def test_a_leaf_is_encoded_once_for_all_documents() -> None:
     source["position"] = "what is not read again"
     assert joins[0] is not None
     assert joins[0].write(source) == first
+
+
+def test_a_joined_object_needs_no_cycle_collector_to_be_freed() -> None:
+    class Kind(str):
+        """A text to which a weak reference is possible."""
+
+    kind = Kind("ADDED")
+    freed = ref(kind)
+    source = SharedObject({"__typename": "TaskChanged", **SOURCES["TaskChanged"], "kind": kind})
+    del kind
+    join = select(LEAVES).compile_join("TaskChanged")
+    assert join is not None
+    gc.disable()
+    try:
+        assert join.write(source) is not None
+        del source
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_documents_with_more_than_leaves_and_large_responses_are_not_joined() -> None:

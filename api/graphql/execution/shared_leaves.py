@@ -14,6 +14,7 @@ from typing import Any
 from graphql import GraphQLList, GraphQLOutputType, get_nullable_type
 
 from api.encoding import encode, encode_to_keep
+from api.graphql.execution.leaf_forms import LeafForm, leaf_form
 from api.graphql.execution.object_writers import Write
 from api.graphql.execution.write_functions import leaf_writer, list_writer, nullable_writer
 from api.limits.byte_budget import SMALL, ByteBudget
@@ -24,15 +25,19 @@ CACHED_LEAVES = 10_000
 class Leaf:
     """A field of objects of one type: the item `key` of the object, of a type without fields."""
 
-    __slots__ = ("_key", "_write")
+    __slots__ = ("_is_text", "_key", "_write")
 
     def __init__(self, key: str, declared: GraphQLOutputType) -> None:
         self._key = key
+        self._is_text = leaf_form(declared) is LeafForm.TEXT
         self._write = _writer(declared)
 
     def encode(self, source: Mapping[str, Any]) -> bytes:
         """Return the encoded field of an object; raises any exception where graphql-core has to write it."""
-        return encode_to_keep(self._write(source.get(self._key), ByteBudget(), None))
+        value = source.get(self._key)
+        if not (self._is_text and value.__class__ is str):
+            value = self._write(value, ByteBudget(), None)
+        return encode_to_keep(value)
 
 
 def _writer(declared: GraphQLOutputType) -> Write:
@@ -51,27 +56,24 @@ def leaf(key: str, declared: GraphQLOutputType) -> Leaf:
 
 
 class SharedObject(dict[str, Any]):
-    """An object that many documents select, and its encoded `leaves`, which must not change any more."""
+    """An object that many documents select, whose items must not change any more.
+
+    `leaves` are those that were selected so far, encoded. They have no reference to the object: with one,
+    each event would occupy memory until the next run of the cycle collector.
+    """
 
     __slots__ = ("leaves",)
 
     def __init__(self, items: Mapping[str, Any]) -> None:
         super().__init__(items)
-        self.leaves = _EncodedLeaves(self)
+        self.leaves: dict[Leaf, bytes] = {}
 
-
-class _EncodedLeaves(dict[Leaf, bytes]):
-    """The leaves of an object, each encoded when it is selected first."""
-
-    __slots__ = ("_source",)
-
-    def __init__(self, source: Mapping[str, Any]) -> None:
-        super().__init__()
-        self._source = source
-
-    def __missing__(self, leaf: Leaf) -> bytes:
-        encoded = self[leaf] = leaf.encode(self._source)
-        return encoded
+    def encode(self, leaves: Sequence[Leaf]) -> None:
+        """Encode these leaves, unless they are already."""
+        encoded = self.leaves
+        for leaf in leaves:
+            if leaf not in encoded:
+                encoded[leaf] = leaf.encode(self)
 
 
 @lru_cache(CACHED_LEAVES)
@@ -89,18 +91,24 @@ class LeafJoin:
     It has no closure and no dictionary: thousands of them are used for one message, from cold memory.
     """
 
-    __slots__ = ("_choose", "_limit", "_template")
+    __slots__ = ("_choose", "_leaves", "_limit", "_template")
 
     def __init__(self, template: bytes, leaves: Sequence[Leaf], limit: int) -> None:
         self._template = template
+        self._leaves = tuple(leaves)
         self._choose = _chooser(*leaves)
         self._limit = limit
 
     def write(self, source: SharedObject) -> bytes | None:
         """Return the encoded response with the object; None where it has to be written in another way."""
-        choose = self._choose
+        choose, encoded = self._choose, source.leaves
         try:
-            response: bytes = self._template % choose(source.leaves)
+            try:
+                leaves = choose(encoded)
+            except KeyError:
+                source.encode(self._leaves)
+                leaves = choose(encoded)
+            response: bytes = self._template % leaves
         except Exception:
             return None
         return response if len(response) <= self._limit else None

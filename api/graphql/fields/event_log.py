@@ -206,13 +206,14 @@ class _EventSubscription:
             if not self._rows:
                 # All topics render the message before anything else runs in the loop.
                 asyncio.get_running_loop().call_soon(self._rows.clear)
-            entry = message, SharedObject({"__typename": _EVENT, **event_row(message.event, context)})
-            self._rows[id(message)] = entry
+            row = event_row(message.event, context, message.place)
+            row["__typename"] = _EVENT
+            entry = self._rows[id(message)] = message, SharedObject(row)
         return entry[1]
 
 
-def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
-    """Return the event as the fields of ``Event`` read it."""
+def event_row(event: RecordedEvent, context: RequestContext, place: Place | None = None) -> dict[str, Any]:
+    """Return the event as the fields of ``Event`` read it; `place` is its own, for callers that have it."""
     commit = event.commit
     return {
         "id": event.id,
@@ -235,5 +236,5 @@ def event_row(event: RecordedEvent, context: RequestContext) -> dict[str, Any]:
         "authentication": commit.authentication,
         "source": commit.source,
         "extensions": commit.extensions,
-        "position": context.seal(Place(event.position, event.place)),
+        "position": context.seal(place or Place(event.position, event.place)),
     }
