@@ -48,6 +48,13 @@ def live_result(encoded: bytes, position: str | None = None) -> LiveResult:
     return result
 
 
+def write_stored_text(stored: Any) -> str:
+    """Return the text itself; raises TypeError for other values."""
+    if not isinstance(stored, str):
+        raise TypeError(f"the stored value is not text, but of class {type(stored).__name__}")
+    return stored
+
+
 def write_stored_moment(moment: datetime) -> str:
     """Return the RFC 3339 text of a datetime, in UTC with milliseconds; one without a time zone is in UTC.
 

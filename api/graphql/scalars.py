@@ -21,7 +21,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from api.encoding import write_stored_moment
+from api.encoding import write_stored_moment, write_stored_text
 from api.graphql.strawberry_internals import ScalarDefinition, make_scalar
 from domain.kernel.rfc3339 import read_moment
 from domain.kernel.types.annotations import Kind, Scalar
@@ -88,12 +88,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _write_text(stored: Any) -> str:
-    if not isinstance(stored, str):
-        raise TypeError(f"the stored value is not text, but of class {type(stored).__name__}")
-    return stored
-
-
 def _write_integer(stored: Any) -> str:
     if not isinstance(stored, int) or isinstance(stored, bool):
         raise TypeError(f"the stored value is not an integer, but of class {type(stored).__name__}")
@@ -146,14 +140,14 @@ SCALARS: dict[object, ScalarDefinition] = {
     date: _scalar(
         "Date",
         "A date as in RFC 3339, such as 2026-01-31, from year 0001 to 9999.",
-        _write_text,
+        write_stored_text,
         read_date,
         url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
     ),
     time: _scalar(
         "Time",
         "A time of day without a time zone, such as 12:30:00.250; written with microseconds.",
-        _write_text,
+        write_stored_text,
         read_time,
     ),
     timedelta: _scalar(
@@ -189,7 +183,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     UUID: _scalar(
         "UUID",
         "A UUID as in RFC 9562; written in lower case.",
-        _write_text,
+        write_stored_text,
         read_uuid,
         url="https://www.rfc-editor.org/rfc/rfc9562#section-4",
     ),
@@ -217,7 +211,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             "A position in the log. It is opaque: clients keep it and send it back, and cannot "
             "compare two of them."
         ),
-        _same,
+        write_stored_text,
         _read_position,
     ),
 }

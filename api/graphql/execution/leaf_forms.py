@@ -17,7 +17,7 @@ from graphql import (
     get_nullable_type,
 )
 
-from api.encoding import write_stored_moment
+from api.encoding import write_stored_moment, write_stored_text
 
 
 class LeafForm(Enum):
@@ -42,12 +42,19 @@ _FORMS = {
     GraphQLBoolean: LeafForm.TRUTH,
 }
 
+_FORMS_OF_WRITERS: Mapping[object, LeafForm] = {
+    write_stored_moment: LeafForm.MOMENT,
+    write_stored_text: LeafForm.TEXT,
+}
+"""The forms of the API's own scalars, by the function that writes them."""
+
 
 def leaf_form(declared: GraphQLOutputType) -> LeafForm:
     """Return the form of values of this type."""
     inner: Any = get_nullable_type(declared)
-    if getattr(inner, "coerce_output_value", None) is write_stored_moment:
-        return LeafForm.MOMENT
+    form = _FORMS_OF_WRITERS.get(getattr(inner, "coerce_output_value", None))
+    if form is not None:
+        return form
     if isinstance(inner, GraphQLEnumType):
         return LeafForm.CHOICE
     return next((form for scalar, form in _FORMS.items() if inner is scalar), LeafForm.OTHER)
