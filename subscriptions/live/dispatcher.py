@@ -116,6 +116,9 @@ class Dispatcher(Generic[T]):
     def _parts(self, batch: Batch[T]) -> Iterator[tuple[Sequence[T], int]]:
         """Split the batch at positions, if the work for it would take long."""
         items, start, size = batch.items, 0, WORK_AT_ONCE // max(self._handlers.total(), 1)
+        if len(items) <= size:
+            yield items, batch.position
+            return
         while start < len(items):
             position = self._tail.position(items[min(start + size, len(items) - 1)])
             end = next(

@@ -153,6 +153,7 @@ class _EqualQueries:
     def __init__(self, tenant: str, query: EventQuery) -> None:
         self.tenant = tenant
         self.query = query
+        self._selects_in_commits = query.selects_in_commits
         self.topics: dict[EventTopicSource, Publisher[EventMessage]] = {}
 
     def matches(self, info: CommitInfo | None, messages: Sequence[EventMessage]) -> Sequence[EventMessage]:
@@ -160,7 +161,7 @@ class _EqualQueries:
         query = self.query
         if info is None or not query.covers(info):
             return ()
-        if not query.selects_in_commits:
+        if not self._selects_in_commits:
             return messages
         return [message for message in messages if query.wants(message.event)]
 
