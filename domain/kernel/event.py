@@ -185,7 +185,8 @@ class RecordedEvent(NamedTuple):
         """The severity in the event's data, else the one that its type declares; None for most events."""
         if self.payload is None:
             return None
-        own = getattr(self.payload, "severity", None)
+        # Not by `getattr`: pydantic composes the text of an error for each model without the field.
+        own = self.payload.__dict__.get("severity")
         return own if isinstance(own, Severity) else self.payload.type_severity
 
 
