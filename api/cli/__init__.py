@@ -44,9 +44,11 @@ def _run_app() -> None:
     _check_arguments(sys.argv[1:])
     # Importing modules takes a moment, and Ctrl-C must work during it too.
     with uncollected():
-        from api.cli.app import build_app, run_app
+        from api.cli.app import COMMANDS, build_app, build_index, run_app
 
-        app = build_app(*sys.argv[1:2])
+        # Options of `nerve` itself print something and end it, so that a command is the first word.
+        words = [word for word in sys.argv[1:3] if word != "--"][:1]
+        app = build_app(*words) if COMMANDS.keys() & words else build_index()
     run_app(app)
 
 
