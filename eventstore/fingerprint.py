@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from domain.kernel import Context
@@ -37,14 +38,18 @@ BUILTIN_VIEWS = "projections.builtin"
 SEPARATOR = "."
 
 
-def code_fingerprint(subject: str, modules: Iterable[str], ignored: frozenset[Argument] = frozenset()) -> str:
+@cache
+def code_fingerprint(
+    subject: str, modules: frozenset[str], ignored: frozenset[Argument] = frozenset()
+) -> str:
     """Return the fingerprint of what is made by these modules and by the code that they import.
 
     `subject` identifies what is made. `ignored` are arguments of calls that make no difference to it. The
     result has two parts: of the user's code, with nerve's own contexts and views, and of nerve's kernel.
+    Several parts of a process need the same one, which is computed once: the code that runs stays the same.
     """
     user, kernel = hashlib.sha256(subject.encode()), hashlib.sha256()
-    for name, code in sorted(_codes(set(modules), ignored).items()):
+    for name, code in sorted(_codes(modules, ignored).items()):
         digest = kernel if is_kernel(name) else user
         digest.update(f"\0{name}\0{code}".encode())
     return f"{user.hexdigest()}{SEPARATOR}{kernel.hexdigest()}"
@@ -60,15 +65,15 @@ def same_fold(first: str, second: str) -> bool:
     return first.partition(SEPARATOR)[0] == second.partition(SEPARATOR)[0]
 
 
-def modules_of(contexts: Iterable[Context], *declared: Any) -> set[str]:
+def modules_of(contexts: Iterable[Context], *declared: Any) -> frozenset[str]:
     """Return the modules of `declared` classes and functions, and of the contexts' events and upcasters."""
     parts = set(declared)
     for context in contexts:
         parts |= {*context.events, *(upcaster.function for upcaster in context.upcasters)}
-    return {part.__module__ for part in parts}
+    return frozenset(part.__module__ for part in parts)
 
 
-def _codes(roots: set[str], ignored: frozenset[Argument]) -> dict[str, str]:
+def _codes(roots: frozenset[str], ignored: frozenset[Argument]) -> dict[str, str]:
     """Return the counted code of each module, and an empty text for each published distribution."""
     own = OWN_PACKAGES | set(map(_package, roots))
     codes: dict[str, str] = {}

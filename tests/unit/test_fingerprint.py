@@ -12,8 +12,8 @@ import pytest
 
 from domain.kernel import Context
 from eventstore.aggregates.state_fingerprint import state_fingerprint
-from eventstore.sources import read_source
 from projections.storage.view_fingerprint import view_fingerprint
+from tests.helpers.fresh_sources import forget_sources
 
 SOURCES = {
     "__init__.py": "",
@@ -100,12 +100,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     yield name
     for loaded in [loaded for loaded in sys.modules if loaded.startswith(name)]:
         del sys.modules[loaded]
-    read_source.cache_clear()
+    forget_sources()
 
 
 def of_state(package: str) -> str:
     """The fingerprint of the aggregate, with the sources read anew."""
-    read_source.cache_clear()
+    forget_sources()
     aggregate = import_module(f"{package}.aggregate").Deed
     step = import_module(f"{package}.upcasters").done_1
     return state_fingerprint(aggregate, [Context("deeds", aggregate, (step,))])
@@ -156,7 +156,7 @@ def test_it_changes_with_the_kernel(package: str, tmp_path: Path, monkeypatch: p
 
 def of_view(package: str) -> str:
     """The fingerprint of the view, with its module made anew."""
-    read_source.cache_clear()
+    forget_sources()
     for name in (f"{package}.view", f"{package}.rows"):
         sys.modules.pop(name, None)
     return view_fingerprint(import_module(f"{package}.view").view)

@@ -19,6 +19,7 @@ from eventstore.counted_code import KERNEL, WITHOUT_VALUES, counted_code
 from eventstore.fingerprint import code_fingerprint
 from projections.kernel import View
 from projections.storage.view_fingerprint import QUERY_SIDE
+from tests.helpers.fresh_sources import forget_sources
 from tests.helpers.reworded_errors import reworded
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +141,7 @@ def kernel_modules() -> list[str]:
 
 
 @pytest.fixture
-def folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+def folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
     """The fingerprints of a fold that imports the two packages, and of one that imports each module."""
     sources = {
         "plain_fold": "from domain.kernel import Event\nfrom projections.kernel import View",
@@ -149,7 +150,13 @@ def folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    return lambda: [code_fingerprint("rows", [name]) for name in sources]
+
+    def fingerprints() -> list[str]:
+        forget_sources()
+        return [code_fingerprint("rows", frozenset([name])) for name in sources]
+
+    yield fingerprints
+    forget_sources()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from eventstore import sources
 from eventstore.aggregates.state_fingerprint import state_fingerprint
 from projections.storage.view_fingerprint import view_fingerprint
+from tests.helpers.fresh_sources import forget_sources
 
 CONTEXT = """
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def shop(tmp_path: Path, site: Path) -> Iterator[Path]:
     yield tmp_path
     for loaded in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[loaded]
-    sources.read_source.cache_clear()
+    forget_sources()
 
 
 def write(path: Path, source: str) -> None:
@@ -89,7 +90,7 @@ def write(path: Path, source: str) -> None:
 
 def fingerprints() -> tuple[str, str]:
     """Those of the view and of the aggregate, of the sources as they are now."""
-    sources.read_source.cache_clear()
+    forget_sources()
     sources.published_distribution.cache_clear()
     view = import_module("shop_bills").view
     return view_fingerprint(view), state_fingerprint(view.context.aggregate, [view.context])
