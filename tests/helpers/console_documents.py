@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from graphql import DocumentNode, FragmentDefinitionNode, FragmentSpreadNode, Visitor, parse, visit
@@ -20,8 +21,9 @@ class _Spreads(Visitor):
         self.names.append(spread.name.value)
 
 
+@cache
 def console_documents() -> dict[str, DocumentNode]:
-    """Return the documents of all operations by the names of their files."""
+    """Return the documents of all operations by the names of their files; a test must not change them."""
     fragments = {
         definition.name.value: definition
         for path in (FOLDER / "fragments").glob("*.graphql")

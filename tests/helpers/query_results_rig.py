@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import orjson
+from graphql import GraphQLSchema
 from prometheus_client import CollectorRegistry
 
 from api.access.callers import UNRESTRICTED, Caller
@@ -28,11 +30,16 @@ from tests.helpers import memo_books, memos
 
 CATALOG = Catalog([memos.context, memo_books.context])
 VIEWS: Sequence[View[Any]] = [memos.view, memo_books.view]
-SCHEMA = build_schema(CATALOG, VIEWS)
 READ_ROW = "memo-1"
 """The row that each execution reads."""
 
 QUERY = "query ($first: Int) { memos(first: $first) { totalCount } }"
+
+
+@cache
+def schema() -> GraphQLSchema:
+    """Return the schema of these views, built once."""
+    return build_schema(CATALOG, VIEWS)
 
 
 class CountingExecutor(Executor):
@@ -125,7 +132,7 @@ class QueryResultsRig:
     """Results of queries over scripted states; `answer` returns the number of the execution it is from."""
 
     def __init__(self, *, max_bytes: int = 1_000_000, max_age: float = 0) -> None:
-        self.executor, self.states, self.now = CountingExecutor(SCHEMA), ScriptedStates(), 100.0
+        self.executor, self.states, self.now = CountingExecutor(schema()), ScriptedStates(), 100.0
         self.changes, self.metrics = ScriptedChanges(), RecordedMetrics()
         self.key: ResultKey | None = None
         self.results = QueryResults(

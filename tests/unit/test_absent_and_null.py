@@ -11,7 +11,8 @@ from graphql import GraphQLInputObjectType, GraphQLNonNull, Undefined
 from projections.querying.filters import parse_filter
 from projections.querying.marks import mark
 from tests.helpers.notes import view
-from tests.helpers.resolver_arguments import SCHEMA, received_arguments
+from tests.helpers.own_contexts import own_schema
+from tests.helpers.resolver_arguments import received_arguments
 
 NOTHING = mark(parse_filter(view, None), "notes")
 
@@ -63,7 +64,7 @@ def test_c6_every_input_that_may_be_left_out_may_be_null() -> None:
     """No argument and no field of an input has a default and refuses null."""
     refusing = [
         f"{name}.{field}"
-        for name, declared in SCHEMA.type_map.items()
+        for name, declared in own_schema().type_map.items()
         for field, taken in _inputs(declared)
         if isinstance(taken.type, GraphQLNonNull) and taken.default_value is not Undefined
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_args
 from uuid import UUID
 
@@ -30,11 +31,16 @@ from tests.helpers.input_types import (
     view,
 )
 
-SCHEMA = build_schema(Catalog([context]), [view])
+
+@cache
+def input_schema() -> GraphQLSchema:
+    """Return the schema of the context, built once and not by each process that collects tests."""
+    return build_schema(Catalog([context]), [view])
 
 
-def received(literal: str, schema: GraphQLSchema = SCHEMA, **variables: Any) -> dict[str, Any]:
+def received(literal: str, schema: GraphQLSchema | None = None, **variables: Any) -> dict[str, Any]:
     """The input that the resolver of `make` is given."""
+    schema = schema or input_schema()
     given: dict[str, Any] = {}
     declared = schema.type_map["Mutation"].fields["make"]  # type: ignore[attr-defined]
     resolver = declared.resolve
@@ -140,7 +146,7 @@ def shown(error: ValidationFailed) -> list[str | int]:
 
 
 def test_a8_types_of_inputs() -> None:
-    assert print_type(SCHEMA.type_map["MakeInput"]).splitlines()[2:-1] == [
+    assert print_type(input_schema().type_map["MakeInput"]).splitlines()[2:-1] == [
         '  """Made by the server when left out."""',
         "  id: ID",
         "  wide: Int64",
@@ -172,18 +178,21 @@ def test_a8_types_of_inputs() -> None:
 
 
 def test_a8_types_of_records_in_inputs() -> None:
-    assert print_type(SCHEMA.type_map["CardOrCashInput"]).splitlines() == [
+    assert print_type(input_schema().type_map["CardOrCashInput"]).splitlines() == [
         "input CardOrCashInput @oneOf {",
         "  card: CardInput",
         "  cash: CashInput",
         "}",
     ]
-    assert print_type(SCHEMA.type_map["CardInput"]).splitlines()[-2:] == ["  holderName: String!", "}"]
-    assert print_type(SCHEMA.type_map["SizeInput"]).splitlines()[-3:-1] == [
+    assert print_type(input_schema().type_map["CardInput"]).splitlines()[-2:] == [
+        "  holderName: String!",
+        "}",
+    ]
+    assert print_type(input_schema().type_map["SizeInput"]).splitlines()[-3:-1] == [
         "  widthIn: Float!",
         "  unit: String",
     ]
-    assert print_type(SCHEMA.type_map["NodeInput"]).splitlines()[-3:-1] == [
+    assert print_type(input_schema().type_map["NodeInput"]).splitlines()[-3:-1] == [
         "  label: String!",
         "  parts: [NodeInput!] = []",
     ]

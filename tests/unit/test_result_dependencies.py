@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,11 +14,16 @@ from api.graphql.schema import build_schema
 from domain.kernel import Catalog
 from tests.helpers import memo_books, memos
 
-EXECUTOR = Executor(build_schema(Catalog([memos.context, memo_books.context]), [memos.view, memo_books.view]))
+
+@cache
+def executor() -> Executor:
+    """Return the executor of both views, made once and not by each process that collects tests."""
+    catalog = Catalog([memos.context, memo_books.context])
+    return Executor(build_schema(catalog, [memos.view, memo_books.view]))
 
 
 def dependencies(query: str, name: str | None = None) -> ResultDependencies | None:
-    prepared = EXECUTOR.prepare(OperationRequest(query, name))
+    prepared = executor().prepare(OperationRequest(query, name))
     return prepared.document.dependencies(prepared.operation_name)
 
 

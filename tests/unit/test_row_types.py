@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum
+from functools import cache
 from typing import Any, Literal, NamedTuple, NotRequired
 from uuid import UUID
 
 from bson.decimal128 import Decimal128
-from graphql import execute, parse, print_type
+from graphql import GraphQLSchema, execute, parse, print_type
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
@@ -105,11 +106,16 @@ VIEW = View(
     filters=tuple(FILTERED),
     orders=tuple(name for name in FILTERED if name not in ("blob", "tags")),
 )
-SCHEMA = build_schema(Catalog([context]), [VIEW])
+
+
+@cache
+def schema() -> GraphQLSchema:
+    """Return the schema of the view, built once and not by each process that collects tests."""
+    return build_schema(Catalog([context]), [VIEW])
 
 
 def lines(name: str) -> list[str]:
-    return [line for line in print_type(SCHEMA.type_map[name]).splitlines() if line.startswith("  ")]
+    return [line for line in print_type(schema().type_map[name]).splitlines() if line.startswith("  ")]
 
 
 def test_a8_rows_may_have_every_type() -> None:
@@ -144,7 +150,7 @@ def test_a8_rows_may_have_every_type() -> None:
         or shown
     )
     assert lines("Part") == ["  label: String!", "  note: String", "  parts: [Part!]!"]
-    assert print_type(SCHEMA.type_map["CardOrCash"]).endswith("union CardOrCash = Card | Cash")
+    assert print_type(schema().type_map["CardOrCash"]).endswith("union CardOrCash = Card | Cash")
 
 
 def test_a8_filters_have_the_operators_of_each_type() -> None:
@@ -173,13 +179,13 @@ def test_a8_filters_have_the_operators_of_each_type() -> None:
 
 def response_of(row: Mapping[str, Any], selection: str) -> Any:
     """Return what a response has of a stored row."""
-    declared: Any = SCHEMA.type_map["Query"]
+    declared: Any = schema().type_map["Query"]
     resolver = declared.fields["thing"].resolve
     declared.fields["thing"].resolve = lambda *_, **__: row
     try:
         document = parse(f'{{ thing(id: "a") {{ {selection} }} }}')
-        writers = FieldWriters(SelectionTree(SCHEMA, document))
-        outcome: Any = execute(SCHEMA, document, executor_class=OperationExecutor, writers=writers)
+        writers = FieldWriters(SelectionTree(schema(), document))
+        outcome: Any = execute(schema(), document, executor_class=OperationExecutor, writers=writers)
     finally:
         declared.fields["thing"].resolve = resolver
     assert outcome.errors in (None, [])

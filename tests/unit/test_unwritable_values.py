@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, cast
 
 import pytest
@@ -42,8 +43,13 @@ def fold(_id: str, row: AccountRow | None, _event: RecordedEvent) -> AccountRow 
 
 
 VIEW = View(name="accounts", singular="account", context=context, row=AccountRow, key=by_stream, apply=fold)
-SCHEMA: GraphQLSchema = build_schema(Catalog([context]), [VIEW])
 LARGE = 3_000_000_000
+
+
+@cache
+def schema() -> GraphQLSchema:
+    """Return the schema of the view, built once and not by each process that collects tests."""
+    return build_schema(Catalog([context]), [VIEW])
 
 
 def rows(**changed: Any) -> list[dict[str, Any]]:
@@ -53,14 +59,14 @@ def rows(**changed: Any) -> list[dict[str, Any]]:
 
 def listed(selection: str, found: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
     """The data and errors of a list of rows."""
-    declared = cast(Any, SCHEMA.type_map["Query"]).fields["accounts"]
+    declared = cast(Any, schema().type_map["Query"]).fields["accounts"]
     resolver = declared.resolve
     declared.resolve = lambda *_, **__: {"rows": found, "cursor": lambda row: row["id"]}
     try:
         document = parse(f"{{ accounts {{ nodes {{ {selection} }} }} }}")
-        writers = FieldWriters(SelectionTree(SCHEMA, document))
+        writers = FieldWriters(SelectionTree(schema(), document))
         outcome: Any = execute(
-            SCHEMA,
+            schema(),
             document,
             executor_class=OperationExecutor,
             writers=writers,
@@ -104,7 +110,7 @@ def test_a4_64_bits_have_a_scalar_of_their_own() -> None:
 
 
 def test_a4_only_what_may_exceed_32_bits_can_be_null() -> None:
-    fields = [line.strip() for line in print_type(SCHEMA.type_map["Account"]).splitlines()]
+    fields = [line.strip() for line in print_type(schema().type_map["Account"]).splitlines()]
     assert {"total: Int", "totals: [Int!]", "parts: [Part!]!", "wide: Int64!", "small: Int!"} <= set(fields)
 
 
