@@ -21,11 +21,13 @@ from tests.helpers.shared_schemas import shared_schema
 
 
 @pytest.fixture(scope="module")
-def nerve_settings(mongo_url: str, redis_url: str) -> dict[str, str]:
+def nerve_settings(mongo_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     """What all processes of one nerve share, with a database of the module's own."""
     key = b64encode(os.urandom(32)).decode()
     database = f"test_{uuid4().hex}"
-    return {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "master_key": key}
+    yield {"mongo_url": mongo_url, "redis_url": redis_url, "database": database, "master_key": key}
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(database)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def nerve_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def nerve_url(nerve_settings: dict[str, str], nerve_folder: Path) -> Iterator[str]:
-    """The address of a running API with a worker beside it."""
+    """The address of a running `nerve dev`; `served` takes a fifth of the processor time to start."""
     folder = nerve_folder
     shared = {f"NERVE_{name.upper()}": value for name, value in nerve_settings.items()}
     own = {**shared, "NERVE_PORT": "0", "NERVE_DATA_DIR": str(folder)}
@@ -49,8 +51,6 @@ def nerve_url(nerve_settings: dict[str, str], nerve_folder: Path) -> Iterator[st
     finally:
         nerve.terminate()
         nerve.wait(30)
-        with MongoClient[dict[str, object]](nerve_settings["mongo_url"]) as client:
-            client.drop_database(nerve_settings["database"])
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from tests.helpers.servers import eventually
 from tests.helpers.tokens import make_token
 
 TYPENAME = {"query": "{ __typename }"}
+LIST_EVERY = 0.3
+"""Seconds between two runs of a command that lists: each connects to the servers."""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def test_keys_are_listed_with_their_last_use(served: Served, nerve: CliRunner) -
         cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines()]
         return {row[0]: row[1:] for row in cells if row[0].startswith("apikey-")}
 
-    eventually(lambda: listed().get(stream, ["-"])[-1] != "-")
+    eventually(lambda: listed().get(stream, ["-"])[-1] != "-", every=LIST_EVERY)
     rows = listed()
     assert rows[stream][:4] == ["reports", stream, "-", "createTask"]
     assert rows[stream][5] == "2100-01-01 00:00"
@@ -103,7 +105,7 @@ def test_the_access_that_has_ended_is_listed(served: Served, nerve: CliRunner) -
     query = {"query": "{ revocations { nodes { kind name reason untilRestored endedBy } } }"}
     for arguments in (["subject", "eve"], ["role", "clerk", "--until-restored"]):
         nerve.invoke(CLI, ["access", "end", *arguments, "--reason", "audit"])
-    eventually(lambda: len(listed()) == 2)
+    eventually(lambda: len(listed()) == 2, every=LIST_EVERY)
     assert [[kind, name, by, refused] for kind, name, _, by, refused, _ in listed()] == [
         ["ROLE", "clerk", "command line", "all credentials"],
         ["SUBJECT", "eve", "command line", "credentials of before"],
@@ -124,7 +126,7 @@ def test_the_access_that_has_ended_is_listed(served: Served, nerve: CliRunner) -
     assert operator["errors"][0]["message"] == "Cannot query field 'revocations' on type 'Query'."
     for arguments in (["subject", "eve"], ["role", "clerk"]):
         nerve.invoke(CLI, ["access", "restore", *arguments, "--reason", "done"])
-    eventually(lambda: listed() == [])
+    eventually(lambda: listed() == [], every=LIST_EVERY)
 
 
 @pytest.mark.parametrize(

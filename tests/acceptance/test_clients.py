@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -97,9 +96,16 @@ class Api:
                 group.create_task(one(number))
 
 
+@pytest.fixture(scope="module")
+def first(nerve_settings: dict[str, Any]) -> Iterator[Served]:
+    """An API with a worker."""
+    with serve(**nerve_settings) as served:
+        yield served
+
+
 @pytest.fixture
-async def api(nerve_url: str) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(base_url=nerve_url, timeout=120) as http:
+async def api(first: Served) -> AsyncIterator[Api]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{first.port}", timeout=120) as http:
         yield Api(http)
 
 
@@ -111,9 +117,9 @@ def other(nerve_settings: dict[str, Any]) -> Iterator[Served]:
 
 
 @pytest.fixture
-async def proxy(nerve_url: str, other: Served) -> AsyncIterator[CuttingProxy]:
+async def proxy(first: Served, other: Served) -> AsyncIterator[CuttingProxy]:
     """In front of the first API, to be turned to the other."""
-    async with CuttingProxy(urlsplit(nerve_url).port or 80).running() as running:
+    async with CuttingProxy(first.port).running() as running:
         yield running
 
 

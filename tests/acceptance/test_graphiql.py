@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.acceptance.clients.programs import PACKAGE, build_pages, node_with_clients, require
+from tests.helpers.served_api import Served
 
 DEADLINE = 120.0
 
@@ -25,8 +26,9 @@ def console() -> None:
 @pytest.mark.browser
 @pytest.mark.usefixtures("console")
 def test_graphiql_runs_a_mutation_and_shows_it_live_in_a_second_window_with_no_network(
-    nerve_url: str, tmp_path: Path
+    served: Served, tmp_path: Path
 ) -> None:
+    nerve_url = f"http://127.0.0.1:{served.port}"
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         seen = _browse(nerve_url, f"http://127.0.0.1:{elsewhere.getsockname()[1]}/", tmp_path)
         elsewhere.setblocking(False)
