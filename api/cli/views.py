@@ -200,11 +200,24 @@ async def _act(
     """Act on each named view, or on all views with a generation in one of these states."""
     report = sentence_printer(as_json=as_json)
     async with connect_runtime() as runtime:
-        for view in await runtime.rebuilds.status(names):
-            if names is not None or any(view.of_state(state) for state in states):
-                report(f"{view.name}: {await act(runtime.rebuilds, view.name)}")
-                if as_json:
-                    await _print_views(runtime, [view.name])
+        chosen = names if names is not None else await _in_states(runtime, states)
+        for view in await runtime.rebuilds.status(chosen):
+            try:
+                done = await act(runtime.rebuilds, view.name)
+            except (InvariantViolated, NotFound):
+                # Of all views, one whose rebuild has ended meanwhile is left out.
+                if names is not None or view.name in await _in_states(runtime, states):
+                    raise
+                continue
+            report(f"{view.name}: {done}")
+            if as_json:
+                await _print_views(runtime, [view.name])
+
+
+async def _in_states(runtime: Runtime, states: Sequence[GenerationState]) -> list[str]:
+    """Return the names of the views with a generation in one of these states."""
+    views = await runtime.rebuilds.status()
+    return [view.name for view in views if any(view.of_state(state) for state in states)]
 
 
 def _chosen(names: list[str] | None, action: str, *, every: bool) -> list[str] | None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from api.lifecycle import open_runtime
 from api.runtime import Runtime
 from api.settings import Settings
+from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus
 from tests.helpers.command_line import CLI
 from tests.helpers.own_contexts import OWN_VIEWS
@@ -81,6 +82,25 @@ def test_b5_of_views_that_are_named_one_that_cannot_begin_does_not_hold_up_the_o
     both = begun.invoke(CLI, ["views", "rebuild", "tasks", "agents"])
     assert both.exit_code == 1
     assert "agents: the workers build generation 2" in both.output
+
+
+def test_b5_of_all_views_one_whose_rebuild_ends_meanwhile_is_not_cancelled(
+    begun: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = Rebuilds.cancel
+
+    async def cancel_late(rebuilds: Rebuilds, view: str) -> int:
+        if view == "tasks":
+            await cancel(rebuilds, view)
+        return await cancel(rebuilds, view)
+
+    assert begun.invoke(CLI, ["views", "rebuild", "tasks", "agents"]).exit_code == 0
+    monkeypatch.setattr(Rebuilds, "cancel", cancel_late)
+    cancelled = begun.invoke(CLI, ["views", "cancel", "--all"])
+    assert (cancelled.exit_code, cancelled.output) == (
+        0,
+        "agents: the rebuild of generation 2 is cancelled\n",
+    )
 
 
 @pytest.mark.parametrize("names", [["tasks"], ["--all"]])
