@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventstore.mongo.driver import Database, time_limit, unavailable_if_down
+from eventstore.mongo.grouped_updates import GroupedUpdates
 from subscriptions.consumers.failures import Failure, failure_update
 from subscriptions.consumers.partition_leases import PartitionLease
 from subscriptions.consumers.state import CONSUMERS, PROJECTION, WHOLE, ConsumerState, Partition
@@ -23,10 +24,14 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one database. Every method raises Unavailable if MongoDB does not answer."""
+    """The checkpoints of one database. Every method raises Unavailable if MongoDB does not answer.
+
+    Consumers of one process that save at the same time share a write.
+    """
 
     def __init__(self, database: Database) -> None:
         self._consumers = database[CONSUMERS]
+        self._saves = GroupedUpdates(self._consumers)
 
     async def save(self, lease: PartitionLease, position: int, events: int = 0) -> bool:
         """Move the checkpoint forward, never back, and extend the lease; False if that is lost.
@@ -35,15 +40,14 @@ class Checkpoints:
         last checkpoint.
         """
         saved = f"${lease.path}.position"
-        # A save that is repeated after its answer was lost does not count the events again.
+        # A save that is repeated, such as after its answer was lost, does not count the events again.
         counted = {"$cond": [{"$lt": [saved, position]}, events, 0]}
         total = {"$add": [{"$ifNull": [f"${lease.path}.events", 0]}, counted]}
         moved = lease.extension(
             position={"$max": [saved, position]}, events=total, failing="$$REMOVE", blocked="$$REMOVE"
         )
         with unavailable_if_down():
-            result = await self._consumers.update_one(lease.guard, moved)
-        return result.matched_count == 1
+            return await self._saves.update(lease.guard, moved)
 
     async def failed(self, lease: PartitionLease, failure: Failure) -> None:
         """Record a failed attempt with the partition, unless the lease is lost."""

@@ -115,6 +115,9 @@ class Consumer:
         self._feed = feed
         self._checkpoints = checkpoints
         self._handler = handler
+        # Checked once: a check against a protocol looks at all of its members.
+        self._deferring = handler if isinstance(handler, DeferringHandler) else None
+        self._interruptible = handler if isinstance(handler, InterruptibleHandler) else None
         self._announce = announce
         self._backoff = Backoff()
         self._handled = position
@@ -145,8 +148,8 @@ class Consumer:
 
     async def drain(self) -> None:
         """Let the handler end the work that another process would repeat, as long as it allows that."""
-        if isinstance(self._handler, InterruptibleHandler):
-            await self._handler.drain()
+        if self._interruptible is not None:
+            await self._interruptible.drain()
 
     def leave(self) -> None:
         """Finish the batch in hand, and begin no other."""
@@ -154,8 +157,8 @@ class Consumer:
             # Another cancellation would interrupt the last save.
             return
         self._is_leaving = True
-        if self._is_busy and isinstance(self._handler, InterruptibleHandler):
-            self._handler.interrupt()
+        if self._is_busy and self._interruptible is not None:
+            self._interruptible.interrupt()
         for loop in self._loops:
             if loop is not self._consuming or not self._is_busy:
                 loop.cancel()
@@ -202,11 +205,11 @@ class Consumer:
                     if self._is_leaving:
                         return
         finally:
-            if isinstance(handler, DeferringHandler):
+            if self._deferring is not None:
                 # A consumer that leaves now, after a failure, does not interrupt the last save.
                 self._is_busy = True
                 try:
-                    await self._end(handler)
+                    await self._end(self._deferring)
                 finally:
                     self._is_busy = False
 
@@ -254,11 +257,11 @@ class Consumer:
                 self._unsaved_since = time.monotonic()
         due_in = self._due_in()
         if due_in is not None and (due_in <= 0 or has_worked):
-            await self._save_done(handler, position)
+            await self._save_done(position)
 
-    async def _save_done(self, handler: CommitHandler, position: int) -> None:
+    async def _save_done(self, position: int) -> None:
         """Save the position that is done, and come back for the rest after a moment."""
-        done = await handler.settle(position) if isinstance(handler, DeferringHandler) else position
+        done = position if self._deferring is None else await self._deferring.settle(position)
         if done > self._position:
             await self._save(done)
         if done < position:

@@ -5,8 +5,10 @@ believes from MongoDB, and polls MongoDB whenever it has received no *beat* for 
 always looks at MongoDB twice in that time and sends a beat with what it has read, new or not. So one process
 that looks is enough, and the next beat replaces a message that was lost.
 
-Each database has one channel. A message is ``<topic> <position>``; or ``beat`` and, for each topic,
-``<topic> <position> <edition>``; or ``tell <topic> <text>``: a text for the subscriber of that topic.
+Each database has one channel. A message is ``<topic> <position>`` for each topic that has something new; or
+``beat`` and, for each topic, ``<topic> <position> <edition>``; or ``tell <topic> <text>``: a text for the
+subscriber of that topic. What a process announces in one turn of its event loop is one message: each message
+costs every process, and consumers of one log often save at the same time.
 """
 
 from __future__ import annotations
@@ -182,7 +184,8 @@ class Wakeups:
         texts = list(self._texts)
         self._texts.clear()
         yield from texts
-        yield from (f"{topic} {position}" for topic, position in positions.items())
+        if positions:
+            yield " ".join(f"{topic} {position}" for topic, position in positions.items())
         if beats:
             words = (f"{topic} {position} {edition}" for topic, (position, edition) in beats.items())
             yield " ".join([BEAT, *words])
@@ -207,12 +210,14 @@ class Wakeups:
         words = text.split(" ")
         if words[0] == TEXT and len(words) > 2 and words[1] in self._handlers:
             self._handlers[words[1]](text.split(" ", 2)[2])
-        elif len(words) == 2 and _is_number(words[1]):
-            self._notify(words[0], int(words[1]))
         elif words[0] == BEAT:
             for topic, position, edition in zip(words[1::3], words[2::3], words[3::3], strict=False):
                 if _is_number(position) and _is_number(edition):
                     self._beat(topic, int(position), int(edition))
+        else:
+            for topic, position in zip(words[::2], words[1::2], strict=False):
+                if _is_number(position):
+                    self._notify(topic, int(position))
 
 
 def _loop(work: Callable[[Backoff], Awaitable[None]], symptom: str) -> BackgroundLoop:
