@@ -29,14 +29,15 @@ _RENEWED_AT_ONCE = 50
 
 
 class _Held:
-    """The places of one key that this process uses, and those that it holds."""
+    """The places of one key that this process uses, and those that it holds; `takers` wait for more."""
 
-    __slots__ = ("growth", "held", "limit", "refused_until", "used")
+    __slots__ = ("growth", "held", "limit", "refused_until", "takers", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
         self.held = 0
+        self.takers = 0
         self.refused_until = 0.0
         self.growth: asyncio.Task[None] | None = None
 
@@ -66,15 +67,13 @@ class SharedPlaces:
 
         It is an awaitable where Redis must be asked.
         """
-        places = self._held.get(key)
-        if places is None:
-            places = self._held[key] = _Held(limit)
+        places = self._places(key, limit)
         if places.used < places.held:
             places.used += 1
             return True
         if self._clock() < places.refused_until:
             return False
-        return self._take_grown(key, places)
+        return self._take_grown(key, limit)
 
     def give_back(self, key: str) -> None:
         """Give back a place that was taken."""
@@ -96,18 +95,29 @@ class SharedPlaces:
     async def _renew(self, key: str) -> None:
         places = self._held[key]
         await self._hold(key, places, places.wanted)
-        if not places.used and places.growth is None:
+        if not (places.used or places.takers or places.growth):
             del self._held[key]
 
-    async def _take_grown(self, key: str, places: _Held) -> bool:
-        while places.used >= places.held:
-            if self._clock() < places.refused_until:
-                return False
-            if places.growth is None:
-                places.growth = asyncio.create_task(self._grow(key, places))
-            await asyncio.shield(places.growth)
-        places.used += 1
-        return True
+    def _places(self, key: str, limit: int) -> _Held:
+        places = self._held.get(key)
+        if places is None:
+            places = self._held[key] = _Held(limit)
+        return places
+
+    async def _take_grown(self, key: str, limit: int) -> bool:
+        places = self._places(key, limit)
+        places.takers += 1
+        try:
+            while places.used >= places.held:
+                if self._clock() < places.refused_until:
+                    return False
+                if places.growth is None:
+                    places.growth = asyncio.create_task(self._grow(key, places))
+                await asyncio.shield(places.growth)
+            places.used += 1
+            return True
+        finally:
+            places.takers -= 1
 
     async def _grow(self, key: str, places: _Held) -> None:
         try:
