@@ -14,6 +14,7 @@ from api.access.credentials import (
     InvalidCredentials,
     find_credential,
 )
+from api.deferred import Deferred
 from domain.kernel.errors import Unauthenticated
 
 
@@ -69,7 +70,7 @@ class CredentialAuthenticator:
             return self._anonymous_caller()
         verifier = self._keys if credential.startswith(API_KEY_PREFIX) else self._tokens
         caller = verifier.verify(credential)
-        return self._checked(caller) if isinstance(caller, Caller) else self._check_later(caller)
+        return self._checked(caller) if isinstance(caller, Caller) else Deferred(self._check_later, caller)
 
     @asynccontextmanager
     async def watch_revocations(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 from api.access.token_keys import TokenKey
+from api.deferred import Deferred
 from domain.kernel.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ class FetchedKeys:
     def find(self, id: str | None, algorithm: str) -> TokenKey | Awaitable[TokenKey | None] | None:
         """Return the key with this id for this algorithm, or None; a token without an id needs a set of one.
 
-        It is a coroutine where the key is unknown and the keys may be fetched again. Raises Unavailable where
-        there are no keys that may be used.
+        It is an awaitable where the key is unknown and the keys may be fetched again. Raises Unavailable
+        where there are no keys that may be used.
         """
         key = self._look_up(id, algorithm) if self._usable else None
         if key is not None:
@@ -67,7 +68,7 @@ class FetchedKeys:
         if self._fetching is None and self._clock() < self._next_fetch:
             self._require_usable()
             return None
-        return self._find_later(id, algorithm)
+        return Deferred(self._find_later, id, algorithm)
 
     def is_current(self, key: TokenKey) -> bool:
         return key in self._keys and self._usable

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from api.access.callers import AccessRevocation, Authenticator, Caller
 from api.access.policy import may_cross_tenants
+from api.deferred import Deferred
 from domain.kernel.access import DEPLOYMENT
 from domain.kernel.errors import Forbidden
 from domain.kernel.tenants import check_tenant
@@ -34,7 +35,7 @@ class TenantChooser:
         name = headers.get(TENANT_HEADER)
         if name is None:
             return caller
-        return _moved(caller, name) if isinstance(caller, Caller) else _move_later(caller, name)
+        return _moved(caller, name) if isinstance(caller, Caller) else Deferred(_move_later, caller, name)
 
     def watch_revocations(
         self, on_revoked: Callable[[AccessRevocation], object]

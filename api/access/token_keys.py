@@ -37,7 +37,7 @@ class KeySource(Protocol):
     def find(self, id: str | None, algorithm: str) -> TokenKey | Awaitable[TokenKey | None] | None:
         """Return the key with this id for this algorithm, or None.
 
-        It is a coroutine where the key may have to be fetched. Raises Unavailable where keys cannot be had.
+        It is an awaitable where the key may have to be fetched. Raises Unavailable where keys cannot be had.
         """
 
     def is_current(self, key: TokenKey) -> bool:

@@ -22,6 +22,7 @@ from api.access.strict_json import read_object
 from api.access.token_claims import MAX_TEXT, ClaimReader, InvalidClaim
 from api.access.token_keys import KeySource, TokenKey
 from api.auth_settings import AuthSettings
+from api.deferred import Deferred
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class TokenVerifier:
         self._reported: dict[str, datetime] = {}
 
     def verify(self, token: str) -> Caller | Awaitable[Caller]:
-        """Return the caller of a token; it is a coroutine where the token's key may have to be fetched.
+        """Return the caller of a token; it is an awaitable where the token's key may have to be fetched.
 
         Raises InvalidToken, and Unavailable where the keys of the issuer cannot be had.
         """
@@ -87,7 +88,7 @@ class TokenVerifier:
             raise self._invalid(str(refused)) from None
         key = self._keys.find(key_id, algorithm)
         if isinstance(key, Awaitable):
-            return self._verify_later(token, digest, key)
+            return Deferred(self._verify_later, token, digest, key)
         return self._verify(token, digest, key)
 
     async def _verify_later(self, token: str, digest: bytes, finding: Awaitable[TokenKey | None]) -> Caller:

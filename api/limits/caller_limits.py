@@ -16,6 +16,7 @@ from uuid import uuid4
 from api.access.callers import Caller
 from api.access.client_addresses import client_network
 from api.access.connection_places import UNLIMITED, ConnectionPlaces
+from api.deferred import Deferred
 from api.limits.concurrency import SharedPlaces
 from api.limits.outages import Outages
 from api.limits.rate_settings import RateSettings
@@ -71,7 +72,7 @@ class CallerLimits(Protocol):
     def admit(self, caller: Caller, address: str | None) -> Permit | Awaitable[Permit]:
         """Return the permit of one operation of a caller at this address; raises RateLimited.
 
-        It is an awaitable where Redis must be asked.
+        It is an awaitable where Redis must be asked. One that is never awaited takes no place.
         """
 
     async def note_failure(self, address: str | None) -> None:
@@ -141,10 +142,12 @@ class SharedCallerLimits:
         delays = [self._rates.take(limit.key, limit.rate) for limit in limits]
         known = [delay for delay in delays if isinstance(delay, float)]
         if len(known) < len(delays):
-            return self._admit_later(limits, delays)
+            return Deferred(self._admit_later, limits, delays)
         self._check_rates(limits, known)
         place = self._places.take(limits[0].key, self._max_operations)
-        return self._permit(limits[0], place) if isinstance(place, bool) else self._wait(limits[0], place)
+        if isinstance(place, bool):
+            return self._permit(limits[0], place)
+        return Deferred(self._wait, limits[0], place)
 
     async def note_failure(self, address: str | None) -> None:
         if address is None:
@@ -212,7 +215,7 @@ class SharedConnectionPlaces:
 
     def take(self, caller: Caller) -> bool | Awaitable[bool]:
         place = self._places.take(_connections_of(caller), self._limit)
-        return self._noted(place) if isinstance(place, bool) else self._wait(place)
+        return self._noted(place) if isinstance(place, bool) else Deferred(self._wait, place)
 
     def give_back(self, caller: Caller) -> None:
         self._places.give_back(_connections_of(caller))

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from api.deferred import Deferred
 from api.limits.outages import Outages
 from api.limits.shared_counts import SharedCounts
 
@@ -73,7 +74,7 @@ class SharedPlaces:
             return True
         if self._clock() < places.refused_until:
             return False
-        return self._take_grown(key, limit)
+        return Deferred(self._take_grown, key, limit)
 
     def give_back(self, key: str) -> None:
         """Give back a place that was taken."""

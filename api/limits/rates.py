@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from api.deferred import Deferred
 from api.limits.outages import Outages
 from api.limits.shared_counts import SharedCounts
 from api.limits.token_bucket import TokenBucket
@@ -71,7 +72,7 @@ class RateLimits:
         if now < lease.refused_until:
             return lease.refused_until - now
         if not lease.tokens or now >= lease.expires_at:
-            return self._take_renewed(key, rate, lease)
+            return Deferred(self._take_renewed, key, rate, lease)
         lease.tokens -= 1
         if lease.tokens < rate.lease // 2 and lease.renewal is None:
             self._renew(key, rate, lease)

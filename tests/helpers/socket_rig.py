@@ -25,7 +25,7 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.subscription_opener import SubscriptionOpener
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.ids import now
-from api.limits.caller_limits import NoCallerLimits
+from api.limits.caller_limits import CallerLimits, NoCallerLimits
 from api.settings import Settings
 from api.transports.endpoint import Endpoint
 from api.transports.known_requests import KnownRequests
@@ -37,6 +37,8 @@ from tests.helpers.own_contexts import OWN, own_schema
 PATIENCE = 60.0
 
 EVENTS = {"query": "subscription { events { __typename } }"}
+
+NO_CALLER_LIMITS = NoCallerLimits()
 
 
 @dataclass
@@ -108,7 +110,9 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIterator[Rig]:
+async def socket_rig(
+    access: Authenticator = OPEN, /, *, caller_limits: CallerLimits = NO_CALLER_LIMITS, **limits: Any
+) -> AsyncIterator[Rig]:
     """Serve sockets with these limits in the running loop."""
     schema = own_schema()
     executor, opened, closes = Held(schema), Opened(Executor(schema)), Counter[str]()
@@ -122,7 +126,11 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
            "init_timeout": 10.0, "ping_interval": 30.0, **limits}
     )  # fmt: skip
     sockets = SocketRegistry(
-        _endpoint(apis, access), chosen, ["/graphql"], OriginPolicy(), lambda code: closes.update([code])
+        _endpoint(apis, access, caller_limits),
+        chosen,
+        ["/graphql"],
+        OriginPolicy(),
+        lambda code: closes.update([code]),
     )
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
@@ -145,7 +153,7 @@ async def socket_rig(access: Authenticator = OPEN, /, **limits: Any) -> AsyncIte
             await serving
 
 
-def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
+def _endpoint(apis: VisibleApis, access: Authenticator, caller_limits: CallerLimits) -> Endpoint:
     """Return an endpoint with the parts that sockets use."""
     nothing = cast(Any, None)
     return Endpoint(
@@ -155,7 +163,7 @@ def _endpoint(apis: VisibleApis, access: Authenticator) -> Endpoint:
         streams=nothing,
         reservations=nothing,
         admissions=Admissions(access, now, limit=100),
-        caller_limits=NoCallerLimits(),
+        caller_limits=caller_limits,
         refused_work=None,
         refusal_pace=None,
         arriving_bodies=nothing,

@@ -67,6 +67,13 @@ async def test_a_rotated_key_is_fetched_once_and_the_withdrawn_one_is_refused(is
         await rig.verify(old)
 
 
+async def test_no_key_is_fetched_for_a_token_whose_sender_has_left(issuer: Issuer) -> None:
+    """Nobody awaits its caller, and no coroutine is left over."""
+    rig = Rig(issuer)
+    assert isinstance(rig.tokens.verify(issuer.sign("first")), Awaitable)
+    assert issuer.requests == {}
+
+
 async def test_a_flood_of_unknown_keys_fetches_once_in_each_interval(issuer: Issuer) -> None:
     rig = Rig(issuer)
     good = issuer.sign("first")

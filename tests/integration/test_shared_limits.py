@@ -101,6 +101,30 @@ async def test_processes_share_the_places_of_a_key(redis_url: str) -> None:
         assert await second.take_places(20) == 12
 
 
+async def test_a_place_that_is_taken_while_others_are_given_back_is_counted(redis_url: str) -> None:
+    """The renewal of an idle key ends just before the place that is waited for is taken."""
+
+    class Renewing(SharedCounts):
+        async def set_places(self, key: str, wanted: int, limit: int, lifetime: float) -> int:
+            granted = await super().set_places(key, wanted, limit, lifetime)
+            if not wanted:
+                await is_grown.wait()
+            is_grown.set()
+            return granted
+
+    is_grown = asyncio.Event()
+    counts = Renewing(redis_url, f"test_{uuid4().hex}", uuid4().hex)
+    places = SharedPlaces(counts, Outages())
+    places.take("key", MOST)
+    renewing = asyncio.create_task(places.renew())
+    await asyncio.sleep(0)
+    assert await result(places.take("key", MOST)) is True
+    await renewing
+    places.give_back("key")
+    await places.close()
+    await counts.close()
+
+
 async def test_the_places_of_a_killed_process_come_back(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,10 +225,7 @@ class Connection:
         try:
             value = await start()
             del self._waiting[id]
-            if self._draining:
-                self._remove(id)
-            else:
-                proceed(value)
+            proceed(value)
         except REFUSALS as error:
             self._refuse(id, error)
         except Exception:
@@ -255,6 +252,9 @@ class Connection:
         self._remove(id)
 
     def _run(self, id: str, context: RequestContext, api: VisibleApi, prepared: PreparedOperation) -> None:
+        if self._draining:
+            self._remove(id)
+            return
         if prepared.kind is not OperationType.SUBSCRIPTION:
             on_refused = partial(self._refused_work.note_execution, context)
             operation = SocketOperation(

@@ -50,6 +50,7 @@ class SocketAdmission:
         self._close = close
         self._kept_headers: Mapping[str, str] = {}
         self._task: asyncio.Task[None] | None = None
+        self._has_ended = False
         self.admission: Admission | None = None
 
     @property
@@ -66,6 +67,9 @@ class SocketAdmission:
         """
 
         def keep_open(admitted: AdmittedCaller) -> None:
+            if self._has_ended:
+                self._admissions.release(admitted.admission)
+                return
             self.admission = admitted.admission
             self._admissions.keep_open(admitted.admission, self._revoke)
             on_admitted(admitted, headers)
@@ -97,8 +101,11 @@ class SocketAdmission:
 
     def end(self) -> None:
         """Release the admission, because the socket is gone."""
+        self._has_ended = True
         if self._task:
-            self._task.cancel()
+            # Behind its first step: a task that is cancelled before does not await the admission, which would
+            # then never be released.
+            asyncio.get_running_loop().call_soon(self._task.cancel)
         if self.admission:
             self._admissions.release(self.admission)
 
