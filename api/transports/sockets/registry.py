@@ -34,7 +34,9 @@ ABORTED = 1006
 PLACE_TIME = 1.0
 """Seconds after which the place of a socket that its client dropped before `connection_init` is free.
 
-A client that opens and drops sockets all the time would otherwise keep the event loop busy.
+A client that opens and drops sockets all the time would otherwise keep the event loop busy. The places of
+one client come back one after the other, evenly over as many seconds: if all that it dropped at once came
+back at once, it would keep the process busy with all of them again.
 """
 
 
@@ -110,9 +112,11 @@ class SocketRegistry:
         self._open: set[Socket] = set()
         self._waiting: dict[Socket, str] = {}
         """The sockets that are not initialised yet, with the owner of each."""
-        self._uninitialised = Places(
-            max(MIN_UNINITIALISED, limits.max_sockets // 4), max(MIN_UNINITIALISED, limits.max_sockets // 100)
-        )
+        limit_each = max(MIN_UNINITIALISED, limits.max_sockets // 100)
+        self._uninitialised = Places(max(MIN_UNINITIALISED, limits.max_sockets // 4), limit_each)
+        self._return_interval = PLACE_TIME / limit_each
+        self._last_returns: dict[str, float] = {}
+        """When the last place comes back of each owner that has dropped sockets."""
         self._heartbeats = Heartbeats(self.loop, limits.ping_interval)
 
     @property
@@ -160,11 +164,21 @@ class SocketRegistry:
         if socket in self._open:
             self._open.discard(socket)
             if socket in self._waiting and socket.code == ABORTED:
-                owner = self._waiting.pop(socket)
-                self.loop.call_later(PLACE_TIME, self._uninitialised.give_back, owner)
+                self._return_later(self._waiting.pop(socket))
             self.initialise(socket)
             self._heartbeats.discard(socket)
             self._on_closed(str(socket.code) if socket.code in COUNTED_CODES else "other")
+
+    def _return_later(self, owner: str) -> None:
+        last = self._last_returns.get(owner, 0.0)
+        at = max(self.loop.time() + PLACE_TIME, last + self._return_interval)
+        self._last_returns[owner] = at
+        self.loop.call_at(at, self._return_place, owner, at)
+
+    def _return_place(self, owner: str, at: float) -> None:
+        self._uninitialised.give_back(owner)
+        if self._last_returns[owner] == at:
+            del self._last_returns[owner]
 
     def drain(self) -> None:
         """Accept no more sockets."""

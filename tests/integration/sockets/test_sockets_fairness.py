@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from itertools import pairwise
+from typing import Any, cast
 
 import pytest
 from websockets.frames import Frame, Opcode
 
+from api.transports.sockets.registry import PLACE_TIME
 from tests.helpers.floods import FLOODS
 from tests.helpers.raw_sockets import HANDSHAKE, RawSocket, raw_socket, text
 from tests.helpers.socket_rig import EVENTS, Rig, socket_rig, until
@@ -108,6 +111,40 @@ async def test_E3_sockets_without_connection_init_are_bounded_and_leave_room_for
             socket.send({"type": "ping"})
             assert await socket.receive() == {"type": "pong"}
     await until(lambda: rig.sockets.open == 0)
+
+
+async def test_E3_places_of_sockets_that_a_client_drops_come_back_one_after_the_other() -> None:
+    """Those of a client that drops all of its sockets at once, again and again, would keep others waiting."""
+    async with socket_rig(init_timeout=30.0) as rig:
+        rig.sockets.loop = timers = cast(Any, Timers(rig.sockets.loop))
+        async with AsyncExitStack() as stack:
+            for _ in range(100):
+                await stack.enter_async_context(raw_socket(rig.port, init=False))
+            dropped = rig.sockets.loop.time()
+        await until(lambda: rig.sockets.open == 0)
+        assert await status_of_handshake(rig.port) == 429
+        assert len(timers.due) == 100
+        assert timers.due[0] >= dropped + PLACE_TIME
+        pauses = [late - early for early, late in pairwise(timers.due)]
+        assert min(pauses) == pytest.approx(0.01)
+        async with asyncio.timeout(30):
+            while await status_of_handshake(rig.port) == 429:
+                await asyncio.sleep(0.05)
+
+
+class Timers:
+    """A loop that keeps when timers are due."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.due: list[float] = []
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def call_at(self, when: float, *arguments: Any) -> asyncio.TimerHandle:
+        self.due.append(when)
+        return self._loop.call_at(when, *arguments)
 
 
 async def status_of_handshake(port: int) -> int:
