@@ -76,22 +76,23 @@ def parse_within(text: str, limits: OperationLimits) -> DocumentNode:
     return document
 
 
-def unlink_tokens(document: DocumentNode) -> None:
-    """Break the cycles in a document: its memory is free when it is dropped, without a run of the collector.
-
-    Its tokens are a list that is linked both ways. Errors need their offsets only.
-    """
-    for token in list(_tokens(document)):
-        token.prev = token.next = None
-
-
 def count_tokens(document: DocumentNode) -> int:
     """Return the number of tokens of a document."""
-    return sum(1 for _ in _tokens(document))
+    return sum(1 for _ in _tokens(document.loc.start_token if document.loc else None))
 
 
-def _tokens(document: DocumentNode) -> Iterator[Token]:
-    token = document.loc.start_token if document.loc else None
+def _unlink_tokens(first: Token) -> None:
+    """Break the cycles between tokens: the memory of a document, also of one that is refused, is free when it
+    is dropped, without a run of the collector.
+
+    Tokens are a list that is linked both ways.
+    """
+    for token in _tokens(first):
+        token.prev = None
+
+
+def _tokens(first: Token | None) -> Iterator[Token]:
+    token = first
     while token is not None:
         yield token
         token = token.next
@@ -100,7 +101,7 @@ def _tokens(document: DocumentNode) -> Iterator[Token]:
 def _check_tokens(document: DocumentNode) -> None:
     """Raise TooComplex for names that are too long, and for brackets too deep inside each other."""
     nesting = 0
-    for token in _tokens(document):
+    for token in _tokens(document.loc.start_token if document.loc else None):
         kind = token.kind
         if kind is TokenKind.NAME:
             if token.end - token.start > LONGEST_NAME:
@@ -121,10 +122,13 @@ def _check_tokens(document: DocumentNode) -> None:
 def _parse(text: str, max_tokens: int) -> DocumentNode:
     """Do what `graphql.parse` does, and give way between two tokens."""
     lexer = _SlicedLexer(Source(text))
+    first = lexer.token
     try:
         return Parser(text, max_tokens=max_tokens, lexer=lexer).parse_document()
     except RecursionError:
         pass
+    finally:
+        _unlink_tokens(first)
     raise GraphQLSyntaxError(lexer.source, lexer.token.start, "the document is nested too deeply")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import suppress
+
 import pytest
 from graphql import GraphQLError, get_introspection_query
 from graphql import validate as core_validate
@@ -54,6 +57,22 @@ def refusal(text: str, limits: OperationLimits = LIMITS) -> str:
 )
 def test_a_document_that_would_take_long_is_refused_before_it_is_validated(text: str, message: str) -> None:
     assert message in refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{" + "a: __typename " * 600 + "}", "{" + aliases(300, "b #\n") + "}}", "{" + aliases(300, "b") + "}"],
+)
+def test_the_memory_of_a_document_is_free_without_a_run_of_the_garbage_collector(text: str) -> None:
+    """Thousands of tokens in cycles would be freed by one run, which takes tens of milliseconds."""
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(TooComplex, GraphQLError):
+            parse_within(text, LIMITS)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
 
 
 def test_fragments_that_spread_each_other_are_visited_in_bounded_work() -> None:

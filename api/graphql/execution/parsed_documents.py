@@ -16,7 +16,7 @@ from api.graphql.execution.row_selections import RowSelections
 from api.graphql.execution.selection_tree import SelectionTree
 from api.graphql.execution.shared_sources import cursor_variable
 from api.graphql.execution.value_writers import FieldWriters
-from api.limits.document_limits import count_tokens, unlink_tokens
+from api.limits.document_limits import count_tokens
 from eventstore.lru import LruCache
 
 CACHED_TOKENS = 100_000
@@ -52,7 +52,6 @@ class ParsedDocument:
         tree = SelectionTree(schema, node)
         costs = OperationCosts(schema, tree, members)
         weight = weigh(node, text)
-        unlink_tokens(node)
         return cls(node, tree, RowSelections(tree), FieldWriters(tree), costs, weight, root_cache(tree))
 
     def choose(self, name: str | None) -> OperationDefinitionNode:
