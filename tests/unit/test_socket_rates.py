@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.limits.token_bucket import TokenBucket
-from api.transports.sockets.inflow import PIECE, Inflow, TurnQueue
+from api.transports.sockets.inflow import LONG_PIECE, Inflow, TurnQueue
 from api.transports.sockets.socket_rates import SocketRates
 
 
@@ -96,7 +96,7 @@ class Reading(asyncio.Transport):
 
 
 MOVES = st.lists(
-    st.tuples(st.just("receive"), st.integers(1, 20 * PIECE))
+    st.tuples(st.just("receive"), st.integers(1, 20 * LONG_PIECE))
     | st.tuples(st.sampled_from(["hold", "release", "turn"]), st.just(0)),
     max_size=30,
 )
@@ -112,7 +112,7 @@ async def test_all_that_is_received_is_handled_in_order_and_nothing_while_it_is_
 
     def handle(data: bytes) -> None:
         assert not is_held
-        assert len(data) <= PIECE
+        assert len(data) <= LONG_PIECE
         handled.extend(data)
         socket.count_frame(0)
 

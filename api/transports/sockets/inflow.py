@@ -20,8 +20,16 @@ TURN = 0.0005
 REST = 0.002
 """Seconds between two turns of the queue, for everything else that the process does."""
 
-PIECE = 512
-"""Bytes that are handled before the clock is looked at. They contain at most 85 frames."""
+PIECE = 128
+"""Bytes that are handled before the clock is looked at. They contain the start of one operation, which may
+take longer than a turn, or at most 21 frames.
+"""
+
+LONG_PIECE = 512
+"""The same after a piece that took no time, as within a long frame."""
+
+QUICK = 0.00002
+"""Seconds of such a piece."""
 
 
 def _ignore(*_: object) -> None:
@@ -124,12 +132,13 @@ class Inflow:
     def _work(self) -> None:
         """Handle what waits, for one turn."""
         now = perf_counter()
-        end, delay = now + TURN, 0.0
+        end, delay, size = now + TURN, 0.0, PIECE
         while self._offset < len(self._data) and not self._is_held:
-            piece = self._data[self._offset : self._offset + PIECE]
+            piece = self._data[self._offset : self._offset + size]
             self._offset += len(piece)
             self._handle(piece)
-            now = perf_counter()
+            start, now = now, perf_counter()
+            size = LONG_PIECE if now - start < QUICK else PIECE
             if (delay := self._rates.delay(now)) or now >= end:
                 break
         if self._offset >= len(self._data):
