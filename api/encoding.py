@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 from bson.decimal128 import Decimal128
 
-from domain.kernel.types.text_forms import write_bytes, write_decimal
+from api.decimal_text import write_plain_decimal
+from domain.kernel.types.text_forms import write_bytes
 
 _STORED_LENGTH = len("2026-01-31T12:00:00.123Z")
 _AS_UTC = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
@@ -93,7 +94,7 @@ def _to_text(value: Any) -> str:
         case datetime():
             return write_stored_moment(value)
         case Decimal128():
-            return write_decimal(value)
+            return write_plain_decimal(value)
         case bytes():
             return write_bytes(value)
     raise TypeError(f"{type(value).__name__} cannot be encoded in a response")

@@ -21,6 +21,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from api.decimal_text import write_plain_decimal
 from api.encoding import write_stored_moment, write_stored_text
 from api.graphql.strawberry_internals import ScalarDefinition, make_scalar
 from domain.kernel.rfc3339 import read_moment
@@ -34,7 +35,6 @@ from domain.kernel.types.text_forms import (
     read_time,
     read_uuid,
     write_bytes,
-    write_decimal,
     write_duration,
 )
 
@@ -166,7 +166,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             "integer, or a number in a document, is read by its digits; a JSON number with a fraction "
             "is refused."
         ),
-        write_decimal,
+        write_plain_decimal,
         read_decimal,
         literal=_literal_number(read_decimal),
     ),
