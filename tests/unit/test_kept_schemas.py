@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import pkgutil
 from datetime import UTC
+from importlib import import_module
 from typing import Any
 
 import bson
@@ -12,9 +14,8 @@ from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.contexts import load_contexts
-from api.settings import Settings
-from domain.kernel import Catalog
+import domain
+from domain.kernel import Catalog, Context
 from eventstore.integrity.event_schemas import (
     EventSchemas,
     SchemaKey,
@@ -43,15 +44,10 @@ def test_the_schemas_that_are_kept_say_what_the_events_are():
 
 
 def test_the_schemas_of_contexts_that_are_not_served_by_default_are_kept_too():
-    modules = (
-        "projections.views.users",
-        "projections.views.user_sessions",
-        "projections.builtin.alerts",
-        "projections.builtin.system_events",
-        "projections.builtin.service_calls",
-    )
-    catalog = load_contexts(Settings(contexts=modules)).catalog
-    assert schema_problems(catalog) == []
+    modules = [import_module(each.name) for each in pkgutil.walk_packages(domain.__path__, "domain.")]
+    contexts = {value for module in modules for value in vars(module).values() if isinstance(value, Context)}
+    assert len(contexts) > len(PRODUCT.contexts)
+    assert schema_problems(Catalog(sorted(contexts, key=lambda context: context.name))) == []
 
 
 @settings(max_examples=30, deadline=None)
