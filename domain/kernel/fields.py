@@ -70,11 +70,14 @@ def to_moment(value: datetime) -> datetime:
 
     Raises Unstorable if it is outside the years 0001 to 9999 in UTC.
     """
-    try:
-        value = value.astimezone(UTC)
-    except OverflowError:
-        raise Unstorable("must be a moment in the years 0001 to 9999, in UTC") from None
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    # Most moments are the time of the clock, or were converted before: each step of a process has several.
+    if value.tzinfo is not UTC:
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            raise Unstorable("must be a moment in the years 0001 to 9999, in UTC") from None
+    excess = value.microsecond % 1000
+    return value.replace(microsecond=value.microsecond - excess) if excess else value
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(to_moment)]
