@@ -87,8 +87,17 @@ class Decider:
         self._digest_key = digest_key
 
     def digest(self, envelope: Envelope) -> bytes | None:
-        """Return the digest of the command's content; None if no client can send it again."""
-        return None if envelope.command_id is None else command_digest(self._digest_key, envelope.command)
+        """Return the digest of the command's content; None if it cannot be sent again with another content.
+
+        No client can send the id that the bus makes. The id of a command of a process stands for the stored
+        event that asks for it, which never changes.
+        """
+        if envelope.command_id is None or envelope.scope.authentication == "process":
+            return None
+        return self._content_digest(envelope.command)
+
+    def _content_digest(self, command: Command) -> bytes:
+        return command_digest(self._digest_key, command)
 
     def check_same(self, envelope: Envelope, first: StoredCommand) -> None:
         """Raise CommandIdReused unless the envelope has the same command that is stored under its id.
@@ -99,7 +108,8 @@ class Decider:
             raise CommandIdTaken(first.receipt.command_id)
         command, receipt = envelope.command, first.receipt
         same = first.name == type(command).__name__ and command.target in (None, receipt.stream)
-        if not same or (first.digest is not None and first.digest != self.digest(envelope)):
+        # Not `digest`: a command of a process is compared too, where one of another sender has taken its id.
+        if not same or (first.digest is not None and first.digest != self._content_digest(command)):
             raise CommandIdReused(receipt.command_id, first.name, receipt.stream, receipt.position)
 
     def target(self, envelope: Envelope) -> Target:
@@ -274,7 +284,9 @@ class Decider:
         A holder of the digest key could test guesses against it even after the subject's erasure.
         """
         digest = self.digest(envelope)
+        if digest is None:
+            return None
         is_personal = holds_personal_data(target.kind) or personal_inputs(type(envelope.command))
-        if digest is None or not is_personal:
+        if not is_personal:
             return digest
         return digest if any(map(holds_personal_values, decision.events)) else None

@@ -10,13 +10,14 @@ import pytest
 
 from domain.agents.commands import ChangeAgentState, RegisterAgent
 from domain.agents.events import AgentState
-from domain.kernel import InvariantViolated, Receipt
+from domain.kernel import InvariantViolated, Receipt, Scope
 from domain.kernel.errors import CommandIdReused
 from domain.tasks.commands import CancelTask, CreateTask
 from domain.workflows.commands import StartWorkflow
 from tests.helpers.wired_bus import Wired, wired
 
 WRITER, TASK = "agent-writer", "task-1"
+PROCESS = Scope(authentication="process")
 
 
 @pytest.fixture
@@ -67,6 +68,26 @@ async def test_a_stored_command_without_a_digest_is_replayed_as_before(nerve: Wi
     first = await nerve.send(CreateTask(title="A"), command_id="k")
     await nerve.log._collections.log.update_one({"command.id": "k"}, {"$unset": {"command.digest": 1}})
     assert await nerve.send(CreateTask(title="B"), command_id="k") == replace(first, replayed=True)
+
+
+async def test_a_command_of_a_process_is_stored_without_a_digest_and_replayed(nerve: Wired) -> None:
+    first = await nerve.send(CreateTask(title="A"), command_id="k", scope=PROCESS)
+    stored = await nerve.log.stored_command("default", "k")
+    assert stored is not None
+    assert stored.digest is None
+    assert await nerve.send(CreateTask(title="A"), command_id="k", scope=PROCESS) == replace(
+        first, replayed=True
+    )
+
+
+async def test_a_command_of_a_process_is_compared_with_a_stored_digest(nerve: Wired) -> None:
+    """Another sender may have taken its id, or a release that stored digests of such commands."""
+    first = await nerve.send(CreateTask(title="A"), command_id="k")
+    assert await nerve.send(CreateTask(title="A"), command_id="k", scope=PROCESS) == replace(
+        first, replayed=True
+    )
+    with pytest.raises(CommandIdReused):
+        await nerve.send(CreateTask(title="B"), command_id="k", scope=PROCESS)
 
 
 async def test_a_command_that_changed_nothing_is_replayed_also_when_it_would_change_something_now(
