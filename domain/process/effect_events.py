@@ -11,6 +11,7 @@ from domain.kernel.command import Command
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event
 from domain.kernel.fields import Json, to_moment
+from domain.kernel.types.model_making import model_maker
 from domain.process.effect_checks import check_effect
 from domain.process.effects import (
     Call,
@@ -39,6 +40,9 @@ from domain.process.personal_values import Subjects, at_paths, input_subjects
 from domain.process.ports import Request
 from domain.process.process import Process
 from domain.process.unwinding import next_compensation
+
+# `check_effect` and `to_json` have checked its values, and each step of a process makes one.
+_make_requested = model_maker(CommandRequested)
 
 
 def effect_events(
@@ -76,14 +80,16 @@ def effect_events(
 
 def _command_requested(effect: Dispatch, called: str, state: InstanceState) -> CommandRequested:
     undo, operation = _undo(effect.compensation), type(effect.command).__name__
-    return CommandRequested(
-        name=_free_name(called, effect.name or operation, state),
-        command=operation,
-        input=to_json(effect.command),
-        compensation=undo.operation,
-        compensation_port=undo.port,
-        compensation_input=undo.input,
-        personal=at_paths(input=input_subjects(effect.command), compensation_input=undo.personal),
+    return _make_requested(
+        {
+            "name": _free_name(called, effect.name or operation, state),
+            "command": operation,
+            "input": to_json(effect.command),
+            "compensation": undo.operation,
+            "compensation_port": undo.port,
+            "compensation_input": undo.input,
+            "personal": at_paths(input=input_subjects(effect.command), compensation_input=undo.personal),
+        }
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.kernel.errors import ContextFault
 from domain.kernel.event import Event, RecordedEvent
+from domain.kernel.types.model_making import model_maker
 from domain.kernel.unreadable import describe_unreadable
 from domain.process.advance import Advance, advance
 from domain.process.events import (
@@ -43,6 +44,10 @@ from domain.process.unwinding import next_compensation
 
 FAILURES = (CommandRefused, CallTimedOut, CallFailed)
 """Outcomes that make an instance stuck if its process does not declare them."""
+
+# Their values come from the log, and each step of a process makes both: validation would take twice as long.
+_make_reacted = model_maker(ProcessReacted)
+_make_succeeded = model_maker(CommandSucceeded)
 
 Settlement = Event
 """The event that records an outcome, such as CommandSucceeded."""
@@ -142,13 +147,15 @@ def is_handled(instance: Any, outcome: Outcome) -> bool:
 
 
 def _reacted(event: RecordedEvent, *, late: bool) -> ProcessReacted:
-    return ProcessReacted(
-        to=event.type,
-        from_stream=event.stream,
-        from_version=event.version,
-        from_position=event.position,
-        place=event.place,
-        is_late=late,
+    return _make_reacted(
+        {
+            "to": event.type,
+            "from_stream": event.stream,
+            "from_version": event.version,
+            "from_position": event.position,
+            "place": event.place,
+            "is_late": late,
+        }
     )
 
 
@@ -158,7 +165,7 @@ def _own_command(kept: InstanceState, event: RecordedEvent) -> Sequence[Event]:
     pending = kept.pending.get(effect)
     if pending is None or pending.kind is not EffectKind.COMMAND:
         return ()
-    return (CommandSucceeded(effect=effect, stream=event.stream, version=event.version),)
+    return (_make_succeeded({"effect": effect, "stream": event.stream, "version": event.version}),)
 
 
 def _after_own_command(kept: InstanceState, event: RecordedEvent, after: Any, now: datetime) -> Advance:
