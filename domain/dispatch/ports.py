@@ -26,7 +26,7 @@ class IdSource(Protocol):
     def __call__(self, category: str) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewCommit:
     """The events of one command, to be stored all or none after version `expected`; 0 is a new stream.
 
@@ -45,6 +45,8 @@ class NewCommit:
     actor: the log encrypts it, and does not store it without an actor. `span` is the packed trace context of
     the span that stores the commit. `extensions` are the extension attributes of the CloudEvent that its
     command was sent as.
+
+    It is not changed; a frozen class with so many fields would take three times as long to make.
     """
 
     tenant: str
