@@ -59,7 +59,7 @@ class AggregateRepository:
             state, version, snapshot = await self._rebuilder.rebuild(
                 tenant, stream, kind, is_probably_new=is_unseen
             )
-            self._remember(tenant, stream, _CachedAggregate(state, version, snapshot))
+            self._remember_rebuilt((tenant, stream), _CachedAggregate(state, version, snapshot))
             return LoadedState(state, version, fresh=True)
         if not fresh:
             return LoadedState(cached.state, cached.version, fresh=False)
@@ -80,22 +80,23 @@ class AggregateRepository:
 
     def remember(self, tenant: str, stream: str, state: Aggregate[Any, Any], version: int) -> None:
         """Cache a state, unless a newer one is cached already or it may hold personal data."""
-        kind = type(state)
+        key = (tenant, stream)
         if not _is_cacheable(state):
-            self._cache.forget((tenant, stream))
+            self._cache.forget(key)
             return
-        cached = self._cache.get((tenant, stream))
-        snapshot = cached.snapshot if cached else 0
+        cached = self._cache.get(key)
+        cached_version, snapshot = (cached.version, cached.snapshot) if cached else (0, 0)
         if self._rebuilder.is_due(version, snapshot):
-            self._rebuilder.refresh(tenant, stream, kind)
+            self._rebuilder.refresh(tenant, stream, type(state))
             snapshot = version
-        self._remember(tenant, stream, _CachedAggregate(state, version, snapshot))
+        if version > cached_version:
+            self._cache.put(key, _CachedAggregate(state, version, snapshot))
 
-    def _remember(self, tenant: str, stream: str, new: _CachedAggregate) -> None:
-        cached = self._cache.get((tenant, stream))
+    def _remember_rebuilt(self, key: tuple[str, str], new: _CachedAggregate) -> None:
+        cached = self._cache.get(key)
         is_newer = new.version > (cached.version if cached else 0)
         if is_newer and _is_cacheable(new.state):
-            self._cache.put((tenant, stream), new)
+            self._cache.put(key, new)
 
 
 def _is_cacheable(state: Aggregate[Any, Any]) -> bool:
