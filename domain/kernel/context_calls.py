@@ -48,7 +48,7 @@ def call_decide(state: Any, declared: Sequence[type[Event]], command: Command, f
         raise exception_fault(f"{kind.__name__}.decide", error, f" for {type(command).__name__}") from error
     for event in events:
         if type(event) not in declared:
-            raise _wrong_decision(kind, command, _not_declared(kind, declared, event))
+            raise _wrong_decision(kind, command, *_not_declared(kind, declared, event))
     try:
         return tuple([event.as_stored() for event in events])
     except UnfitValue as error:
@@ -77,16 +77,18 @@ def _collect(kind: type[Any], command: Command, returned: Any) -> Sequence[Event
     return events
 
 
-def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) -> str:
+def _not_declared(kind: type[Any], declared: Sequence[type[Event]], event: Any) -> tuple[str, str]:
+    """Return what is wrong with an element that `decide` returned, and what to write."""
     names = " or ".join(event_class.__name__ for event_class in declared)
     if isinstance(event, Event):
+        name = type(event).__name__
         return (
-            f"returned a {type(event).__name__}, which {kind.__name__} does not declare in "
-            f"`class {kind.__name__}(Aggregate[...])`; add it there, or return {names}"
+            f"returned the event {name}, which {kind.__name__} does not declare,",
+            f"add {name} to the events of `class {kind.__name__}(Aggregate[...])`, or return {names}",
         )
     if isinstance(event, type):
-        return f"returned the class {event.__name__} and not an event; write {event.__name__}(...)"
-    return f"returned {_description(event)} among its events; each must be {names}"
+        return f"returned the class {event.__name__} and not an event", f"write {event.__name__}(...)"
+    return f"returned {_description(event)} among its events", f"each must be {names}"
 
 
 def _wrong_decision(

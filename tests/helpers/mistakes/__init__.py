@@ -107,13 +107,16 @@ def _bad_event() -> Any:
 WRONG_DECISIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: None, "returned None"),
     "one event": (lambda: Begun(text="x"), r"returned one Begun .*; put it in a list: \[Begun\(\.\.\.\)\]$"),
-    "a class": (lambda: [Begun], r"returned the class Begun and not an event; write Begun\(\.\.\.\)"),
+    "a class": (lambda: [Begun], r"returned the class Begun and not an event for .*; write Begun\(\.\.\.\)$"),
     "undeclared": (
         lambda: [Strange()],
-        "returned a Strange, which Sheet does not declare .* or return Begun",
+        r"returned the event Strange, which Sheet does not declare, for .*; add Strange .* or return Begun",
     ),
-    "some undeclared": (lambda: [Begun(text="x"), Strange()], "returned a Strange"),
-    "none among them": (lambda: [None], "returned None among its events; each must be Begun or Corrected"),
+    "some undeclared": (lambda: [Begun(text="x"), Strange()], "returned the event Strange"),
+    "none among them": (
+        lambda: [None],
+        "returned None among its events for .*; each must be Begun or Corrected$",
+    ),
     "a command": (lambda: [Begin()], "returned a Begin among its events"),
     "a dict": (lambda: {"text": "x"}, "returned a dict"),
     "a list of dicts": (lambda: [{"text": SECRET}], "returned a dict among its events"),
