@@ -27,13 +27,8 @@ class RetiredConsumers:
 
     def contains(self, state: ConsumerState) -> bool:
         """Return whether the consumer in this state is retired."""
-        partitions = [
-            partition for generation in state.generations.values() for partition in generation.partitions
-        ]
         return (
-            state.consumer.startswith(KINDS)
-            and state.consumer not in self._declared
-            and all(partition.owner is None for partition in partitions)
+            state.consumer.startswith(KINDS) and state.consumer not in self._declared and not _owners(state)
         )
 
     async def drop_view(self, name: str) -> str:
@@ -51,10 +46,21 @@ class RetiredConsumers:
         if view is None:
             raise NotFound(f"no worker has built a view {name!r}")
         state = states[VIEW + view]
-        if not self.contains(state):
+        if state.consumer in self._declared:
             raise InvariantViolated(f"the view {name!r} is in use: remove it from `contexts` first")
+        if owners := _owners(state):
+            workers = " and ".join(owners)
+            raise InvariantViolated(
+                f"the view {name!r} is in use by {workers}: restart such workers without it first"
+            )
         await Generations(self._database).drop(state.consumer)
         with unavailable_if_down(), time_limit(BUILD_LIMIT):
             for slot in slots_of(view):
                 await self._database[slot].delete_many({"_generation": {"$lte": state.last}})
         return view
+
+
+def _owners(state: ConsumerState) -> list[str]:
+    """Return the workers that have a lease of the consumer."""
+    partitions = [each for generation in state.generations.values() for each in generation.partitions]
+    return sorted({partition.owner for partition in partitions if partition.owner is not None})

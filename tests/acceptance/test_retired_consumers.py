@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,3 +63,14 @@ def test_a_view_without_settings_is_retired_and_can_be_removed(
     with MongoClient[dict[str, Any]](mongo_url) as client:
         assert client[database][ROWS].count_documents({}) == 0
     assert run_nerve("views", "drop", "oldNotes").code == 1
+
+
+def test_a_view_that_a_worker_with_other_settings_builds_is_not_removed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NERVE_CONTEXTS", "projections.views.documents")
+    refused = run_nerve("views", "drop", "agents")
+    assert refused.code == 1
+    assert re.fullmatch(
+        r"nerve: the view 'agents' is in use by \S+: restart such workers without it first\n", refused.stderr
+    )
