@@ -262,7 +262,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise ConfigurationError(describe_mistakes(error)) from None
+        raise ConfigurationError(describe_mistakes(error, Settings)) from None
 
 
 def check_content_key(settings: Settings) -> None:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from domain.kernel.errors import ConfigurationError
 
@@ -148,21 +148,37 @@ def check_environment(names: Collection[str]) -> None:
         raise ConfigurationError("; ".join(mistakes))
 
 
-def describe_mistakes(error: ValidationError) -> str:
+def describe_mistakes(error: ValidationError, settings: type[BaseModel]) -> str:
     """Return a clause for each wrong setting, with the place where it is set. It contains no value."""
     variables = {variable.upper(): variable for variable in os.environ}
-    return "; ".join(_clause(mistake, variables) for mistake in error.errors(include_url=False))
+    mistakes = error.errors(include_url=False)
+    return "; ".join(_clause(mistake, variables, settings) for mistake in mistakes)
 
 
-def _clause(mistake: Mapping[str, Any], variables: Mapping[str, str]) -> str:
+def _clause(mistake: Mapping[str, Any], variables: Mapping[str, str], settings: type[BaseModel]) -> str:
     kind, place = mistake["type"], mistake["loc"]
     requirement = _requirement(mistake)
+    if kind == "extra_forbidden" and (suggestion := _suggestion(str(place[-1]), _names_in(place, settings))):
+        return f"{_describe_place(place, variables)} is no setting here{suggestion}"
     if not place:
         return requirement
     where = _describe_place(place, variables)
     if mistake["input"] is None:
         return f"{where} has no value; give it one, or remove the line"
     return f"{where}: {requirement}" if kind == "value_error" else f"{where} {requirement}"
+
+
+def _names_in(place: tuple[str | int, ...], settings: type[BaseModel]) -> Collection[str]:
+    """Return the names that belong where a wrong one is; none within lists and mappings of a free form."""
+    model = settings
+    for step in place[:-1]:
+        annotation = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
+        options = (annotation, *get_args(annotation))
+        models = [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
+        if len(models) != 1:
+            return ()
+        model = models[0]
+    return model.model_fields
 
 
 def _describe_place(place: tuple[str | int, ...], variables: Mapping[str, str]) -> str:

@@ -88,6 +88,19 @@ KEY = "-----BEGIN PUBLIC KEY-----"
 LONG = "s" * 40
 
 
+def test_a_mistyped_name_within_a_setting_gets_a_suggestion(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "nerve.yaml").write_text("live_queries: {intervall: 1, colour: red}\n")
+    assert refusal() == (
+        "nerve.yaml: live_queries.intervall is no setting here; did you mean 'interval'?; "
+        "nerve.yaml: live_queries.colour is no setting here; remove it or correct its name"
+    )
+    (folder / "nerve.yaml").unlink()
+    monkeypatch.setenv("NERVE_RATES__PER_CALLR", "3")
+    assert refusal() == "NERVE_RATES__PER_CALLR is no setting here; did you mean 'per_caller'?"
+
+
 @pytest.mark.parametrize(
     ("auth", "secret", "sentence"),
     [
@@ -113,7 +126,7 @@ LONG = "s" * 40
         ),
         ("issuer: x, audience: n, jwks_url: 'ftp://login.example'", None, "must be a URL such as"),
         ("issuer: x, audience: n, leeway: 3600", None, "leeway must be at most 300"),
-        ("issuer: x, audience: n, isuer: y", None, "isuer is no setting here"),
+        ("issuer: x, audience: n, isuer: y", None, "auth.isuer is no setting here; did you mean 'issuer'?"),
     ],
 )
 def test_a_wrong_setting_of_authentication_is_refused_without_its_value(
