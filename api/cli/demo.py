@@ -16,8 +16,16 @@ from api.fleet.order_simulation import OrderSimulation
 from api.fleet.simulation import FleetSimulation
 from api.fleet.team_simulation import TeamSimulation
 from domain.approvals.aggregate import Approval
+from domain.kernel.errors import ConfigurationError
 from domain.orders.aggregate import Order
 from domain.teamwork.aggregate import TeamTask
+
+NEEDED = {
+    "agent": "projections.views.agents",
+    "task": "projections.views.tasks",
+    "workflow": "projections.views.workflows",
+}
+"""The categories of the fleet's commands, and the modules that serve them."""
 
 
 def demo(
@@ -39,8 +47,12 @@ def demo(
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
     async with connect_runtime(appends_events=True) as runtime:
-        warn(f"{agents} agents are working; Ctrl-C stops them")
         categories = {context.category for context in runtime.catalog.contexts}
+        if missing := [module for category, module in NEEDED.items() if category not in categories]:
+            raise ConfigurationError(
+                f"the demo simulates the example contexts: add {', '.join(missing)} to `contexts`"
+            )
+        warn(f"{agents} agents are working; Ctrl-C stops them")
         simulations = [FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)]
         if {TeamTask.category, Approval.category} <= categories:
             simulations.append(TeamSimulation(runtime.bus, seed=seed).run(duration))

@@ -17,7 +17,7 @@ from api.graphql.fields.command_inputs import read_input
 from api.runtime import Runtime
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
-from domain.kernel.errors import StaleRead, Unavailable
+from domain.kernel.errors import NotFound, StaleRead, Unavailable
 from domain.kernel.personal import actor_subject
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.subject_census import count_subject_data
@@ -41,7 +41,11 @@ def erase(
 ) -> None:
     """Erase the personal data of a subject: it reads as null from now on. This cannot be undone."""
     command = read_input(EraseSubject, {"subject": actor_subject(subject), "reason": reason})
-    asyncio.run(_erase(command, tenant, yes=yes, as_json=as_json))
+    try:
+        asyncio.run(_erase(command, tenant, yes=yes, as_json=as_json))
+    except NotFound as error:
+        # The name of an actor, and not the digest under which its data is stored.
+        raise NotFound(str(error).replace(command.subject, subject)) from None
 
 
 async def _erase(command: EraseSubject, tenant: str, *, yes: bool, as_json: bool) -> None:

@@ -57,7 +57,8 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
             size = None if stream is raw else os.fstat(raw.fileno()).st_size
             yield bound_input(stream, compressed_size=size, longest_line=longest_line)
     except (OSError, EOFError, RuntimeError, zlib.error, ZstdError, BadZipFile) as error:
-        raise ValidationFailed(f"{path.name} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ValidationFailed(f"{path.name} cannot be read: {reason}") from error
     except ValidationFailed as error:
         raise ValidationFailed(f"{path.name}: {error}") from None
 

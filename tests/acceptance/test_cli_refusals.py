@@ -69,7 +69,15 @@ REFUSED: list[tuple[dict[str, str], str, int, str]] = [
     ({}, "events replay --stream task-none", 1, "there is no stream 'task-none'"),
     ({}, "events tail --after 99999999", 1, "the log ends at "),
     ({}, "import log.txt", 1, "log.txt is of no supported format; "),
-    ({}, "import log.csv", 1, "log.csv cannot be read: "),
+    ({}, "import log.csv", 1, "log.csv cannot be read: No such file or directory"),
+    (
+        {"NERVE_CONTEXTS": "projections.views.documents"},
+        "demo",
+        2,
+        "nerve: the demo simulates the example contexts: add projections.views.agents, ",
+    ),
+    ({}, "erase Ada", 1, "there is no personal data of 'Ada', so nothing was erased"),
+    ({}, "erase person-1", 1, "there is no personal data of 'person-1', so nothing was erased"),
 ]
 
 

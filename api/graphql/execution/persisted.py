@@ -86,7 +86,8 @@ def read_documents(path: Path) -> dict[str, str]:
     try:
         content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        raise ConfigurationError(f"trusted_documents: {path} cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"trusted_documents: {path} cannot be read: {reason}") from None
     is_manifest = isinstance(content, dict) and "operations" in content
     documents = _read_manifest(content) if is_manifest else content
     if not isinstance(documents, dict) or not all(isinstance(text, str) for text in documents.values()):
