@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.faults.load import Load
 from tests.faults.races import WRITERS, race
 
-COMMANDS = 250
+COMMANDS = 150
 """Of a writer."""
 
 
