@@ -103,6 +103,8 @@ async function switchToHeld() {
   await look("held");
   await act("Switch");
   await button.waitFor({ state: "detached" });
+  // Until then the dead letters are those of the rows before.
+  await page.getByRole("row", { name: /^items/ }).locator(".badge", { hasText: "2 active" }).waitFor();
   await until("mended");
   await letters().getByRole("button", { name: "Read again" }).click();
   return reason;
