@@ -178,6 +178,13 @@ class Settings(CachingSettings, PublishingSettings, PersonalDataSettings, Archiv
             raise ValueError(f"{' and '.join(repeated)} is listed twice; remove one")
         return value
 
+    @field_validator("data_dir")
+    @classmethod
+    def _check_data_dir(cls, value: Path) -> Path:
+        if value == Path():
+            raise ValueError("name a folder for the data alone, such as .nerve")
+        return value
+
     @field_validator("allowed_hosts")
     @classmethod
     def _normalise_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -190,6 +190,13 @@ def test_a_wrong_variable_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert refusal() == "NERVE_PORT must be an integer"
 
 
+@pytest.mark.parametrize("folder_name", ["", "."])
+def test_the_working_directory_is_no_data_folder(folder_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rights would be taken from other users, and it would fill with the data of servers."""
+    monkeypatch.setenv("NERVE_DATA_DIR", folder_name)
+    assert refusal() == "NERVE_DATA_DIR: name a folder for the data alone, such as .nerve"
+
+
 def test_a_mistyped_variable_is_refused_and_an_unlike_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for other in (
         "NERVE_SERVICE_HOST",
