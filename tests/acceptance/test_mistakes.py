@@ -90,7 +90,7 @@ def test_a5_in_production_a_mistake_is_masked_and_stores_nothing(served: Served)
 
 def test_a5_in_development_a_mistake_is_explained(dev: str) -> None:
     error = error_of(dev, "undeclared")
-    assert re.match(rf"Sheet\.decide returned a Strange, .* for Begin \({PLACE}\)", error["message"])
+    assert re.match(rf"Sheet\.decide returned the event Strange, .* for Begin \({PLACE}\)", error["message"])
     assert (error["extensions"]["code"], error["path"]) == ("INTERNAL", ["begin"])
     assert error["extensions"]["traceId"]
 
