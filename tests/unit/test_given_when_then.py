@@ -140,7 +140,9 @@ def test_decide_sees_the_state_of_a_stream_that_the_command_refers_to() -> None:
 def test_a_command_meets_the_checks_of_the_bus() -> None:
     given(Account).when(Post(id=ID, amount=2)).then_refused(NotFound)
     given(Account, OPENED).when(OpenAccount(id=ID)).then_refused(AlreadyExists)
-    given(Account, OPENED).when(Post(id=ID, amount=13)).then_refused(ContextFault, "returned a Undeclared")
+    given(Account, OPENED).when(Post(id=ID, amount=13)).then_refused(
+        ContextFault, "returned the event Undeclared"
+    )
     given(Account, OPENED).when(Post(id="agent-7", amount=2)).then_refused(ValidationFailed)
 
 
