@@ -205,7 +205,7 @@ async def _act(
             try:
                 done = await act(runtime.rebuilds, view.name)
             except (InvariantViolated, NotFound):
-                # Of all views, one whose rebuild has ended meanwhile is left out.
+                # Of all views, one whose rebuild has just ended is left out.
                 if names is not None or view.name in await _in_states(runtime, states):
                     raise
                 continue

@@ -6,7 +6,7 @@ always looks at MongoDB twice in that time and sends a beat with what it has rea
 that looks is enough, and the next beat replaces a message that was lost.
 
 Each database has one channel. A message is ``<topic> <position>`` for each topic that has something new; or
-``beat`` and, for each topic, ``<topic> <position> <edition>``; or ``tell <topic> <text>``: a text for the
+``beat`` and, for each topic, ``<topic> <position> <edition>``; or ``text <topic> <text>``: a text for the
 subscriber of that topic. What a process announces in one turn of its event loop is one message: each message
 costs every process, and consumers of one log often save at the same time.
 """
@@ -33,7 +33,7 @@ MAX_DIGITS = 20
 BEAT = "beat"
 """The first word of a message with what a process has just read."""
 
-TEXT = "tell"
+TEXT = "text"
 """The first word of a message that is a text."""
 
 MAX_TEXTS = 1_000

@@ -170,7 +170,7 @@ async def test_a_refusal_of_a_command_that_is_stored_is_ignored(
         receipt = await stores.parts.send(CreateTask(title="x"), command_id="c-1")
         refusal = '{"tenant": "default", "id": "c-1", "is": "refused", "code": "NOT_FOUND", "message": ""}'
         while not watching.done():
-            await redis.publish(f"nerve:{database}", f"tell commands {refusal}")
+            await redis.publish(f"nerve:{database}", f"text commands {refusal}")
             await asyncio.sleep(0.02)
         [stored] = await watching
         assert isinstance(stored, CommandStored)
@@ -227,8 +227,8 @@ async def test_i11_a_message_that_is_no_hint_is_ignored(
     ]
     async with Redis.from_url(redis_url) as redis:
         for text in noise:
-            await redis.publish(f"nerve:{database}", f"tell commands {text}".encode(errors="surrogateescape"))
-        await redis.publish(f"nerve:{database}", "tell")
+            await redis.publish(f"nerve:{database}", f"text commands {text}".encode(errors="surrogateescape"))
+        await redis.publish(f"nerve:{database}", "text")
     runs.goes.clear()
     sending = asyncio.create_task(runs.parts.send(CreateTask(title="x"), command_id="c-1"))
     assert await watches.first("c-1") == CommandAccepted()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from api.auth_settings import AuthSettings
 from api.exposure import check_exposure, check_metrics_exposure
 from api.port_settings import HttpPortSettings
 from api.settings import Settings, load_settings
@@ -279,23 +277,3 @@ def test_the_example_sets_the_defaults_and_mentions_every_setting(folder: Path) 
 
 def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
-
-
-def test_authentication_is_by_keys_alone_without_an_issuer() -> None:
-    assert AuthSettings().api_keys
-    assert AuthSettings(api_keys=True).keys_url is None
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"api_keys": False}, "nothing is accepted"),
-        ({"audience": "nerve"}, "audience is about tokens, and needs issuer"),
-        ({"secret": "s" * 40}, "secret is about tokens, and needs issuer"),
-        ({"issuer": "https://login.example"}, "issuer needs audience"),
-    ],
-    ids=str,
-)
-def test_settings_of_tokens_need_an_issuer(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        AuthSettings(**values)
