@@ -8,6 +8,7 @@ from contextvars import Context
 from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from eventstore.mongo.driver import Collection
 
@@ -44,7 +45,11 @@ class GroupedUpdates:
 
     async def _answer(self, requests: Sequence[_Request]) -> None:
         try:
-            matched = await self._matched(requests)
+            if len(requests) > 1 and await self._update_all(requests):
+                for request in _unanswered(requests):
+                    request.is_matched.set_result(True)
+            for request in _unanswered(requests):
+                await self._answer_alone(request)
         except Exception as error:
             for request in _unanswered(requests):
                 request.is_matched.set_exception(error)
@@ -52,22 +57,29 @@ class GroupedUpdates:
             for request in _unanswered([*requests, *self._waiting]):
                 request.is_matched.cancel()
             raise
+
+    async def _update_all(self, requests: Sequence[_Request]) -> bool:
+        """Carry out the updates together. Return whether each of them matched a document.
+
+        Otherwise the result does not say which ones did: each request then needs an answer of its own.
+        """
+        updates = [UpdateOne(request.filter, list(request.update)) for request in requests]
+        try:
+            result = await self._collection.bulk_write(updates, ordered=False)
+        except BulkWriteError:
+            return False
+        return result.matched_count == len(requests)
+
+    async def _answer_alone(self, request: _Request) -> None:
+        """Carry out one update. One that MongoDB refuses does not concern the other requests."""
+        try:
+            result = await self._collection.update_one(request.filter, request.update)
+        except OperationFailure as error:
+            if not request.is_matched.done():
+                request.is_matched.set_exception(error)
         else:
-            for request, is_matched in zip(requests, matched, strict=True):
-                if not request.is_matched.done():
-                    request.is_matched.set_result(is_matched)
-
-    async def _matched(self, requests: Sequence[_Request]) -> list[bool]:
-        """Carry out the updates. Return which of them matched a document."""
-        if len(requests) > 1:
-            updates = [UpdateOne(request.filter, list(request.update)) for request in requests]
-            if (await self._collection.bulk_write(updates, ordered=False)).matched_count == len(requests):
-                return [True] * len(requests)
-            # The result counts the documents, and does not say which were missing.
-        return [await self._update_one(request) for request in requests]
-
-    async def _update_one(self, request: _Request) -> bool:
-        return (await self._collection.update_one(request.filter, request.update)).matched_count == 1
+            if not request.is_matched.done():
+                request.is_matched.set_result(result.matched_count == 1)
 
 
 class _Request(NamedTuple):

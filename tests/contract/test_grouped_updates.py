@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from eventstore.mongo.driver import Collection, open_client
 from eventstore.mongo.grouped_updates import GroupedUpdates
@@ -78,6 +79,18 @@ async def test_an_update_without_a_document_gets_its_own_answer(
     assert await asyncio.gather(*asked) == [True] * COUNT + [False] * 2
     assert await observed.values() == [7] * COUNT
     assert not await updates.update({"_id": "none"}, raised_to(8))
+
+
+async def test_an_update_that_mongodb_refuses_fails_alone(
+    observed: Observed, updates: GroupedUpdates
+) -> None:
+    """Otherwise one consumer whose checkpoint cannot be saved would stop all others."""
+    refused = [{"$set": {"value": {"$divide": [1, 0]}}}]
+    asked = [updates.update({"_id": n}, refused if n == 1 else raised_to(7)) for n in range(3)]
+    first, second, third = await asyncio.gather(*asked, return_exceptions=True)
+    assert (first, third) == (True, True)
+    assert isinstance(second, OperationFailure)
+    assert (await observed.values())[:3] == [7, 0, 7]
 
 
 async def test_an_error_reaches_each_request_and_the_next_update_is_written(
