@@ -160,6 +160,10 @@ def test_strawberry_makes_fields_and_types_as_expected() -> None:
         hasattr(GraphQLCoreConverter, "DEFINITION_BACKREF"),
     )
 
+
+def test_strawberry_makes_schemas_as_expected() -> None:
+    module, library = "api/graphql/strawberry_internals.py", "strawberry-graphql"
+
     @strawberry.type
     class Query:
         a: int = 1
