@@ -14,6 +14,7 @@ from typing import Any
 from domain.kernel.access import ADMINISTRATOR, DEPLOYMENT
 from tests.helpers.access_rig import bearer
 from tests.helpers.served_api import Served
+from tests.helpers.servers import eventually
 from tests.helpers.tokens import make_token
 
 TEXTS = {
@@ -166,8 +167,9 @@ class Sender:
         self.contents: list[Any] = []
 
     def create_folder(self) -> None:
-        """Begin the log: an empty one is not searched."""
+        """Begin the log, as an empty one is not searched, and wait until the worker has made the indexes."""
         self._post(OPEN_FOLDER, {"v": "first"})
+        eventually(lambda: "errors" not in self._post(QUERIES["search"], {"v": "first"}))
 
     def send_everywhere(self, name: str) -> None:
         """Send the text of this name at each place, each time with another mark."""
