@@ -137,6 +137,7 @@ async def _start(runtime: Runtime, stack: AsyncExitStack, *, worker: bool) -> No
     stack.push_async_callback(runtime.wakeups.stop)
     stack.push_async_callback(runtime.rebuilder.close)
     stack.push_async_callback(runtime.log.close)
+    stack.callback(runtime.close_dispatchers)
     if worker:
         recorder = await _start_worker(runtime, stack)
         stack.enter_context(CallWatchdog(recorder.record))

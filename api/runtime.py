@@ -45,6 +45,7 @@ from projections.live.live_queries import LiveQueries, QueryLimits
 from projections.live.started_processes import StartedProcesses
 from subscriptions.live.command_hints import CommandHints
 from subscriptions.live.command_watch import CommandWatch
+from subscriptions.live.dispatcher import LINGER
 from subscriptions.live.event_hub import EventHub
 
 
@@ -138,7 +139,13 @@ class Runtime(ViewRuntime):
     @cached_property
     def event_hub(self) -> EventHub:
         wrap = self.instruments.wrap_source
-        return EventHub(self.log, self.feed, limits=self.ring_limits, wrap_source=wrap)
+        return EventHub(self.log, self.feed, limits=self.ring_limits, linger=LINGER, wrap_source=wrap)
+
+    def close_dispatchers(self) -> None:
+        """Follow nothing any more for which there is no subscription."""
+        self.event_hub.dispatcher.close()
+        for parts in self.view_parts.values():
+            parts.live.dispatcher.close()
 
     @cached_property
     def command_status(self) -> CommandStatus:

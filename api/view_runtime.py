@@ -33,6 +33,7 @@ from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.generations import Generations
 from subscriptions.feed.feed import Feed
 from subscriptions.feed.wakeups import Wakeups
+from subscriptions.live.dispatcher import LINGER
 from subscriptions.live.ring import RingLimits
 
 
@@ -117,7 +118,9 @@ class ViewRuntime:
         past = PastReader(reader, self.log, settings.max_past_events, settings.wait_timeout)
         shared = SharedReads(client_reader, related, settings.operation_timeout)
         visible_since, limits = past.visible_since, self.ring_limits
-        live = LiveView(reader, tail, self.log.head, visible_since, limits=limits, wrap_source=wrap)
+        live = LiveView(
+            reader, tail, self.log.head, visible_since, limits=limits, linger=LINGER, wrap_source=wrap
+        )
         return ViewParts(locator, reader, related, shared, past, tail, live)
 
     @cached_property

@@ -34,8 +34,9 @@ class LiveView:
     """Serves the subscribers of one view. One that falls `max_lag` positions behind receives `Lagged`.
 
     `read_head` reads the end of the log, `past` which rows a subscriber could see before. `limits` bound what
-    is kept for slow subscribers, `read_limits` what is read for new ones. `wrap_source` may put another
-    source in the place of the view's.
+    is kept for slow subscribers, `read_limits` what is read for new ones. The view is followed for `linger`
+    seconds after the last subscriber has left. `wrap_source` may put another source in the place of the
+    view's.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class LiveView:
         max_lag: int = MAX_LAG,
         limits: RingLimits | None = None,
         read_limits: ReadLimits | None = None,
+        linger: float = 0.0,
         wrap_source: WrapSource = keep_source,
     ) -> None:
         self.reader = reader
         self._view = reader.view
-        self._source = ViewSource(reader, tail, read_head, past, read_limits or ReadLimits())
+        self._source = ViewSource(reader, tail, read_head, past, read_limits or ReadLimits(), linger)
         source = wrap_source(self._view.name, self._source)
         self._hub: Hub[Row, LiveMessage] = Hub(
             self._source.dispatcher, source, max_lag=max_lag, limits=limits

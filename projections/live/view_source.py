@@ -33,6 +33,7 @@ class ViewSource:
         read_head: Callable[[], Awaitable[int]],
         past: PastVisibility,
         limits: ReadLimits,
+        linger: float = 0.0,
     ) -> None:
         self._reader = reader
         self._past = past
@@ -43,7 +44,7 @@ class ViewSource:
         self._topics: set[ViewTopicSource] = set()
         self._recent = RecentChanges()
         self._edition = 0
-        self.dispatcher: Dispatcher[Row] = Dispatcher(tail, self._start)
+        self.dispatcher: Dispatcher[Row] = Dispatcher(tail, self._start, linger)
 
     def open(self, query: RowQuery, topic: Publisher[LiveMessage]) -> ViewTopicSource:
         """Publish to the topic from now on. Return its part of this source."""

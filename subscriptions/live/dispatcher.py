@@ -21,15 +21,22 @@ WORK_AT_ONCE = 5_000
 """Topics times items that are handled in one go; then other tasks have a turn."""
 
 
-class Dispatcher(Generic[T]):
-    """One cursor into a tail, which runs while a handler is attached.
+LINGER = 1.0
+"""Seconds for which a process that serves clients follows a tail after the last handler has left."""
 
-    `position`: the handlers have had everything up to it; -1 until it is known. `start` reads the position
-    where the cursor begins. A handler must not raise.
+
+class Dispatcher(Generic[T]):
+    """One cursor into a tail, which runs while a handler is attached, and `linger` seconds longer.
+
+    To begin reads MongoDB several times: a client that opens and closes the only subscription again and again
+    must not cause that. `position`: the handlers have had everything up to it; -1 until it is known. `start`
+    reads the position where the cursor begins. A handler must not raise.
     """
 
-    def __init__(self, tail: Tail[T], start: Callable[[], Awaitable[int]]) -> None:
+    def __init__(self, tail: Tail[T], start: Callable[[], Awaitable[int]], linger: float = 0.0) -> None:
         self._tail = tail
+        self._linger = linger
+        self._ending: asyncio.TimerHandle | None = None
         self._read_start = start
         self._handlers: Counter[Callable[[Sequence[T]], None]] = Counter()
         self._backoff = Backoff()
@@ -52,21 +59,31 @@ class Dispatcher(Generic[T]):
 
     def attach(self, handler: Callable[[Sequence[T]], None]) -> None:
         """Give the handler what follows `position`; a handler may be attached once for each of its topics."""
-        if not self._handlers:
-            self.position = -1
-            self._started = asyncio.get_running_loop().create_future()
-            self._keeping_tail_live.enter_context(self._tail.live())
-            self._loop.start()
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        elif not self._handlers:
+            self._begin()
         self._handlers[handler] += 1
 
     def detach(self, handler: Callable[[Sequence[T]], None]) -> None:
-        """Undo one `attach`; without any handler the tail is not followed."""
+        """Undo one `attach`; without any handler the tail is soon not followed any more."""
         self._handlers[handler] -= 1
         if not self._handlers[handler]:
             del self._handlers[handler]
-        if not self._handlers:
-            self._loop.cancel()
-            self._keeping_tail_live.close()
+        if self._handlers:
+            return
+        if self._linger:
+            self._ending = asyncio.get_running_loop().call_later(self._linger, self._end)
+        else:
+            self._end()
+
+    def close(self) -> None:
+        """Linger no more: the process stops. A dispatcher that has a handler goes on."""
+        self._linger = 0.0
+        if self._ending is not None:
+            self._ending.cancel()
+            self._end()
 
     async def started(self) -> None:
         """Wait until `position` is known. Raises Unavailable if MongoDB does not answer."""
@@ -83,6 +100,17 @@ class Dispatcher(Generic[T]):
             return True
         self._tail.notify(position)
         return await self._waiters.wait(position, within)
+
+    def _begin(self) -> None:
+        self.position = -1
+        self._started = asyncio.get_running_loop().create_future()
+        self._keeping_tail_live.enter_context(self._tail.live())
+        self._loop.start()
+
+    def _end(self) -> None:
+        self._ending = None
+        self._loop.cancel()
+        self._keeping_tail_live.close()
 
     async def _follow(self) -> float:
         """Pass on batches until one was read before an erasure: it must be read again."""

@@ -51,7 +51,8 @@ class EventHub:
     """Delivers the log's events to the subscribers of this process; as a source, it publishes commits.
 
     A subscriber that falls more than `max_lag` positions behind, after it has caught up, and that the ring
-    does not serve any more, receives `Lagged`. `wrap_source` may put another source in the place of the hub.
+    does not serve any more, receives `Lagged`. The log is followed for `linger` seconds after the last
+    subscriber has left. `wrap_source` may put another source in the place of the hub.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class EventHub:
         *,
         max_lag: int = MAX_LAG,
         limits: RingLimits | None = None,
+        linger: float = 0.0,
         wrap_source: WrapSource = keep_source,
     ) -> None:
         self.log = log
-        self.dispatcher: Dispatcher[Commit] = Dispatcher(feed, log.high_water_mark)
+        self.dispatcher: Dispatcher[Commit] = Dispatcher(feed, log.high_water_mark, linger)
         self._index: EventIndex[_EqualQueries] = EventIndex()
         self._equal_queries: dict[Hashable, _EqualQueries] = {}
         self._hub: Hub[Commit, EventMessage] = Hub(

@@ -93,6 +93,13 @@ async def reach(dispatcher: Dispatcher[Item], position: int) -> None:
         assert await dispatcher.reach(position)
 
 
+async def not_followed(tail: Tail[Item]) -> None:
+    """Wait until no cursor follows the tail."""
+    async with asyncio.timeout(DEADLINE):
+        while tail.cursors:
+            await asyncio.sleep(0)
+
+
 async def test_handlers_share_one_cursor_and_a_later_one_begins_at_the_present_position(
     source: NumberedSource, tail: Tail[Item]
 ) -> None:
@@ -110,9 +117,61 @@ async def test_handlers_share_one_cursor_and_a_later_one_begins_at_the_present_p
     dispatcher.detach(early.handle)
     assert tail.cursors > 0
     dispatcher.detach(late.handle)
-    async with asyncio.timeout(DEADLINE):
-        while tail.cursors:
-            await asyncio.sleep(0)
+    await not_followed(tail)
+
+
+async def test_a_handler_that_comes_soon_after_the_last_one_continues_its_cursor(
+    source: NumberedSource, tail: Tail[Item]
+) -> None:
+    """Clients that open and close the only subscription all the time begin no cursor each time."""
+    starts: list[int] = []
+
+    async def start() -> int:
+        starts.append(await source.head())
+        return starts[-1]
+
+    dispatcher, first, second = Dispatcher(tail, start, linger=60), Recorder(), Recorder()
+    dispatcher.attach(first.handle)
+    await dispatcher.started()
+    dispatcher.detach(first.handle)
+    source.append(2)
+    await reach(dispatcher, 2)
+    dispatcher.attach(second.handle)
+    assert dispatcher.position == 2
+    source.append(1)
+    await reach(dispatcher, 3)
+    assert (starts, first.positions, second.positions) == ([0], [], [3])
+    dispatcher.detach(second.handle)
+    dispatcher.close()
+    await not_followed(tail)
+
+
+async def test_a_dispatcher_without_handlers_ends_after_its_time(
+    source: NumberedSource, tail: Tail[Item]
+) -> None:
+    dispatcher, recorder = Dispatcher(tail, source.head, linger=0.01), Recorder()
+    for _ in range(2):
+        dispatcher.attach(recorder.handle)
+        await dispatcher.started()
+        dispatcher.detach(recorder.handle)
+        assert tail.cursors > 0
+        await not_followed(tail)
+        source.append(1)
+    assert (dispatcher.position, recorder.positions) == (1, [])
+
+
+async def test_a_dispatcher_that_is_closed_serves_its_handlers_and_lingers_no_more(
+    source: NumberedSource, tail: Tail[Item]
+) -> None:
+    dispatcher, recorder = Dispatcher(tail, source.head, linger=60), Recorder()
+    dispatcher.attach(recorder.handle)
+    await dispatcher.started()
+    dispatcher.close()
+    source.append(1)
+    await reach(dispatcher, 1)
+    assert recorder.positions == [1]
+    dispatcher.detach(recorder.handle)
+    await not_followed(tail)
 
 
 async def test_a_position_that_is_not_reached_in_time_is_reported(
