@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from domain.kernel import CommitInfo, RecordedEvent
@@ -47,10 +48,9 @@ class EventQuery:
     @property
     def key(self) -> Hashable:
         """A hashable value, which queries with equal conditions have in common."""
-        values = (getattr(self, condition.name) for condition in fields(self))
         return tuple(
             frozenset(value) if isinstance(value, Collection) and not isinstance(value, str) else value
-            for value in values
+            for value in _conditions(self)
         )
 
     def to_filter(self, tenant: str, after: int, upto: int) -> dict[str, Any]:
@@ -113,6 +113,9 @@ class EventQuery:
             and (self.severities is None or event.severity in self.severities)
             and (self.permissions is None or self.permissions.allows(event))
         )
+
+
+_conditions = attrgetter(*(condition.name for condition in fields(EventQuery)))
 
 
 def _between(since: datetime | None, until: datetime | None) -> dict[str, datetime]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -12,6 +11,7 @@ from eventstore.log import EventLog
 from eventstore.place import Place
 from eventstore.reading.event_query import EventQuery
 from subscriptions.feed.feed import Feed
+from subscriptions.feed.spaced_read import SpacedRead
 from subscriptions.live.dispatcher import Dispatcher
 from subscriptions.live.event_index import EventIndex
 from subscriptions.live.hub import Hub
@@ -33,6 +33,9 @@ from subscriptions.live.topic import Topic
 
 PAGE = 200
 """Events of a backlog that are read at once."""
+
+HEAD_INTERVAL = 0.02
+"""Seconds between two reads of the log's end. New subscribers that come in between share the next one."""
 
 R = TypeVar("R")
 
@@ -72,7 +75,7 @@ class EventHub:
         self._hub: Hub[Commit, EventMessage] = Hub(
             self.dispatcher, wrap_source("log", self), max_lag=max_lag, limits=limits
         )
-        self._head: asyncio.Task[int] | None = None
+        self._head = SpacedRead(log.high_water_mark, HEAD_INTERVAL)
 
     @property
     def stats(self) -> LiveStats:
@@ -139,14 +142,8 @@ class EventHub:
                 topic.publish(batch)
 
     async def read_head(self) -> int:
-        """Return the log's high-water mark, read after this call; calls at the same time share one read."""
-        if self._head is None:
-            self._head = asyncio.create_task(self._read_head())
-        return await asyncio.shield(self._head)
-
-    async def _read_head(self) -> int:
-        self._head = None
-        return await self.log.high_water_mark()
+        """Return the log's high-water mark, read after this call."""
+        return await self._head.get()
 
 
 class _EqualQueries:
