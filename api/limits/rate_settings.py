@@ -37,3 +37,8 @@ class RateSettings(BaseModel):
     refusals: float = Field(
         30.0, ge=1, description="Refusals that one client gets per second; further ones are sent later."
     )
+    handshakes: float = Field(
+        20.0,
+        gt=0,
+        description="Sockets that one address may open per second; those of a minute may be opened at once.",
+    )

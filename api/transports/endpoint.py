@@ -22,6 +22,7 @@ from api.graphql.execution.request_context import RequestContext
 from api.graphql.execution.visible_apis import VisibleApi, VisibleApis
 from api.limits.arriving_bodies import ArrivingBodies
 from api.limits.caller_limits import CallerLimits, Permit
+from api.limits.handshake_rate import HandshakeRate
 from api.limits.refusal_pace import RefusalPace
 from api.limits.refused_work import RefusedWork
 from api.runtime import Runtime
@@ -49,7 +50,7 @@ class AdmittedCaller(NamedTuple):
 class Endpoint:
     """The parts that serve one GraphQL address; `limits` and `results` are those of requests over HTTP.
 
-    `refused_work` and `refusal_pace` are None where callers have no limits.
+    `refused_work`, `refusal_pace` and `handshake_rate` are None where callers have no limits.
     """
 
     apis: VisibleApis
@@ -61,6 +62,7 @@ class Endpoint:
     caller_limits: CallerLimits
     refused_work: RefusedWork | None
     refusal_pace: RefusalPace | None
+    handshake_rate: HandshakeRate | None
     arriving_bodies: ArrivingBodies
     addresses: ClientAddresses
     limits: RequestLimits
@@ -88,6 +90,7 @@ class Endpoint:
             caller_limits,
             RefusedWork.of(settings.caller_rates, runtime.metrics.count_refusal),
             RefusalPace.of(settings.caller_rates),
+            HandshakeRate.of(settings.caller_rates, runtime.metrics.count_refusal),
             ArrivingBodies(lambda: runtime.metrics.count_refusal("arriving_bodies")),
             ClientAddresses(settings.trusted_proxies),
             RequestLimits(settings.max_body_bytes, settings.max_batch, settings.request_timeout),

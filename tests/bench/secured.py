@@ -41,7 +41,9 @@ def secured_environment() -> Mapping[str, str]:
         "NERVE_CONTEXTS": ",".join(
             "tests.bench.secured_workflows" if name == _VIEW else name for name in contexts
         ),
-        "NERVE_RATES": json.dumps({"per_caller": _HIGH, "per_tenant": _HIGH, "operations": _HIGH}),
+        "NERVE_RATES": json.dumps(
+            dict.fromkeys(("per_caller", "per_tenant", "operations", "handshakes"), _HIGH)
+        ),
         "NERVE_MAX_SOCKETS_PER_CALLER": str(_HIGH),
     }
 

@@ -166,6 +166,7 @@ def _endpoint(apis: VisibleApis, access: Authenticator, caller_limits: CallerLim
         caller_limits=caller_limits,
         refused_work=None,
         refusal_pace=None,
+        handshake_rate=None,
         arriving_bodies=nothing,
         addresses=ClientAddresses(),
         limits=nothing,

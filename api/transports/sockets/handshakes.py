@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 
 from websockets.http11 import Request, Response
 
@@ -12,7 +13,8 @@ from api.graphql.error_bodies import refused_result
 from api.transports.response_formats import JSON
 from api.transports.sockets.frame_parser import FrameParser
 from api.transports.sockets.registry import SocketRegistry
-from domain.kernel.errors import Forbidden
+from domain.kernel.errors import Forbidden, NerveError
+from domain.kernel.limit_errors import RateLimited
 
 
 def answer_handshake(
@@ -31,20 +33,24 @@ def answer_handshake(
     if registry.is_full_for(address):
         reason = "Your other sockets must send connection_init first.\n"
         return parser.reject(HTTPStatus.TOO_MANY_REQUESTS, reason)
-    return _refuse_page(headers, parser, registry) or parser.accept(request)
-
-
-def _refuse_page(
-    headers: Mapping[str, str], parser: FrameParser, registry: SocketRegistry
-) -> Response | None:
-    """Return the response to a handshake of a page that may not use the API; None for any other."""
-    get = headers.get
     try:
-        registry.policy.check(get("host"), get("origin"), get("sec-fetch-site"))
+        registry.policy.check(headers.get("host"), headers.get("origin"), headers.get("sec-fetch-site"))
     except Forbidden as error:
         registry.refusals.add(error)
-        response = parser.reject(HTTPStatus.FORBIDDEN, encode(refused_result(error)).decode())
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = JSON.content_type
+        return _refuse(HTTPStatus.FORBIDDEN, error, parser)
+    try:
+        if registry.endpoint.handshake_rate is not None:
+            registry.endpoint.handshake_rate.take(address)
+    except RateLimited as error:
+        response = _refuse(HTTPStatus.TOO_MANY_REQUESTS, error, parser)
+        response.headers["Retry-After"] = str(ceil(error.retry_after or 0))
         return response
-    return None
+    return parser.accept(request)
+
+
+def _refuse(status: HTTPStatus, error: NerveError, parser: FrameParser) -> Response:
+    """Return the response with the error as JSON."""
+    response = parser.reject(status, encode(refused_result(error)).decode())
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = JSON.content_type
+    return response
