@@ -1,6 +1,7 @@
 """Clients that flood a socket of the API.
 
-``python -m tests.helpers.floods PORT NAME SECONDS`` floods one socket, and prints the code that closed it.
+``python -m tests.helpers.floods PORT SECONDS`` floods one socket for each name that it reads, and prints the
+code that closed it.
 """
 
 from __future__ import annotations
@@ -108,4 +109,5 @@ def flood(port: int, name: str, seconds: float) -> Flood:
 
 
 if __name__ == "__main__":
-    print(flood(int(sys.argv[1]), sys.argv[2], float(sys.argv[3])).code)
+    for line in sys.stdin:
+        print(flood(int(sys.argv[1]), line.strip(), float(sys.argv[2])).code, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,25 @@ import orjson
 
 
 @dataclass(frozen=True)
+class Flooder:
+    """A process that floods sockets; see `tests.helpers.floods`."""
+
+    names: asyncio.StreamWriter
+    codes: asyncio.StreamReader
+
+    async def flood(self, name: str) -> str:
+        """Run the flood of this name; return the code that closed its socket."""
+        self.names.write(f"{name}\n".encode())
+        return (await self.codes.readline()).decode().strip()
+
+
+@dataclass(frozen=True)
 class Target:
     """The API under attack, with the ids of a task, a large document, and a day with many changes."""
 
     url: str
     http: httpx.AsyncClient
+    flooder: Flooder
     task: str
     document: str
     day: str

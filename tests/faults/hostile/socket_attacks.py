@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from tests.faults.hostile.attack import Attack, Target, codes
+from tests.faults.hostile.attack import Attack, Flooder, Target, codes
 from tests.helpers.floods import FLOODS
 from tests.helpers.raw_sockets import HANDSHAKE
 
@@ -20,13 +21,22 @@ MANY = 1_500
 """Sockets and reservations that one address does not get."""
 
 
+@asynccontextmanager
+async def open_flooder(url: str) -> AsyncIterator[Flooder]:
+    """Start the process of the floods. An interpreter that starts in a round delays the other client too."""
+    command = (sys.executable, "-m", "tests.helpers.floods", str(urlsplit(url).port), str(FLOOD_TIME))
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield Flooder(process.stdin, process.stdout)
+    finally:
+        process.kill()
+        await process.wait()
+
+
 async def _flood(name: str, target: Target) -> str:
-    """Flood a socket from a process of its own."""
-    port = str(urlsplit(target.url).port)
-    command = (sys.executable, "-m", "tests.helpers.floods", port, name, str(FLOOD_TIME))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    printed, _ = await process.communicate()
-    return printed.decode().strip()
+    return await target.flooder.flood(name)
 
 
 async def _without_init(target: Target) -> str:

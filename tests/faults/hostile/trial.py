@@ -22,7 +22,8 @@ from domain.documents.commands import CreateDocument
 from domain.kernel import Envelope
 from domain.tasks.commands import CreateTask
 from tests.faults.deployment import PATIENCE, Deployment
-from tests.faults.hostile.attack import Attack, Target
+from tests.faults.hostile.attack import Attack, Flooder, Target
+from tests.faults.hostile.socket_attacks import open_flooder
 
 TASKS = 1_000
 """All of one day, so that one row of `taskDays` has changed as often."""
@@ -135,8 +136,9 @@ class HostileTrial:
         async with (
             open_runtime(self._deployment.settings()) as runtime,
             httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http,
+            open_flooder(url) as flooder,
         ):
-            target = await self._fill(runtime, url, http)
+            target = await self._fill(runtime, url, http, flooder)
             address = urlsplit(url)
             program = "tests.faults.hostile.neighbour"
             neighbour = self._deployment.start(program, str(address.hostname), str(address.port))
@@ -153,7 +155,7 @@ class HostileTrial:
             _judge(attack, measures, outcome)
         return outcome
 
-    async def _fill(self, runtime: Runtime, url: str, http: httpx.AsyncClient) -> Target:
+    async def _fill(self, runtime: Runtime, url: str, http: httpx.AsyncClient, flooder: Flooder) -> Target:
         """Store rows, a large document, and a row that has changed often."""
         for number in range(TASKS):
             receipt = await runtime.bus.dispatch(Envelope(CreateTask(title=f"Task {number} x")))
@@ -163,7 +165,7 @@ class HostileTrial:
             await runtime.readers[name].wait_for(document.position, PATIENCE)
         days = await http.post("/graphql", json={"query": "{ taskDays(first: 1) { nodes { id } } }"})
         [day] = days.json()["data"]["taskDays"]["nodes"]
-        return Target(url, http, receipt.stream, document.stream, day["id"])
+        return Target(url, http, flooder, receipt.stream, document.stream, day["id"])
 
     async def _measure(self, attack: Attack, target: Target, neighbour: ChildProcess) -> Measures:
         start = time.monotonic()
