@@ -27,7 +27,8 @@ CONTEXTS = tuple(
     for name in ("agents", "tasks", "task_days", "workflows", "runs", "spans", "run_days")
 )
 MOST = 200_000
-IN_A_SECOND = 30
+AT_ONCE = 30
+"""Requests of a caller. On a busy machine 30 a second would come back as fast as they are sent."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture(scope="module")
 def served(tokens: Tokens, mongo_url: str, redis_url: str) -> Iterator[Served]:
-    limits = {"agent_runs": {"max_body_bytes": MOST}, "rates": {"per_caller": IN_A_SECOND, "burst": 1}}
+    limits = {"agent_runs": {"max_body_bytes": MOST}, "rates": {"per_caller": AT_ONCE / 300, "burst": 300}}
     with serve_with(tokens, mongo_url, redis_url, contexts=CONTEXTS, **limits) as served:
         yield served
 
@@ -173,7 +174,7 @@ def test_only_recorders_may_send_traces(served: Served, tokens: Tokens) -> None:
 
 def test_a_caller_that_sends_too_often_learns_when_to_send_again(recorder: Sender) -> None:
     empty = json_body()
-    responses = [recorder.post(empty, JSON) for _ in range(3 * IN_A_SECOND)]
+    responses = [recorder.post(empty, JSON) for _ in range(3 * AT_ONCE)]
     refused = [response for response in responses if response.status_code == 429]
     assert refused
     assert {response.status_code for response in responses} == {200, 429}
