@@ -128,7 +128,7 @@ async def test_an_open_socket_is_closed_when_access_ends_and_others_go_on(
 async def test_a_socket_is_closed_when_what_was_shown_expires(
     served: Served, tokens: Tokens, ada: Caller, shown: str
 ) -> None:
-    tokens.limit(str(ada.credential), timedelta(seconds=1))
+    tokens.limit(str(ada.credential), timedelta(seconds=3))
     async with served.client(authorization=shown) as client:
         code, reason = await client.closed()
     assert (code, reason) == (4403, "access has expired; connect again with new credentials")

@@ -145,7 +145,7 @@ def test_a_response_ends_when_access_does_and_others_go_on(
 def test_a_response_ends_when_what_was_shown_expires(
     served: Served, tokens: Tokens, ada: Caller, kind: str
 ) -> None:
-    tokens.limit("soon", timedelta(seconds=1))
+    tokens.limit("soon", timedelta(seconds=3))
     with OPEN[kind](served, tokens.grant("soon", Caller(ada.scope, ada.subject))) as told:
         expired = refused("UNAUTHENTICATED", "access has expired; connect again with new credentials")
         assert last_words(kind, expired)[0] in list(told)

@@ -28,7 +28,7 @@ FEW = 5
 def impatient(mongo_url: str, redis_url: str) -> Iterator[Served]:
     database = f"test_{uuid4().hex}"
     own = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
-    with serve(**own, worker=False, request_timeout=0.3) as running:
+    with serve(**own, worker=False, request_timeout=1.0) as running:
         yield running
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(database)

