@@ -7,8 +7,9 @@ HAS = $(shell command -v $(1))
 BROWSER := $(or $(call HAS,chromium),$(call HAS,chromium-browser),$(call HAS,google-chrome))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CONSOLE := api/console/static/index.html
+CLIENTS := tests/acceptance/clients
 
-.PHONY: run test lint audit sbom check references bench faults console constraints clean
+.PHONY: run test collect lint audit sbom check references bench faults console clients constraints clean
 .DELETE_ON_ERROR:
 
 run: .venv/embedded
@@ -17,8 +18,14 @@ run: .venv/embedded
 	@exec $(BIN)/nerve dev
 
 # With --dist loadfile, pytest-xdist 3.8 waits for ever once it has replaced a worker that died.
+# Tests wait for servers and clocks: with two processes for each core, the cores had nothing to do for a quarter of
+# the time.
 test: .venv/dev
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
+
+# Compiles all tests once. In a new clone each process of `make test` would do that by itself.
+collect: .venv/dev
+	@report=$$(PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq) || { echo "$$report"; exit 1; }
 
 lint: .venv/dev
 	$(BIN)/ruff format --check
@@ -56,6 +63,10 @@ faults: .venv/dev
 console: $(CONSOLE)
 	@:
 
+# The packages of npm with which tests use nerve as browsers and clients do.
+clients: $(CLIENTS)/node_modules/.package-lock.json
+	@:
+
 # For every platform and Python that pyproject.toml allows, with the newest releases.
 constraints: .venv/dev
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --no-annotate \
@@ -63,10 +74,14 @@ constraints: .venv/dev
 	  --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf .venv api/console/static $(WEB)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv api/console/static $(WEB)/node_modules $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(CONSOLE): $(WEB)/package-lock.json $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -type f -print)
 	cd $(WEB) && npm ci --no-audit --no-fund && npm run build
+
+$(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package-lock.json
+	cd $(CLIENTS) && npm ci --no-audit --no-fund
+	@touch $@
 
 .venv/embedded: pyproject.toml constraints.txt | $(BIN)/pip
 	$(INSTALL) --editable '.[embedded]'

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -31,18 +32,18 @@ def require(*names: str) -> str:
     pytest.skip(message)
 
 
+@cache
 def node_with_clients() -> str:
-    """The path of node; the npm packages that `PACKAGE` locks are installed once, beside their lock."""
-    node, npm = require("node"), require("npm")
+    """The path of node; the npm packages that `PACKAGE` locks are installed, unless they are."""
+    require("npm")
     with (PACKAGE / "package.json").open() as package:
         # Tests run in several processes, and one of them installs.
         fcntl.flock(package, fcntl.LOCK_EX)
-        locked, installed = PACKAGE / "package-lock.json", PACKAGE / "node_modules" / ".package-lock.json"
-        if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-            subprocess.run([npm, "ci"], cwd=PACKAGE, check=True)
-    return node
+        subprocess.run([require("make"), "clients"], cwd=ROOT, check=True)
+    return require("node")
 
 
+@cache
 def build_pages() -> None:
     """Build GraphiQL and the console, unless they are built."""
     make = require("make")
