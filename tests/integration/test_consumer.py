@@ -11,6 +11,7 @@ import pytest
 from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from subscriptions.consumers.checkpoints import Checkpoint
+from subscriptions.consumers.consumer import Consumer
 from subscriptions.consumers.failures import FailureHistory
 from subscriptions.consumers.generations import Generations
 from subscriptions.consumers.group import ConsumerDefinition, ConsumerGroup
@@ -152,13 +153,21 @@ async def test_a_failed_batch_is_retried_in_order_until_it_succeeds_and_logged_o
     assert logged.exc_info is not None
 
 
-async def test_stopping_finishes_the_batch_in_hand_and_begins_no_other(rig: Rig) -> None:
-    entered, leave = asyncio.Event(), asyncio.Event()
+async def test_stopping_finishes_the_batch_in_hand_and_begins_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, leave, is_leaving = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    leave_consumer = Consumer.leave
+
+    def leave_observed(consumer: Consumer) -> None:
+        leave_consumer(consumer)
+        is_leaving.set()
 
     async def hold(positions: list[int]) -> None:
         entered.set()
         await leave.wait()
 
+    monkeypatch.setattr(Consumer, "leave", leave_observed)
     handler = Recorder(hold)
     running = consumer(rig, handler)
     await running.start()
@@ -166,7 +175,9 @@ async def test_stopping_finishes_the_batch_in_hand_and_begins_no_other(rig: Rig)
     await entered.wait()
     await rig.write("b")
     stopping = asyncio.create_task(running.stop())
-    await asyncio.sleep(0)
+    # The group ends its look at the leases first.
+    async with asyncio.timeout(DEADLINE):
+        await is_leaving.wait()
     leave.set()
     await stopping
     assert handler.done == [1]
