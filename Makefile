@@ -18,10 +18,8 @@ run: .venv/embedded
 	@exec $(BIN)/nerve dev
 
 # With --dist loadfile, pytest-xdist 3.8 waits for ever once it has replaced a worker that died.
-# Tests wait for servers and clocks: with two processes for each core, the cores had nothing to do for a quarter of
-# the time.
 test: .venv/dev
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(if $(BROWSER),,-m 'not browser') $(if $(DRIVER),--driver $(DRIVER))
 
 # Compiles all tests once. In a new clone each process of `make test` would do that by itself.
 collect: .venv/dev
