@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from domain.builtin.deadletters.aggregate import DeadLetter
+from domain.builtin.subjects.aggregate import Subject
 from domain.kernel import Commit
 from eventstore.log import EventLog
 from eventstore.mongo.driver import Database, unavailable_if_down
@@ -26,6 +28,11 @@ from projections.storage.rows import collection
 from subscriptions.consumers.checkpoints import Checkpoint
 
 FIRST_GENERATION = 1
+
+
+def folded_categories(view: View[Any]) -> frozenset[str]:
+    """Return the categories of the commits with which the view's projector may have work."""
+    return view.categories | {Subject.category, DeadLetter.category}
 
 
 class Projector:

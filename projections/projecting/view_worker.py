@@ -10,7 +10,7 @@ from eventstore.fingerprint import same_fold
 from eventstore.mongo.driver import Database
 from projections.kernel.row_fields import row_fields
 from projections.kernel.view import View
-from projections.projecting.projector import Projector
+from projections.projecting.projector import Projector, folded_categories
 from projections.querying.leftovers import clear_leftovers
 from projections.querying.locator import consumer_name, rows_topic
 from projections.storage.view_fingerprint import view_fingerprint
@@ -110,6 +110,7 @@ def _definition(
         output=row_fields(view),
         can_continue=partial(same_fold, code),
         observe=partial(observe, view, code) if observe is not None else None,
+        categories=folded_categories(view),
     )
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
+from math import inf
 from typing import Protocol, runtime_checkable
 
 from domain.kernel import Commit
@@ -93,6 +94,8 @@ class Consumer:
     `lead`, which runs at the same time as the handler. An exception of the handler is recorded with the
     checkpoint, and the batch is tried again from there after a growing pause. `announce` is called with each
     saved position.
+    `concerns` returns whether a commit concerns the handler; if it does not, the handler may get the commit a
+    moment later, so that those that have work come first.
     `extended` is the time of the last extension of the lease, on this process's monotonic clock.
 
     A deferring handler may have done more than the checkpoint says. That is saved before the partition is
@@ -108,6 +111,7 @@ class Consumer:
         handler: CommitHandler | None,
         announce: Callable[[str, int], None],
         lead: Callable[[PartitionLease], Awaitable[None]] | None = None,
+        concerns: Callable[[Commit], bool] | None = None,
     ) -> None:
         self.lease = lease
         self.extended = time.monotonic()
@@ -119,6 +123,7 @@ class Consumer:
         self._deferring = handler if isinstance(handler, DeferringHandler) else None
         self._interruptible = handler if isinstance(handler, InterruptibleHandler) else None
         self._announce = announce
+        self._concerns = concerns
         self._backoff = Backoff()
         self._handled = position
         self._part = FIRST_PART
@@ -195,10 +200,14 @@ class Consumer:
             self._events, self._unsaved_since, self._handled = 0, None, self._position
             self._part = FIRST_PART
             await handler.begin(Checkpoint(generation, self._position, partition))
-            async with aclosing(self._feed.follow(self._position, tick=self._due_in)) as batches:
+            following = self._feed.follow(self._position, tick=self._due_in, concerns=self._concerns)
+            async with aclosing(following) as batches:
                 async for batch in batches:
                     self._is_busy = True
                     try:
+                        if batch.held_back and self._unsaved_since is None:
+                            # The checkpoint has waited long enough while the batch was held back.
+                            self._unsaved_since = -inf
                         await self._take(handler, batch.items, batch.position)
                     finally:
                         self._is_busy = False

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from domain.kernel import Commit
 from domain.kernel.errors import Unavailable
 from eventstore.mongo.driver import Database
 from eventstore.server_names import unique_server_name
@@ -50,7 +51,8 @@ class ConsumerDefinition(NamedTuple):
     handler can go on with a generation of some code; otherwise its partitions are leased and stand still.
     `observe` is called with the consumer's state each time it is read. With `starts_at_head` the consumer's
     first generation begins after what is in the log then, with `find_start` after the position it returns.
-    If it returns None, it is called again at the next look.
+    If it returns None, it is called again at the next look. Commits of other `categories` may reach
+    the handler a moment later, see `Consumer`; with None all reach it at once.
 
     `lead`, if given, runs at the same time as the handler of a generation's first partition, as long as that
     is leased: so one process does what must be done once for a generation. It is cancelled when the loss of
@@ -66,6 +68,7 @@ class ConsumerDefinition(NamedTuple):
     observe: Callable[[ConsumerState], Coroutine[Any, Any, None]] | None = None
     starts_at_head: bool = False
     find_start: Callable[[], Awaitable[int | None]] | None = None
+    categories: frozenset[str] | None = None
 
 
 class ConsumerGroup:
@@ -269,7 +272,17 @@ class ConsumerGroup:
                 definition.make_handler() if can_continue else None,
                 self._wakeups.announce,
                 definition.lead if number == 0 else None,
+                None if definition.categories is None else _commits_in(definition.categories),
             )
+
+
+def _commits_in(categories: frozenset[str]) -> Callable[[Commit], bool]:
+    """Return a function that returns whether a commit belongs to one of the categories."""
+
+    def is_one(commit: Commit) -> bool:
+        return commit.info is not None and commit.info.category in categories
+
+    return is_one
 
 
 def _owned(assignment: Assignment, owner: str) -> Assignment:

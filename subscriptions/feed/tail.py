@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from subscriptions.feed.background import BackgroundLoop, Backoff
-from subscriptions.feed.position_waiters import RECHECK, PositionWaiters, TopicListener
+from subscriptions.feed.cursor_waiters import CursorWaiters, Wake
+from subscriptions.feed.position_waiters import TopicListener
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,14 @@ class Batch(Generic[T]):
 
     `caught_up`: the cursor has had all that was there when it was opened. `erasure` is the last erasure that
     the tail knew when the items were read: if it knows a later one by now, the items may hold erased data.
+    `held_back`: the tail has kept the items for a moment, because none of them concerned the cursor.
     """
 
     items: Sequence[T]
     position: int
     caught_up: bool
     erasure: int = 0
+    held_back: bool = False
 
 
 class TailReader(Protocol[T_co]):
@@ -142,7 +145,7 @@ class Tail(Generic[T]):
         self.cursors = 0
         self.erasure = 0
         self.edition = 0
-        self._waiters = PositionWaiters()
+        self._waiters: CursorWaiters[T] = CursorWaiters()
         self._backoff = Backoff(cap=poll_interval)
         symptom = f"the tail of {type(source).__name__} cannot read"
         self._loop = BackgroundLoop(self._run, symptom, logger, backoff=self._backoff)
@@ -178,32 +181,39 @@ class Tail(Generic[T]):
             self._leave()
 
     async def follow(
-        self, after: int, *, tick: Callable[[], float | None] = lambda: None
+        self,
+        after: int,
+        *,
+        tick: Callable[[], float | None] = lambda: None,
+        concerns: Callable[[T], bool] | None = None,
     ) -> AsyncGenerator[Batch[T], None]:
         """Yield all items after position `after`, once and in order: from MongoDB, then from the ring.
 
         The batch that catches up with the source comes even if it is empty. An empty batch also comes after
-        `tick()` seconds without a new item, if that is not None, and with each new edition. Raises
-        Unavailable if MongoDB cannot be read while catching up.
+        `tick()` seconds without a new item, if that is not None, and with each new edition. An item for which
+        `concerns` returns False does not come at once, but soon: see `CursorWaiters`. Raises Unavailable if
+        MongoDB cannot be read while catching up.
         """
         with self.live():
             goal = await self._source.head()
             self._listener.notify(goal)
             reader = self._source.reader()
             position, caught_up, seen_edition = after, False, self.edition
+            wake = Wake.AT_ONCE
             while True:
                 erasure, edition, end = self.erasure, self.edition, self.reached
                 items, reached = await self._next(reader, position)
                 if reached > position or (not caught_up and position >= goal):
                     position, caught_up = reached, caught_up or reached >= goal
-                    yield Batch(items, position, caught_up, erasure)
+                    yield Batch(items, position, caught_up, erasure, wake is Wake.LATER)
+                    wake = Wake.AT_ONCE
                 elif edition != seen_edition:
                     seen_edition = edition
                     yield Batch((), position, caught_up, erasure)
                 elif (edition, end) != (self.edition, self.reached):
                     # The tail went on while this cursor read: it looks again at once.
                     continue
-                elif not await self._wait(position, tick()):
+                elif (wake := await self._wait(position, tick(), concerns)) is Wake.TIMEOUT:
                     yield Batch((), position, caught_up, erasure)
 
     async def _next(self, reader: TailReader[T], position: int) -> tuple[Sequence[T], int]:
@@ -211,11 +221,12 @@ class Tail(Generic[T]):
             return self._ring.after(position, self._batch_size)
         return await reader.read(position, self._batch_size)
 
-    async def _wait(self, position: int, tick: float | None) -> bool:
-        """Wait for something after `position`. Return False if `tick` seconds brought nothing."""
-        is_live = self._ring is not None and position >= self._ring.start
-        timeout = tick if is_live else self._poll_interval
-        return await self._waiters.wait(position + 1, timeout) or not is_live
+    async def _wait(self, position: int, tick: float | None, concerns: Callable[[T], bool] | None) -> Wake:
+        """Wait for something after `position`, or until `tick` seconds brought nothing."""
+        if self._ring is not None and position >= self._ring.start:
+            return await self._waiters.wait(concerns, tick)
+        await self._waiters.wait(None, self._poll_interval)
+        return Wake.AT_ONCE
 
     def _enter(self) -> None:
         self.cursors += 1
@@ -256,19 +267,19 @@ class Tail(Generic[T]):
             # No item up to here was looked at, and one may be an erasure.
             self.erasure = max(self.erasure, head)
             self._forget()
-            self._waiters.notify(RECHECK)
+            self._waiters.notify_all()
         items, end = await self._read_on(reader, self._ring.end)
         if self._source.edition() != self.edition:
             self.edition = self._source.edition()
             self._ring.forget()
-            self._waiters.notify(RECHECK)
+            self._waiters.notify_all()
         if end > self._ring.end:
             erasure = self._source.erasure(items)
             if erasure > self.erasure:
                 self.erasure = erasure
                 self._forget()
             self._ring.push(items, end)
-            self._waiters.notify(end)
+            self._waiters.notify(items)
         if len(items) < self._batch_size:
             await self._rest(self._ring.end)
 
