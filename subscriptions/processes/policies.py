@@ -11,6 +11,7 @@ from domain.kernel.errors import ConcurrencyConflict, ContextFault, NerveError, 
 from domain.kernel.limit_errors import Overloaded
 from domain.kernel.unreadable import describe_unreadable
 from domain.process.policy import MAX_CHAIN, Policy, chain_length
+from domain.process.policy_events import PolicyEvent
 from domain.process.process import StartAt
 from subscriptions.consumers.checkpoints import Checkpoint
 from subscriptions.consumers.group import ConsumerDefinition
@@ -20,7 +21,7 @@ from subscriptions.processes.failed_policy_events import FailedPolicyEvents
 from subscriptions.processes.instances import InstanceKey
 from subscriptions.processes.open_work import share_key
 from subscriptions.processes.process_parts import ProcessParts
-from subscriptions.processes.triggers import Triggers
+from subscriptions.processes.triggers import Triggers, categories_of
 
 logger = logging.getLogger(__name__)
 
@@ -133,4 +134,5 @@ def policy_consumer(policy: Policy, parts: ProcessParts) -> tuple[str, ConsumerD
         code="",
         make_handler=lambda: PolicyHandler(policy, parts),
         starts_at_head=policy.starts_at is StartAt.NOW,
+        categories=categories_of(policy.events, parts.catalog) | {PolicyEvent.category},
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from domain.dispatch.ports import Clock
-from domain.kernel import Event, RecordedEvent
+from domain.kernel import Catalog, Event, RecordedEvent
 from domain.kernel.errors import Unavailable
 from domain.kernel.event import Cause
 from domain.kernel.unreadable import describe_unreadable
@@ -17,6 +17,14 @@ DEPLOYMENT_TIME = timedelta(minutes=10)
 
 _CAUSES_IN_WORKER = (Cause.NEWER_REVISION, Cause.LOCKED)
 """Causes that another worker may not have: one with newer code, or with the key of personal data."""
+
+
+def categories_of(triggers: Iterable[type[Any]], catalog: Catalog) -> frozenset[str]:
+    """Return the categories of the contexts that have one of these triggers among their events."""
+    classes = frozenset(triggers)
+    return frozenset(
+        context.category for context in catalog.contexts if not classes.isdisjoint(context.events)
+    )
 
 
 class Triggers:

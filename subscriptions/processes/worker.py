@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from weakref import WeakSet
 
+from domain.kernel import Catalog
 from domain.process.context import ProcessContext
 from domain.process.policy import Policy
 from domain.process.policy_events import PolicyEvent
-from domain.process.process import StartAt
+from domain.process.process import StartAt, trigger_classes
 from subscriptions.consumers.checkpoints import Checkpoints
 from subscriptions.consumers.group import LEASE_TIME, ConsumerDefinition, ConsumerGroup
 from subscriptions.feed.feed import Feed
@@ -18,6 +19,7 @@ from subscriptions.processes.agenda import hold_time
 from subscriptions.processes.policies import policy_consumer
 from subscriptions.processes.process_parts import ProcessParts
 from subscriptions.processes.session import ProcessSession
+from subscriptions.processes.triggers import categories_of
 
 
 class ProcessWorker:
@@ -49,7 +51,7 @@ class ProcessWorker:
 
         self._group = ConsumerGroup(
             {
-                consumer_name(category): _definition(context, partial(make_session, context))
+                consumer_name(category): _definition(context, partial(make_session, context), parts.catalog)
                 for category, context in parts.processes.items()
                 # The policies look after their events.
                 if context.process is not PolicyEvent
@@ -83,10 +85,14 @@ def consumer_name(category: str) -> str:
     return f"process.{category}"
 
 
-def _definition(context: ProcessContext, make_session: Callable[[], ProcessSession]) -> ConsumerDefinition:
+def _definition(
+    context: ProcessContext, make_session: Callable[[], ProcessSession], catalog: Catalog
+) -> ConsumerDefinition:
     # The code has no part in it: changed code goes on with the same instances.
     return ConsumerDefinition(
         code="",
         make_handler=make_session,
         starts_at_head=context.process.starts_at is StartAt.NOW,
+        # The effects wait for no other commits either: see `CommandEffects`.
+        categories=categories_of(trigger_classes(context.process), catalog) | {context.category},
     )
