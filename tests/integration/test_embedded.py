@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
@@ -13,8 +14,18 @@ from pymongo.write_concern import WriteConcern
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from api.devserver.embedded import LOOPBACK, EmbeddedServer, Mongod, free_port
+from api.devserver.embedded import LOOPBACK, EmbeddedServer, Mongod, RedisServer, free_port
 from tests.helpers.servers import Servers
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mongod, RedisServer]]:
+    """Servers for tests that neither stop them nor store what others would see."""
+    servers = Servers(tmp_path_factory.mktemp("shared"))
+    try:
+        yield servers.mongod(), servers.redis()
+    finally:
+        servers.kill_all()
 
 
 def _notes(url: str) -> Any:
@@ -43,13 +54,13 @@ def test_mongod_starts_with_its_data_on_another_port(servers: Servers) -> None:
         assert client.nerve.notes.find_one() == {"_id": 1}
 
 
-def test_redis_server_is_new_enough_for_sharded_pubsub(servers: Servers) -> None:
-    with Redis.from_url(servers.redis().url) as client:
+def test_redis_server_is_new_enough_for_sharded_pubsub(shared: tuple[Mongod, RedisServer]) -> None:
+    with Redis.from_url(shared[1].url) as client:
         assert int(client.info()["redis_version"].partition(".")[0]) >= 7
 
 
-def test_mongod_refuses_who_has_no_password(servers: Servers) -> None:
-    mongod = servers.mongod()
+def test_mongod_refuses_who_has_no_password(shared: tuple[Mongod, RedisServer]) -> None:
+    mongod, _ = shared
     for url in (mongod.address, mongod.url.replace(mongod.credentials, "embedded:guessed")):
         with MongoClient[dict[str, Any]](url, directConnection=True) as client:
             with pytest.raises(OperationFailure, match=r"[Aa]uthentication"):
@@ -58,27 +69,27 @@ def test_mongod_refuses_who_has_no_password(servers: Servers) -> None:
                 client.admin.command("createUser", "first", pwd="guess", roles=["root"])
 
 
-def test_mongod_runs_no_javascript(servers: Servers) -> None:
-    with MongoClient[dict[str, Any]](servers.mongod().url) as client:
+def test_mongod_runs_no_javascript(shared: tuple[Mongod, RedisServer]) -> None:
+    with MongoClient[dict[str, Any]](shared[0].url) as client:
         client.nerve.notes.insert_one({})
         with pytest.raises(OperationFailure, match="globalScriptEngine"):
             client.nerve.notes.find_one({"$where": "true"})
 
 
-def test_redis_server_refuses_who_has_no_password(servers: Servers) -> None:
-    redis = servers.redis()
+def test_redis_server_refuses_who_has_no_password(shared: tuple[Mongod, RedisServer]) -> None:
+    _, redis = shared
     with Redis(port=redis.port) as client, pytest.raises(AuthenticationError):
         client.ping()
 
 
-def test_only_the_user_who_runs_a_server_can_read_its_files(servers: Servers) -> None:
-    for server in (servers.mongod(), servers.redis()):
+def test_only_the_user_who_runs_a_server_can_read_its_files(shared: tuple[Mongod, RedisServer]) -> None:
+    for server in shared:
         modes = {path: S_IMODE(path.stat().st_mode) for path in [server.folder, *server.folder.rglob("*")]}
         assert {path.name: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
 
 
-def test_no_argument_of_a_server_is_its_secret(servers: Servers) -> None:
-    for server in (servers.mongod(), servers.redis()):
+def test_no_argument_of_a_server_is_its_secret(shared: tuple[Mongod, RedisServer]) -> None:
+    for server in shared:
         assert server.secret not in Path(f"/proc/{server.pid}/cmdline").read_text()
 
 
