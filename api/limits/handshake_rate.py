@@ -16,8 +16,11 @@ from api.limits.token_bucket import TokenBucket
 from domain.kernel.limit_errors import RateLimited
 from eventstore.lru import LruCache
 
-BURST_SECONDS = 60.0
-"""Seconds of handshakes that may come at once: the pages behind an address reconnect together."""
+BURST_SECONDS = 15.0
+"""Seconds of handshakes that may come at once: the pages behind an address reconnect together.
+
+More than these would occupy the process for half a second; the others connect again a little later.
+"""
 
 ADDRESSES = 10_000
 """Addresses whose handshakes are counted; the one that was used the longest time ago is forgotten."""

@@ -40,5 +40,5 @@ class RateSettings(BaseModel):
     handshakes: float = Field(
         20.0,
         gt=0,
-        description="Sockets that one address may open per second; those of a minute may be opened at once.",
+        description="Sockets that one address may open per second, and those of 15 seconds at once.",
     )

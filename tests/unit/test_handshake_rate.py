@@ -28,7 +28,7 @@ def _accepted(rate: HandshakeRate, address: str | None, tries: int = 1_000) -> i
     return tries
 
 
-def test_an_address_gets_those_of_a_minute_at_once_and_then_the_rate() -> None:
+def test_an_address_gets_a_burst_at_once_and_then_the_rate() -> None:
     """Refused ones count for nothing: a client that tries again and again gets in."""
     clock, refused = Clock(), list[str]()
     rate = HandshakeRate(2.0, refused.append, clock)
@@ -50,7 +50,7 @@ def test_a_client_without_an_address_has_no_rate() -> None:
 
 
 def test_the_pages_behind_one_address_reconnect_at_once() -> None:
-    """Of a small office, when a server restarts."""
+    """When a server restarts."""
     rate = HandshakeRate.of(RateSettings(), lambda _: None)
     assert rate is not None
-    assert _accepted(rate, "10.0.0.1") == 1_000
+    assert _accepted(rate, "10.0.0.1") >= 300

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.faults.hostile.attack import Attack, Flooder, Target, codes
 from tests.helpers.floods import FLOODS
-from tests.helpers.raw_sockets import HANDSHAKE
+from tests.helpers.raw_sockets import HANDSHAKE, text
 
 FLOOD_TIME = 25
 """Seconds after which a flood ends that the server has not cut off."""
@@ -57,19 +57,36 @@ async def _open_many(target: Target, request: bytes) -> str:
     status = ""
     async with AsyncExitStack() as stack:
         for _ in range(MANY):
-            reader = await _connect(target, request, stack)
+            reader, _ = await _connect(target, request, stack)
             status = (await reader.readuntil(b"\r\n")).split()[1].decode()
             if status != "101":
                 break
     return status
 
 
-async def _connect(target: Target, request: bytes, stack: AsyncExitStack) -> asyncio.StreamReader:
+async def _connect(
+    target: Target, request: bytes, stack: AsyncExitStack
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(target.url).port)
     # A writer that nothing refers to closes its connection.
     stack.callback(lambda: writer.transport.abort())
     writer.write(request)
-    return reader
+    return reader, writer
+
+
+async def _left_at_once(target: Target) -> str:
+    """Open sockets one after the other, and close each as soon as it is admitted; return the last status."""
+    request = HANDSHAKE.format(path="/graphql").encode()
+    status = ""
+    for _ in range(MANY):
+        async with AsyncExitStack() as stack:
+            reader, writer = await _connect(target, request, stack)
+            status = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+            if status != "101":
+                break
+            writer.write(text({"type": "connection_init"}))
+            await reader.readuntil(b"connection_ack")
+    return status
 
 
 async def _reservations(target: Target) -> str:
@@ -91,4 +108,5 @@ SOCKET_ATTACKS = (
     Attack("E3 sockets without connection_init", _without_init, "429"),
     Attack("E3 halves of handshakes", _half_open, "open"),
     Attack("E11 reservations", _reservations, "RATE_LIMITED"),
+    Attack("E3 sockets that are left at once", _left_at_once, "429"),
 )
