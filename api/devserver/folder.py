@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -54,8 +55,14 @@ def occupy_folder(folder: Path) -> Iterator[int]:
 
     The lock is released when all processes that keep the descriptor have ended (``man 2 flock``). So after an
     instance is killed, its folder is free as soon as its last server has ended.
-    Raises ConfigurationError where another instance is running.
+    Raises ConfigurationError where another instance is running, and where the folder has files that are not
+    nerve's.
     """
+    if foreign := find_foreign_file(folder):
+        raise ConfigurationError(
+            f"the folder {folder} has files that nerve did not create, such as {foreign}; set NERVE_DATA_DIR"
+            f" to a folder for nerve alone, such as {folder / 'nerve'}"
+        )
     make_private_folder(folder)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -66,6 +73,22 @@ def occupy_folder(folder: Path) -> Iterator[int]:
             _run_file(folder).unlink(missing_ok=True)
     finally:
         os.close(lock)
+
+
+def find_foreign_file(folder: Path) -> str | None:
+    """Return the name of a file in a folder that is not the data folder of a nerve, None where there is none.
+
+    nerve takes the rights on its data folder from other users, which must not happen to a folder that is also
+    used for something else, such as /tmp.
+    """
+    lock = folder / "lock"
+    try:
+        # All versions write their process id into this file, before any other file.
+        if lock.is_file() and re.fullmatch(r"\d*", lock.read_text(errors="replace")):
+            return None
+        return min((path.name for path in folder.iterdir()), default=None)
+    except OSError:
+        return None  # A folder that is missing, another user's or no folder is refused by other checks.
 
 
 def write_run_file(folder: Path, instance: RunningInstance) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from api.devserver.folder import find_foreign_file
 from api.doctor.findings import Finding, fail, ok, warn
 from api.settings import Settings
 
@@ -59,6 +60,11 @@ def judge_space(check: str, free: int, place: str) -> Finding:
 def check_modes(folder: Path) -> Finding:
     """Check that no other user can read the data folder and the keys in it."""
     check = "rights on data_dir"
+    if foreign := find_foreign_file(folder):
+        text = f"{folder} has files that nerve did not create, such as {foreign}"
+        return fail(
+            check, text, f"set NERVE_DATA_DIR to a folder for nerve alone, such as {folder / 'nerve'}"
+        )
     for path in (folder, *folder.glob("*"), *folder.glob("*/secret")):
         if path.stat().st_mode & 0o077:
             return fail(check, f"other users may use {path}", f"run: chmod -R go= {folder}")

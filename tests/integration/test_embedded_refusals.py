@@ -104,6 +104,30 @@ def test_a_data_folder_that_cannot_be_created_is_named(tmp_path: Path, below: st
     assert find_instance(file / below) is None
 
 
+@pytest.mark.parametrize("names", [("notes.txt",), ("lock", "package.json"), ("mongo",)])
+def test_a_folder_that_is_used_for_something_else_is_refused_and_keeps_its_rights(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("not the id of a process")
+    tmp_path.chmod(0o755)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigurationError, match=rf"such as {names[0]}; set NERVE_DATA_DIR.*/nerve$"):
+        occupy_folder(tmp_path).__enter__()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_data_folder_of_a_killed_nerve_is_used_again(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for _ in range(2):
+        with occupy_folder(folder):
+            (folder / "master.key").touch()
+    (folder / "lock").write_text("")  # It was killed before it could write its process id.
+    with occupy_folder(folder):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_only_the_urls_that_are_not_set_are_asked_for(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with pytest.raises(ConfigurationError, match=r"or set NERVE_MONGO_URL and NERVE_REDIS_URL$"):

@@ -132,10 +132,19 @@ def test_an_outside_port_is_signed_and_not_simulated(port: dict[str, Any], sign:
     assert finding.sign == sign
 
 
+def test_a_folder_that_is_used_for_something_else_is_no_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch(0o644)
+    finding = machine_checks.check_modes(tmp_path)
+    assert finding.sign == "fail"
+    assert "notes.txt" in finding.text
+    assert finding.remedy == f"set NERVE_DATA_DIR to a folder for nerve alone, such as {tmp_path / 'nerve'}"
+
+
 def test_a_full_disk_and_a_folder_that_others_can_read_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
+    (tmp_path / "lock").touch(0o600)
     assert machine_checks.check_modes(tmp_path).sign == "ok"
     (tmp_path / "master.key").touch(0o644)
     assert machine_checks.check_modes(tmp_path).sign == "fail"
