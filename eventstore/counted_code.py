@@ -29,8 +29,8 @@ _WITHOUT_VALUES = {
         "access", "aggregate", "catalog", "command", "conditions", "conflicts", "context", "personal",
         "unique",
         # Checks of what authors declare and return, and of what clients send: they pass a value or refuse it.
-        "context_calls", "command_checks", "declaration_checks", "name_checks", "state_checks",
-        "tenants", "types.record_checks", "types.storable_checks",
+        "context_calls", "command_checks", "declaration_checks", "made_events", "name_checks",
+        "state_checks", "tenants", "types.record_checks", "types.storable_checks",
         # Words: errors, what they say, and the names in it.
         "code_locations", "errors", "faults", "input_messages", "limit_errors", "names", "obstacles",
         "types.refusals", "unique_errors", "unreadable", "user_exceptions",

@@ -13,6 +13,7 @@ from domain.kernel.code_locations import definition_location
 from domain.kernel.command import ChangeCommand, Command, CreateCommand, PutCommand
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event import Event
+from domain.kernel.made_events import check_made_events
 from domain.kernel.unique import Unique
 from domain.kernel.upcasting import Upcaster
 
@@ -88,6 +89,7 @@ def check_aggregate(aggregate: type[Aggregate[Any, Any]]) -> None:
     _check_classes(name, "event", event_classes(aggregate), Event)
     for command in command_classes(aggregate):
         _check_command(command)
+    check_made_events(aggregate, event_classes(aggregate), "Aggregate")
 
 
 def check_category(name: str, category: Any) -> None:

@@ -14,6 +14,7 @@ from domain.kernel.declaration_checks import (
 )
 from domain.kernel.errors import DeclarationError
 from domain.kernel.event import Event
+from domain.kernel.made_events import check_made_events
 from domain.process.instance import INSTANCE_EVENTS
 from domain.process.outcomes import Outcome
 from domain.process.process import Process, StartAt, own_event_classes, trigger_classes
@@ -99,3 +100,5 @@ def _check_own_events(process: type[Process[Any, Any]]) -> None:
             raise DeclarationError(
                 f"{name} has {event.__name__} among its own events, which nerve stores itself; remove it"
             )
+    base = "Saga" if issubclass(process, Saga) else "Process"
+    check_made_events(process, own_event_classes(process), base)

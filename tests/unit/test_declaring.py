@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pytest
 
 from domain.kernel import Aggregate, ChangeCommand, Command, Context, Event, PutCommand
 from domain.kernel.errors import DeclarationError
+from tests.helpers import mistakes
 from tests.helpers.made_aggregates import aggregate
-from tests.helpers.mistakes import Begin, Begun, Correct, Sheet
+from tests.helpers.mistakes import Begin, Begun, Correct, Sheet, Strange
 
 
 async def _async_decide(self: Any, command: Any, facts: Any) -> list[Event]:
@@ -88,6 +89,22 @@ class Half(Aggregate[Begin, Begun]):
         return []
 
 
+def _decide_strange(self: Any, command: Any, facts: Any) -> list[Event]:
+    return [Strange() for _ in range(3)]
+
+
+def _decide_strange_of_module(self: Any, command: Any, facts: Any) -> list[Event]:
+    return [mistakes.Strange()]
+
+
+def _evolve_strange(self: Any, event: Any) -> Any:
+    """Name an event without making it."""
+    match event:
+        case Strange() | mistakes.Strange():
+            return self
+    return self if isinstance(event, Strange) or type(event) is mistakes.Strange else replace(self)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -116,6 +133,12 @@ class Half(Aggregate[Begin, Begun]):
         (aggregate(Begin, Begin | Begun), "declares the event <class .*Begin'>, .* derived from Event"),
         (aggregate(Begin, Event), "declares the event"),
         (aggregate(Begin, "Begun"), "declares the event"),
+        (
+            aggregate(decide=_decide_strange),
+            r"Made.decide makes the event Strange, which Made does not declare \(tests/unit/test_declaring"
+            r"\.py:\d+\); add Strange to the events of `class Made\(Aggregate\[\.\.\.\]\)`",
+        ),
+        (aggregate(help=staticmethod(_decide_strange_of_module)), "Made.help makes the event Strange"),
         (Unfrozen, "Unfrozen must be a frozen dataclass.*@dataclass"),
         (Thawed, "Thawed must be a frozen dataclass"),
         (Required, "Required must have a default for each field"),
@@ -131,4 +154,7 @@ def test_what_it_refuses_is_right_but_for_one_thing() -> None:
     assert Context("right", aggregate()).events == (Begun,)
     loose = aggregate(decide=lambda self, *given, more=1: [], evolve=staticmethod(lambda event: event))
     assert Context("right", loose).events == (Begun,)
+    assert Context("right", aggregate(evolve=_evolve_strange)).events == (Begun,)
+    both = aggregate(Begin, Begun | Strange, decide=_decide_strange, help=_decide_strange_of_module)
+    assert Context("right", both).events == (Begun, Strange)
     assert Context("right", aggregate(Begin | Correct)).commands == (Begin, Correct)

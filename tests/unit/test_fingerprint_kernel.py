@@ -80,6 +80,7 @@ NEVER = [
     "domain.kernel.faults",
     "domain.kernel.input_messages",
     "domain.kernel.limit_errors",
+    "domain.kernel.made_events",
     "domain.kernel.name_checks",
     "domain.kernel.names",
     "domain.kernel.obstacles",

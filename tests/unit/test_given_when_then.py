@@ -60,6 +60,9 @@ class Undeclared(Event, type="account.undeclared"):
     pass
 
 
+UNDECLARED = [Undeclared()]
+"""Made outside the class, where no check of the declaration finds it."""
+
 AccountCommand = OpenAccount | Post | Merge
 AccountEvent = AccountOpened | Posted
 
@@ -76,7 +79,7 @@ class Account(Aggregate[AccountCommand, AccountEvent]):
             case Post(amount=0):
                 return []
             case Post(amount=13):
-                return [Undeclared()]  # type: ignore[list-item]
+                return UNDECLARED  # type: ignore[return-value]
             case Post(amount=amount):
                 if self.balance + amount < 0:
                     raise InvariantViolated(f"the balance is {self.balance}")

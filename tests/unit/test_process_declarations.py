@@ -59,6 +59,10 @@ async def _react_later(self: Any, trigger: Any, facts: ProcessFacts) -> Reaction
     return []
 
 
+def _react_with_another_event(self: Any, trigger: Any, facts: ProcessFacts) -> Reaction:
+    return [WatchBegun(), ChoreDone()]
+
+
 def _react_without_facts(self: Any, trigger: Any) -> Reaction:
     return []
 
@@ -128,6 +132,10 @@ def changed(triggers: Any = ChoreDone, own: Any = WatchBegun, **attributes: Any)
         (changed(key=classmethod(_key_of_nothing)), "Changed.key must take (cls, event)"),
         (changed(react=_react_later), "Changed.react is asynchronous"),
         (changed(react=_react_without_facts), "Changed.react must take (self, trigger, facts)"),
+        (changed(react=_react_with_another_event),
+         "Changed.react makes the event ChoreDone, which Changed does not declare ("),
+        (changed(react=_react_with_another_event),
+         "); add ChoreDone to the events of `class Changed(Process[...])`"),
         (changed(starts_at="NOW"), "Changed starts at 'NOW'; write `starts_at = StartAt.NOW`"),
     ],
 )  # fmt: skip
