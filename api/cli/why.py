@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -15,9 +16,8 @@ from api.cli.records import AsJson, print_record
 from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import say
 from api.encoding import encode
-from api.runtime import Runtime
 from domain.kernel.errors import NotFound
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, declared_name
 from domain.kernel.types.annotations import OptionalOf
 from domain.kernel.types.json_values import json_writer
 from eventstore.reading.as_of import AsOf
@@ -27,7 +27,7 @@ from projections.querying.row_scope import RowScope
 
 
 def why(
-    row: Annotated[str, typer.Argument(help="The id of a row, such as task-42.")],
+    row: Annotated[str, typer.Argument(help="The id of a row, as in the API, such as task-42.")],
     field: Annotated[str, typer.Argument(help="A field of the row, such as status.")],
     view: Annotated[
         str | None, typer.Option(help="The view; default: the view of the id's category.")
@@ -61,19 +61,20 @@ def _reason_record(row: str, field: str, reason: Reason) -> dict[str, Any]:
     }
 
 
-async def _why(tenant: str, row: str, field: str, name: str | None, point: AsOf | None) -> Reason:
+async def _why(tenant: str, id: str, name: str, view_name: str | None, point: AsOf | None) -> Reason:
     async with connect_runtime() as runtime:
-        view = _view(runtime, row, name)
-        if field not in view.row.__annotations__:
-            raise NotFound(
-                f"a {view.singular} has no field {field!r}; it has {', '.join(view.row.__annotations__)}"
-            )
+        view = _find_view(runtime.views, id, view_name)
+        key = id if view.is_entity else id.removeprefix(f"{view.type_name}:")
+        field = declared_name(name, view.row.__annotations__)
+        if field is None:
+            fields = ", ".join(map(client_name, view.row.__annotations__))
+            raise NotFound(f"the view {view.name} has no field {name!r}; it has {fields}")
         position = await (
             runtime.log.high_water_mark() if point is None else runtime.log.position_at(tenant, point)
         )
-        reason = await runtime.view_parts[view.name].past.at(position).why(RowScope(tenant), row, field)
+        reason = await runtime.view_parts[view.name].past.at(position).why(RowScope(tenant), key, field)
     if reason is None:
-        raise NotFound(f"{view.name} has no row {row!r} at position {position}")
+        raise NotFound(f"{view.name} has no row {key!r} at position {position}")
     return _with_json_values(reason, view, field)
 
 
@@ -84,13 +85,18 @@ def _with_json_values(reason: Reason, view: View[Any], field: str) -> Reason:
     return reason._replace(before=write(reason.before), value=write(reason.value))
 
 
-def _view(runtime: Runtime, row: str, name: str | None) -> View[Any]:
-    views = {view.name: view for view in runtime.views}
-    category = row.partition("-")[0]
-    if name is None:
-        name = next(
-            (view.name for view in runtime.views if view.is_entity and view.context.category == category), ""
-        )
-    if name not in views:
-        raise NotFound(f"name the view of {row!r} with --view; the views are {', '.join(views)}")
-    return views[name]
+def _find_view(views: Sequence[View[Any]], id: str, name: str | None) -> View[Any]:
+    """Return the view of this name; without a name, the view that the id is of."""
+    for view in views:
+        if name is not None:
+            is_meant = name in (view.name, client_name(view.name))
+        elif view.is_entity:
+            is_meant = id.partition("-")[0] == view.context.category and "/" not in id
+        else:
+            is_meant = id.startswith(f"{view.type_name}:")
+        if is_meant:
+            return view
+    names = ", ".join(view.name for view in views)
+    if name is not None:
+        raise NotFound(f"there is no view {name!r}; there are {names}")
+    raise NotFound(f"name the view of {id!r} with --view; the views are {names}")

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from domain.kernel.errors import NerveError
+from domain.tasks.events import TaskStatus
 from tests.helpers.command_line import CLI
 from tests.helpers.served_api import serve
 
@@ -32,10 +33,23 @@ def test_why_explains_a_value_on_the_command_line(
             CLI, ["why", agent, "completed_tasks", "--view", "agents"], catch_exceptions=False
         )
         assert "completed_tasks: 0 → 1" in counted.output
+        # Names and ids as in the API, where a row that is no entity has the id Type:key.
+        stored = served.ask("{ events(first: 10) { nodes { type time } } }")["events"]["nodes"]
+        [completed] = [event["time"] for event in stored if event["type"] == "task.completed"]
+        key = f"{completed[:10]}/{TaskStatus.COMPLETED}/{agent}"
+        for arguments, line in (
+            ([agent, "completedTasks"], "completedTasks: 0 → 1"),
+            ([f"TaskDay:{key}", "agentId"], f'agentId: null → "{agent}"'),
+            ([f"TaskDay:{key}", "agentId", "--view", "taskDays"], f'agentId: null → "{agent}"'),
+            ([key, "agent_id", "--view", "task_days"], f'agent_id: null → "{agent}"'),
+        ):
+            assert line in nerve.invoke(CLI, ["why", *arguments], catch_exceptions=False).output
         for arguments, sentence in (
-            ([task, "colour"], "a task has no field 'colour'; it has id, title"),
+            ([task, "colour"], "the view tasks has no field 'colour'; it has id, title, description, "),
             (["task-none", "status"], "tasks has no row 'task-none' at position 3"),
             (["none-1", "status"], "name the view of 'none-1' with --view"),
+            (["agent-1/2", "status"], "name the view of 'agent-1/2' with --view"),
+            ([task, "status", "--view", "none"], "there is no view 'none'; there are agents, "),
             ([task, "status", "--at", "9"], "the log has not come to the position asked for"),
         ):
             refused = nerve.invoke(CLI, ["why", *arguments]).exception
