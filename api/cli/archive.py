@@ -19,6 +19,7 @@ from api.devserver.folder import differing_settings
 from api.runtime import Runtime
 from api.self_monitoring.monitor import worker_reports
 from domain.kernel.errors import ConfigurationError, ValidationFailed
+from domain.kernel.names import quantity
 from eventstore.archiving.archiver import ArchiveProgress
 from eventstore.archiving.segments import Segment
 
@@ -89,7 +90,8 @@ async def _check_store(runtime: Runtime) -> None:
 def _print_run(segments: Sequence[Segment], *, as_json: bool) -> None:
     commits, size = sum(segment.count for segment in segments), sum(segment.bytes for segment in segments)
     stored = sum(segment.stored_bytes for segment in segments)
-    text = f"archived {commits} commits in {len(segments)} segments: {size} bytes became {stored}"
+    text = f"archived {quantity(commits, 'commit')} in {quantity(len(segments), 'segment')}"
+    text += f": {quantity(size, 'byte')} became {stored:,}"
     record = {"segments": len(segments), "commits": commits, "bytes": size, "storedBytes": stored}
     print_result(record, text, as_json=as_json)
 

@@ -14,6 +14,7 @@ from api.cli.records import AsJson, print_record
 from api.cli.terminal import say, warn
 from api.runtime import Runtime
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.names import quantity
 from domain.kernel.rfc3339 import write_moment
 from eventstore.history.audit import AuditEntry, AuditQuery, audit_entries
 
@@ -67,7 +68,7 @@ async def _audit(query: AuditQuery, *, as_json: bool) -> None:
             else:
                 say(entry_line(entry))
     if not as_json:
-        warn(f"{count} commits")
+        warn(quantity(count, "commit"))
 
 
 async def _audit_reads(query: AuditQuery, *, as_json: bool) -> None:

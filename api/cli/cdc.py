@@ -28,6 +28,7 @@ from api.settings import Settings
 from domain.foreign_documents.aggregate import ForeignDocument
 from domain.foreign_documents.commands import SOURCE_PATTERN
 from domain.kernel.errors import ConfigurationError
+from domain.kernel.names import quantity
 from eventstore.mongo.database_names import check_database_name
 
 COLUMNS = (
@@ -81,7 +82,8 @@ def cdc(
     url = _check_url(source_url, settings)
     options = CaptureOptions(url, database, collection, source, tenant, snapshot, until_caught_up)
     progress = uvloop.run(_capture(settings, options))
-    text = f"{source}: {progress.copied} events of the copy and {progress.changes} of changes were recorded"
+    copied = quantity(progress.copied, "event")
+    text = f"{source}: recorded {copied} of the copy and {progress.changes:,} of changes"
     record = {"source": source, "copied": progress.copied, "changes": progress.changes}
     print_result(record, text, as_json=as_json)
 
@@ -175,6 +177,6 @@ class _Reporter:
             self._is_following = True
             self._bars.update(self._bar, visible=False)
             warn(
-                f"following the changes of {self._source}; {progress.documents} documents were copied, with "
-                f"{progress.copied} events"
+                f"following the changes of {self._source}; copied "
+                f"{quantity(progress.documents, 'document')}, with {quantity(progress.copied, 'event')}"
             )

@@ -9,6 +9,7 @@ import typer
 from api.cli.connection import connect_runtime
 from api.cli.records import AsJson, print_result
 from api.cli.terminal import warn
+from domain.kernel.names import quantity
 from eventstore.aggregates.claim_upkeep import RebuildReport
 
 claims = typer.Typer(help="Manage the claims on unique values.", no_args_is_help=True)
@@ -32,9 +33,8 @@ def rebuild(as_json: AsJson = False) -> None:
 
 def report_claims(report: RebuildReport, *, as_json: bool = False) -> bool:
     """Print the report; return whether a value was found in two streams."""
-    text = (
-        f"the unique values of {report.streams} streams are claimed; {report.released} claims were released"
-    )
+    released = quantity(report.released, "claim")
+    text = f"claimed the unique values of {quantity(report.streams, 'stream')}; released {released}"
     duplicates = [dict(zip(("tenant", "stream", "field"), each, strict=True)) for each in report.duplicates]
     record = {"streams": report.streams, "released": report.released, "duplicates": duplicates}
     print_result(record, text, as_json=as_json)

@@ -19,7 +19,7 @@ from api.runtime import Runtime
 from domain.builtin.deadletters.commands import DropDeadLetter, RetryDeadLetter
 from domain.kernel import Envelope, RecordedEvent
 from domain.kernel.errors import NotFound, StaleRead, ValidationFailed
-from domain.kernel.names import declared_name
+from domain.kernel.names import declared_name, quantity
 from eventstore.mongo.driver import Document
 from projections.querying.dead_letter_reader import cursor
 
@@ -186,7 +186,7 @@ def drop(
     letters, parked = asyncio.run(_drop(tenant, view, event, row, reason, yes=yes))
     for letter in parked:
         warn(f"{_event_name(letter)} is parked now: {letter['error']}, {letter['detail']}")
-    text = f"dropped {event} from {len(letters)} rows of {view}"
+    text = f"dropped {event} from {quantity(len(letters), 'row')} of {view}"
     if not parked:
         text += ", and folded the events behind it"
     dropped = [_letter_record(letter) for letter in letters]
@@ -219,7 +219,7 @@ def _describe_drop(view: str, letters: Sequence[Document], behind: Sequence[Reco
     if not behind:
         return f"{text}; no event of its stream waits behind it"
     types = ", ".join(dict.fromkeys(event.type for event in behind))
-    return f"{text}; then {len(behind)} events behind it are folded: {types}"
+    return f"{text}; this folds {quantity(len(behind), 'event')} behind it: {types}"
 
 
 async def _settle(

@@ -17,6 +17,7 @@ from api.fleet.simulation import FleetSimulation
 from api.fleet.team_simulation import TeamSimulation
 from domain.approvals.aggregate import Approval
 from domain.kernel.errors import ConfigurationError
+from domain.kernel.names import quantity
 from domain.orders.aggregate import Order
 from domain.teamwork.aggregate import TeamTask
 
@@ -42,7 +43,7 @@ def demo(
     """
     with suppress(KeyboardInterrupt):
         sent = asyncio.run(_demo(agents, rate, duration, seed))
-        say(f"the simulation ended after {sum(sent.values())} commands")
+        say(f"the simulation ended after {quantity(sum(sent.values()), 'command')}")
 
 
 async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> Mapping[str, int]:
@@ -52,7 +53,7 @@ async def _demo(agents: int, rate: float, duration: float | None, seed: int) -> 
             raise ConfigurationError(
                 f"the demo simulates the example contexts: add {', '.join(missing)} to `contexts`"
             )
-        warn(f"{agents} agents are working; Ctrl-C stops them")
+        warn(f"{quantity(agents, 'agent')} at work; Ctrl-C stops them")
         simulations = [FleetSimulation(runtime.bus, fleet=agents, rate=rate, seed=seed).run(duration)]
         if {TeamTask.category, Approval.category} <= categories:
             simulations.append(TeamSimulation(runtime.bus, seed=seed).run(duration))

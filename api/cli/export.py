@@ -22,6 +22,7 @@ from api.cli.records import AsJson, print_result
 from api.cli.terminal import progress_bars
 from api.transfer.exporter import Exporter, ExportRange, ExportReport
 from domain.kernel.errors import NotFound
+from domain.kernel.names import quantity
 from eventstore.mongo.driver import Database
 from eventstore.reading.event_query import EventQuery
 from eventstore.tenants.census import tenants_with_stream
@@ -68,7 +69,7 @@ def print_export(file: Path, report: ExportReport, *, as_json: bool) -> None:
     """Print what was exported to the file."""
     seconds = report.seconds
     text = (
-        f"{report.events} events of {report.commits} commits in {seconds:.1f} s"
+        f"{quantity(report.events, 'event')} of {quantity(report.commits, 'commit')} in {seconds:.1f} s"
         f" ({report.events / seconds:.0f} events/s)"
     )
     record = {"file": str(file), "events": report.events, "commits": report.commits, "seconds": seconds}

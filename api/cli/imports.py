@@ -44,6 +44,7 @@ from api.transfer.import_report import ImportReport, RowOutcome
 from api.transfer.rehearsal import Rehearsal
 from api.transfer.rows import RefusedRow
 from domain.kernel.errors import ValidationFailed
+from domain.kernel.names import quantity
 from domain.kernel.tenants import check_tenant
 from eventstore.integrity.log_compatibility import schemas_of_log
 
@@ -141,9 +142,9 @@ def _report_record(file: Path, report: ImportReport, unit: str, *, is_dry: bool)
 def _say_report(report: ImportReport, unit: str, *, prefix: str, is_dry: bool) -> None:
     action = "would be stored" if is_dry else "stored"
     say(
-        f"{prefix}{report.rows} rows in {report.seconds:.1f} s ({report.rate:.0f} rows/s): {report.stored}"
-        f" {unit} {action}, {report.already_stored} already stored by an earlier run, {report.refused} rows"
-        " refused"
+        f"{prefix}{quantity(report.rows, 'row')} in {report.seconds:.1f} s ({report.rate:.0f} rows/s): "
+        f"{quantity(report.stored, unit.removesuffix('s'))} {action}, {report.already_stored} already stored "
+        f"by an earlier run, {quantity(report.refused, 'row')} refused"
     )
     say(f"{prefix}rows: {report.describe_rows()}")
 

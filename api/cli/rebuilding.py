@@ -10,6 +10,7 @@ from datetime import timedelta
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from api.cli.terminal import progress_bars, warn
+from domain.kernel.names import quantity
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.rebuilds import Rebuilds
 from projections.rebuilding.status import GenerationStatus
@@ -42,7 +43,7 @@ def describe_generation(generation: GenerationStatus) -> str:
     text = f"{generation.number} {generation.state.lower()}"
     if generation.phase is None:
         return text
-    done = f"{generation.events} of {generation.total} events, {generation.rate:.0f}/s"
+    done = f"{generation.events} of {quantity(generation.total, 'event')}, {generation.rate:.0f}/s"
     return ", ".join(filter(None, (f"{text}: {generation.phase.lower()}", done, time_left(generation))))
 
 
@@ -138,7 +139,9 @@ class RebuildFollower:
             warn(f"{name}: {describe_wait(name, generation)}")
         else:
             number, events = generation.number, generation.events
-            self._report(f"{name}: generation {number} is active now, with {events} events folded")
+            self._report(
+                f"{name}: generation {number} is active now, with {quantity(events, 'event')} folded"
+            )
         if generation.comparison is not None:
             for line in _comparison_lines(generation.comparison):
                 self._report(line)
@@ -146,8 +149,8 @@ class RebuildFollower:
 
 def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     counts = (
-        f"{comparison.same} rows are equal, {comparison.different} differ, "
-        f"{comparison.missing} are missing, {comparison.extra} are new"
+        f"rows: {comparison.same} equal, {comparison.different} different, {comparison.missing} missing, "
+        f"{comparison.extra} new"
     )
     yield f"  {counts}, {comparison.moving} kept changing" if comparison.moving else f"  {counts}"
     if comparison.fields:

@@ -17,6 +17,7 @@ from api.cli.tenant_option import DEFAULT_TENANT, Tenant
 from api.cli.terminal import output, progress_bars, warn
 from domain.kernel import Commit
 from domain.kernel.errors import NotFound
+from domain.kernel.names import quantity
 from eventstore.log import EventLog
 from eventstore.reading.as_of import AsOf
 from eventstore.reading.event_query import EventQuery
@@ -86,7 +87,7 @@ async def _replay(
             except asyncio.CancelledError:
                 warn(f"continue with --since {events.position + 1}")
                 raise
-    warn(f"{printer.events} events in {printer.commits} commits")
+    warn(f"{quantity(printer.events, 'event')} in {quantity(printer.commits, 'commit')}")
 
 
 async def _check_streams(log: EventLog, tenant: str, query: EventQuery) -> None:

@@ -18,6 +18,7 @@ from api.runtime import Runtime
 from domain.builtin.subjects.commands import EraseSubject
 from domain.kernel import Envelope
 from domain.kernel.errors import NotFound, StaleRead, Unavailable
+from domain.kernel.names import quantity
 from domain.kernel.personal import actor_subject
 from eventstore.personal.erasure import Erasure
 from eventstore.personal.subject_census import count_subject_data
@@ -81,7 +82,7 @@ async def _describe_data(runtime: Runtime, tenant: str, subject: str) -> str:
     except Unavailable:
         # The count reads the whole log, which takes too long for a large one.
         return "has personal data, which could not be counted in time"
-    return f"has personal data in {data.events} events of {data.streams} streams"
+    return f"has personal data in {quantity(data.events, 'event')} of {quantity(data.streams, 'stream')}"
 
 
 @keys.command()
@@ -92,7 +93,7 @@ def rotate(as_json: AsJson = False) -> None:
     backups then cannot be decrypted any more.
     """
     count = asyncio.run(_rotate())
-    text = f"{count} keys are now encrypted with the current master key"
+    text = f"encrypted {quantity(count, 'key')} with the current master key"
     print_result({"keys": count}, text, as_json=as_json)
 
 

@@ -28,6 +28,7 @@ from api.cli.records import (
 from api.cli.terminal import progress_bars, say, warn
 from api.tenant_erasure import TenantErasure, erase_tenant
 from domain.kernel.errors import NotFound
+from domain.kernel.names import quantity
 from domain.kernel.tenants import check_tenant
 from eventstore.reading.event_query import EVERYTHING
 from eventstore.tenants.census import TenantCount, count_tenants
@@ -74,11 +75,12 @@ def count(tenant: Name, as_json: AsJson = False) -> None:
         return
     say(_describe_count(log))
     for view, number in rows.items():
-        say(f"{number} rows of {view}")
+        say(f"{quantity(number, 'row')} of {view}")
 
 
 def _describe_count(log: TenantCount) -> str:
-    return f"{log.streams} streams, {log.commits} commits, {log.events} events, {log.bytes} bytes in the log"
+    counts = {"stream": log.streams, "commit": log.commits, "event": log.events, "byte": log.bytes}
+    return f"{', '.join(quantity(count, noun) for noun, count in counts.items())} in the log"
 
 
 async def _count_all(tenant: str) -> tuple[TenantCount, Mapping[str, int]]:
@@ -123,12 +125,12 @@ def erase(
     """
     if not yes:
         log, rows = asyncio.run(_count_all(tenant))
-        warn(f"{tenant} has {_describe_count(log)}, and {sum(rows.values())} rows of views")
+        warn(f"{tenant} has {_describe_count(log)}, and {quantity(sum(rows.values()), 'row')} of views")
         confirm(f"Erase everything that {tenant} has, for ever?")
     erasure = asyncio.run(_erase(tenant, reason))
     text = (
-        f"erased {tenant}: {erasure.commits} commits, {erasure.keys} keys, {erasure.rows} rows and dead "
-        f"letters, {erasure.work} pieces of open work of processes"
+        f"erased {tenant}: {quantity(erasure.commits, 'commit')}, {quantity(erasure.keys, 'key')}, "
+        f"{quantity(erasure.rows, 'row or dead letter')}, {erasure.work} pieces of open work of processes"
     )
     print_result({"tenant": tenant, **asdict(erasure)}, text, as_json=as_json)
 

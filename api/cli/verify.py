@@ -23,6 +23,7 @@ from api.contexts import load_contexts
 from api.ids import now
 from api.settings import Settings
 from domain.kernel.errors import ConfigurationError
+from domain.kernel.names import quantity
 from eventstore.archiving.archive import Archive
 from eventstore.integrity.blocks import Block, block_of, first_of
 from eventstore.integrity.event_schemas import EventSchemas
@@ -157,7 +158,7 @@ class ProgressLines:
             self._printed = now
             rate = done / (now - self._started)
             left = (total - done) / max(rate, 1e-3)
-            warn(f"verified {done:,} of {total:,} positions, {rate:,.0f}/s, {left:,.0f} s left")
+            warn(f"verified {done:,} of {quantity(total, 'position')}, {rate:,.0f}/s, {left:,.0f} s left")
 
 
 def _report_record(report: VerificationReport) -> Record:

@@ -9,7 +9,7 @@ from rich.table import Table
 from api.cli.rebuilding import describe_generation, describe_wait, list_workers
 from api.cli.records import Record, to_record
 from api.cli.terminal import print_table, say
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, quantity
 from projections.rebuilding.comparison import Comparison
 from projections.rebuilding.status import GenerationStatus, ViewStatus
 from subscriptions.consumers.failures import FailureHistory
@@ -103,6 +103,6 @@ def _describe_failure(view: str, failing: FailureHistory) -> str:
     tries, (failure, at) = failing.tries, failing.last
     since = f"{failing.first.at:%Y-%m-%d %H:%M:%S}"
     return (
-        f"{view} has failed {tries} times since {since}, last at {at:%H:%M:%S}:"
+        f"{view} has failed {quantity(tries, 'time')} since {since}, last at {at:%H:%M:%S}:"
         f" {failure.error}, {failure.detail}"
     )

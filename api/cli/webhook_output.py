@@ -10,6 +10,7 @@ from rich.table import Table
 
 from api.cli.records import Cell, Record, format_value, to_record
 from api.cli.terminal import print_table, say
+from domain.kernel.names import quantity
 from projections.builtin.webhooks import WebhookRow
 from subscriptions.publishing.deliveries import PendingDelivery
 from subscriptions.publishing.webhook_status import WebhookStatus
@@ -67,8 +68,9 @@ def print_webhook(row: Row, status: WebhookStatus) -> None:
     say(f"state: {row['state']}{reason}")
     say(f"last delivered position: {format_value(status.position)}, lag: {status.lag:.1f} s")
     say(
-        f"{status.delivered} events delivered, {status.failed} requests failed, {status.pending} streams "
-        f"wait for another attempt, {status.dead_letters} dead letters"
+        f"{quantity(status.delivered, 'event')} delivered, {quantity(status.failed, 'request')} failed, "
+        f"{quantity(status.pending, 'stream')} waiting for another attempt, "
+        f"{quantity(status.dead_letters, 'dead letter')}"
     )
     if status.attempts:
         table = Table("at", "events", "first event", "status", "seconds", "error")

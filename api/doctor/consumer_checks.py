@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from api.contexts import Declarations
 from api.doctor.findings import Finding, Sign, fail, ok, warn
 from api.settings import Settings
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, quantity
 from domain.process.policy_events import PolicyEvent
 from projections.querying.locator import consumer_name
 from subscriptions.consumers.state import ConsumerState, GenerationState
@@ -79,7 +79,7 @@ def check_deliveries(states: States, head: int) -> Iterator[Finding]:
         yield from wrong
     else:
         longest = max(lags, default=0)
-        text = f"{len(lags)} webhook(s), at most {longest:,} positions behind"
+        text = f"{quantity(len(lags), 'webhook')}, at most {quantity(longest, 'position')} behind"
         yield ok("deliveries", text, webhooks=len(lags), lag=longest)
 
 
@@ -98,11 +98,12 @@ def _check_progress(check: str, state: ConsumerState, head: int, remedy: str) ->
         return fail(check, text, "correct that code and restart the workers", lag=lag)
     if active.failing is not None:
         failure = active.failing.last.failure
-        text = f"failed {active.failing.tries} times in a row, last with {failure.error}, {failure.detail}"
+        times = quantity(active.failing.tries, "time")
+        text = f"failed {times} in a row, last with {failure.error}, {failure.detail}"
         return fail(check, text, remedy, lag=lag)
     if lag > MAX_LAG:
-        return warn(check, f"is {lag:,} positions behind", "start more workers", lag=lag)
-    return ok(check, f"{lag:,} positions behind", lag=lag)
+        return warn(check, f"is {quantity(lag, 'position')} behind", "start more workers", lag=lag)
+    return ok(check, f"{quantity(lag, 'position')} behind", lag=lag)
 
 
 def _state(states: States, consumer: str) -> ConsumerState:

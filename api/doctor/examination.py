@@ -23,6 +23,7 @@ from api.doctor.setting_checks import check_master_key, check_settings
 from api.doctor.source_checks import check_sources
 from api.settings import Settings, load_settings
 from domain.kernel.errors import ConfigurationError, DeclarationError, Unavailable
+from domain.kernel.names import quantity
 from eventstore.mongo.driver import Database, open_client, refused_if_forbidden, unavailable_if_down
 from subscriptions.consumers.checkpoints import Checkpoints
 
@@ -63,7 +64,7 @@ def _load(settings: Settings) -> tuple[Declarations | None, Finding]:
         remedy = "correct it; what depends on contexts was not checked"
         return None, fail("contexts", str(error), remedy)
     count = len(settings.contexts)
-    return declarations, ok("contexts", f"{count} modules of `contexts` were loaded", modules=count)
+    return declarations, ok("contexts", f"{quantity(count, 'module')} of `contexts`, loaded", modules=count)
 
 
 async def _examine_servers(

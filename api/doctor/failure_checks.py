@@ -10,7 +10,7 @@ from api.access.key_ages import is_old, valid_keys
 from api.contexts import Declarations
 from api.doctor.findings import Finding, fail, ok, warn
 from api.ids import now
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, quantity
 from domain.process.events import ProcessStatus
 from eventstore.mongo.driver import Collection, Database
 from projections.builtin.api_keys import view as api_keys_view
@@ -58,7 +58,7 @@ def check_dead_letters(counts: Mapping[tuple[str, str], int]) -> Iterator[Findin
     for (tenant, view), count in sorted(counts.items()):
         yield warn(
             f"dead letters of {client_name(view)}",
-            f"{count:,} events of the tenant {tenant} could not be folded",
+            f"{quantity(count, 'event')} of the tenant {tenant} could not be folded",
             f"see `nerve dead-letters list --tenant {tenant}`, correct the cause, and retry or drop them",
             events=count,
         )
@@ -93,7 +93,7 @@ def check_webhooks(
     for tenant, webhook, number in letters:
         yield warn(
             f"dead letters of {webhook}",
-            f"{number:,} events of the tenant {tenant} could not be delivered",
+            f"{quantity(number, 'event')} of the tenant {tenant} could not be delivered",
             f"see `nerve webhooks show {webhook} --tenant {tenant}`, and retry or drop them",
             events=number,
         )

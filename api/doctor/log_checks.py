@@ -10,6 +10,7 @@ from api.doctor.findings import Finding, fail, ok, warn
 from api.ids import now
 from api.settings import Settings
 from domain.kernel import Catalog
+from domain.kernel.names import quantity
 from eventstore.archiving.archiver import SEGMENT_COMMITS
 from eventstore.archiving.segments import Segment
 from eventstore.integrity.block_sealer import last_block
@@ -85,7 +86,7 @@ def check_seal(seal: Block | None, at: datetime | None, head: int) -> Finding:
     unsealed = head - sealed
     if unsealed > MAX_UNSEALED:
         remedy = "start a worker, which seals them; if one is running, look into its log"
-        return warn(check, f"{unsealed:,} positions are not sealed", remedy, positions=sealed)
+        return warn(check, f"{quantity(unsealed, 'position')} not sealed", remedy, positions=sealed)
     if seal is None:
         return ok(check, f"none, until the first {BLOCK_SIZE:,} positions are complete", positions=0)
     moment = "" if at is None else f", recorded {at:%Y-%m-%d %H:%M:%S} UTC"
@@ -108,11 +109,12 @@ def check_archive(
     if settings.archive_after is not None and end_of_next is not None:
         overdue = at - end_of_next - settings.archive_after
         if overdue > ARCHIVE_DELAY:
-            text = f"commits after position {archived:,} should have been archived {overdue.days} days ago"
+            days = quantity(overdue.days, "day")
+            text = f"commits after position {archived:,} should have been archived {days} ago"
             remedy = "start a worker; if one is running, look into its log"
             return warn(check, text, remedy, positions=archived)
     if segment is None:
         return ok(check, f"nothing is archived; {backups}", positions=0)
     age = (at - segment.at).days
-    text = f"up to position {archived:,}; the newest segment is {age} days old; {backups}"
+    text = f"up to position {archived:,}; the newest segment is {quantity(age, 'day')} old; {backups}"
     return ok(check, text, positions=archived, days=age)

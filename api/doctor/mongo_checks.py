@@ -14,6 +14,7 @@ from api.doctor.machine_checks import judge_space
 from api.ids import now
 from api.rights.checks import required_rights
 from api.rights.grants import UserPrivileges
+from domain.kernel.names import quantity
 from eventstore.mongo.driver import UNAUTHORIZED, Database
 from projections.kernel.view import View
 
@@ -48,9 +49,9 @@ def check_replica_set(hello: Mapping[str, Any]) -> Finding:
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         return fail(check, "MongoDB is not one", "start mongod with --replSet, and initiate the set")
     if members in (1, 2):
-        text = f"{members} member(s), so the loss of one stops nerve, or loses data"
+        text = f"{quantity(members, 'member')}, so the loss of one stops nerve, or loses data"
         return warn(check, text, "use three", members=members)
-    return ok(check, f"{members} members", members=members) if members else ok(check, "behind mongos")
+    return ok(check, quantity(members, "member"), members=members) if members else ok(check, "behind mongos")
 
 
 def check_clock(server: datetime, here: datetime) -> Finding:

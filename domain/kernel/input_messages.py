@@ -89,6 +89,9 @@ _MESSAGES: Mapping[str, str] = {
 
 _BOOLEAN = re.compile(r"\b(?<!')(True|False)\b(?!')")
 
+_ONE = re.compile(r"\b(1 (?:item|character|byte|digit))s\b")
+"""Where a message says ``1 items``."""
+
 PYDANTIC_ERRORS = frozenset({*_MESSAGES, *get_args(ErrorType)})
 """The names of pydantic's errors; other names are those of authors."""
 
@@ -102,7 +105,7 @@ def input_message(error: ErrorDetails) -> str:
     if kind in AUTHOR_ERRORS and str(context.get("error", "")):
         return str(context["error"])
     if kind in _MESSAGES:
-        return _MESSAGES[kind].format_map(_Context(context))
+        return _ONE.sub(r"\1", _MESSAGES[kind].format_map(_Context(context)))
     # The author of a command has chosen every other name, and its message.
     return "is no valid value here" if kind in PYDANTIC_ERRORS else error["msg"]
 

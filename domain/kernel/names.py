@@ -1,4 +1,4 @@
-"""The names of views and fields in the API. Pure."""
+"""The names of views and fields in the API, and counted nouns. Pure."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def client_name(name: str) -> str:
 def declared_name(name: str, declared: Iterable[str]) -> str | None:
     """Return the declared name that has this name or this name in the API; None if there is none."""
     return next((candidate for candidate in declared if name in (candidate, client_name(candidate))), None)
+
+
+def quantity(count: int, noun: str) -> str:
+    """Return the number with its noun: ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from domain.dispatch.ports import Clock
+from domain.kernel.names import quantity
 from eventstore.mongo.log_collections import CLOCK_SKEW
 
 
@@ -38,6 +39,6 @@ class TimeOrder:
         """Yield observations that are no defects."""
         if self._excused:
             yield (
-                f"up to position {self._ordered_after}, the times of {self._excused} commits lie a little "
-                "before those of the commits before them: they come from the clocks of several writers"
+                f"up to position {self._ordered_after}, the times of {quantity(self._excused, 'commit')} lie "
+                "a little before those of the commits before: they come from the clocks of several writers"
             )

@@ -16,6 +16,7 @@ from bson.errors import BSONError
 
 from domain.dispatch.ports import Clock
 from domain.kernel.errors import SegmentUnreadable
+from domain.kernel.names import quantity
 from eventstore.archiving.archive import Archive
 from eventstore.integrity.block_verifier import BlockVerifier
 from eventstore.integrity.blocks import first_of
@@ -91,7 +92,7 @@ class Verifier:
             report.seal = await chain.end(expected)
         report.checked[Check.BLOCKS] = chain.checked
         if self._erased:
-            report.notes.append(f"{self._erased} commits were erased with their tenants")
+            report.notes.append(f"{quantity(self._erased, 'commit')} erased with their tenants")
         if chain.unsealed is not None:
             first = first_of(chain.unsealed)
             report.notes.append(f"from position {first} on the log is not sealed yet")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pymongo import ReplaceOne
 
 from domain.kernel.errors import InvariantViolated
+from domain.kernel.names import quantity
 from eventstore.archiving.archive import Archive
 from eventstore.commit_documents import tombstone
 from eventstore.integrity.blocks import BlockDigest, block_of, first_of, last_of, to_block
@@ -71,8 +72,8 @@ class TenantEraser:
         archived = await self._log.count_documents({"tenant": tenant, "archived": {"$exists": True}})
         if archived:
             raise InvariantViolated(
-                f"{archived} commits of {tenant!r} are in the archive, whose segments are never rewritten; "
-                "nothing was erased. Its personal data can be erased, with `nerve erase`"
+                f"the archive has {quantity(archived, 'commit')} of {tenant!r}, and its segments are never "
+                "rewritten; nothing was erased. Its personal data can be erased, with `nerve erase`"
             )
 
     async def _begin(self, tenant: str, blocks: Sequence[int]) -> Sequence[int]:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 from domain.kernel.errors import DeclarationError, UnfitValue, ViewRebuilding
-from domain.kernel.names import client_name
+from domain.kernel.names import client_name, quantity
 from domain.kernel.types.annotations import record_type
 from domain.kernel.types.stored_values import encoder
 from projections.kernel.row_fields import row_fields, unreadable_fields
@@ -127,7 +127,7 @@ def _refusal(view: str, state: ConsumerState, field: str) -> ViewRebuilding:
     elif candidate.state is GenerationState.HELD:
         cause = "the rows with this field are held until they are approved"
     else:
-        cause = f"a rebuild has folded {candidate.events} of about {total_events(state)} events"
+        cause = f"a rebuild has folded {candidate.events} of about {quantity(total_events(state), 'event')}"
     events = 0 if candidate is None else candidate.events
     return ViewRebuilding(client_name(view), client_name(field), cause, events, total_events(state))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from domain.kernel.names import quantity
 from eventstore.mongo.driver import Collection, Database, Document, unavailable_if_down
 from projections.folding.dead_letter_documents import DEAD_LETTERS
 from projections.folding.parking import EventName, parked_in, parking_row
@@ -105,8 +106,8 @@ def _objections(
     if dead_letters.events:
         or_more = " or more" if dead_letters.events >= MAX_COUNTED else ""
         yield (
-            f"it parks {dead_letters.events}{or_more} events that generation {active.number} has folded, "
+            f"it parks {dead_letters.events:,}{or_more} events that generation {active.number} has folded, "
             f"such as {dead_letters.type} ({dead_letters.error}: {dead_letters.detail})"
         )
     if comparison.missing and active.code != candidate.code and not candidate.proven:
-        yield f"it lacks {comparison.missing} rows that generation {active.number} has"
+        yield f"it lacks {quantity(comparison.missing, 'row')} that generation {active.number} has"

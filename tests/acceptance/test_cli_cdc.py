@@ -42,10 +42,10 @@ def test_the_commands_and_the_query_of_the_page_show_a_collection(
     arguments += ["--name", "shop.orders", "--until-caught-up"]
     first = nerve.invoke(CLI, arguments)
     assert first.exit_code == 0, first.output
-    assert "shop.orders: 3 events of the copy and 0 of changes were recorded" in first.output
+    assert "shop.orders: recorded 3 events of the copy and 0 of changes" in first.output
     orders.update_one({"_id": 1}, {"$set": {"total": 5}})
     second = nerve.invoke(CLI, arguments)
-    assert "shop.orders: 0 events of the copy and 1 of changes were recorded" in second.output
+    assert "shop.orders: recorded 0 events of the copy and 1 of changes" in second.output
     own: dict[str, Any] = {"mongo_url": mongo_url, "redis_url": redis_url, "database": database}
     with serve(contexts=(VIEW,), **own) as served:
         expected = [{"_id": 0, "total": 0}, {"_id": 1, "total": 5}, {"_id": 2, "total": 2}]

@@ -56,7 +56,7 @@ def test_an_import_claims_the_values_of_the_imported_streams(
     assert exported.exit_code == 0, exported.output
     imported = nerve.invoke(CLI, ["import", file], env={"NERVE_DATABASE": target_database})
     assert imported.exit_code == 0, imported.output
-    assert "the unique values of 1 streams are claimed; 0 claims were released" in imported.output
+    assert "claimed the unique values of 1 stream; released 0 claims" in imported.output
     assert mongo_client[target_database]["claims"].count_documents({}) == 1
 
 
@@ -67,7 +67,7 @@ def test_a_rebuild_names_a_value_of_two_streams_and_ends_with_1(
     asyncio.run(join(settings, "Ada"))
     database = {"NERVE_DATABASE": settings.database}
     sound = nerve.invoke(CLI, ["claims", "rebuild"], env=database)
-    assert (sound.exit_code, "of 1 streams" in sound.output) == (0, True), sound.output
+    assert (sound.exit_code, "of 1 stream;" in sound.output) == (0, True), sound.output
     mongo_client[settings.database]["claims"].delete_many({})
     asyncio.run(join(settings, "ADA"))
     doubled = nerve.invoke(CLI, ["claims", "rebuild"], env=database)

@@ -163,13 +163,13 @@ async def test_a_tenant_is_erased_with_all_that_is_derived_from_it(
         receipt = await register(runtime, tenant)
         await runtime.readers["agents"].wait_for(receipt.position, 60)
     assert "Aborted" in (await nerve.run("tenants", "erase", "red")).output
-    assert "erased red: 1 commits" in await nerve.output(
+    assert "erased red: 1 commit," in await nerve.output(
         "tenants", "erase", "red", "--yes", "--reason", "left"
     )
     names = await runtime.database.list_collection_names()
     for name in names:
         assert not await runtime.database[name].count_documents({"_tenant": "red"})
-    assert "1 rows of agents" in await nerve.output("tenants", "count", "blue")
+    assert "1 row of agents" in await nerve.output("tenants", "count", "blue")
     [record] = await nerve.audit("--command", "RecordTenantErasure")
     assert (record["tenant"], record["stream"]) == ("_deployment", "tenant-red")
     assert not await nerve.audit("--tenant", "red")

@@ -69,8 +69,8 @@ def running(stored: Database[dict[str, Any]], mongo_url: str, redis_url: str) ->
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("erase person-a", "person-a has personal data in 1 events of 1 streams"),
-        ("tenants erase default", "default has 1 streams, 1 commits, 1 events, "),
+        ("erase person-a", "person-a has personal data in 1 event of 1 stream"),
+        ("tenants erase default", "default has 1 stream, 1 commit, 1 event, "),
     ],
 )
 def test_an_erasure_shows_what_there_is_and_needs_a_yes(

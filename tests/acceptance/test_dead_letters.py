@@ -260,7 +260,7 @@ def test_the_command_line_retries_and_drops(mendable: tuple[Served, Log], comman
     retried = command_line("dead-letters", "retry", "tasks", "task-0@3")
     assert "folded 1 of 1 parked events, and the events behind them" in retried
     dropped = command_line("dead-letters", "drop", "tasks", "task-1@3", "--reason", "none")
-    assert "dropped task-1@3 from 1 rows" in dropped
+    assert "dropped task-1@3 from 1 row" in dropped
     assert "no event is parked" in command_line("dead-letters", "list", "--view", "tasks")
     assert statuses(served) == ["COMPLETED", "COMPLETED", "COMPLETED"]
     reasons = [one["events"][0]["data"].get("reason") for one in log.find({"category": "deadletter"})]

@@ -118,7 +118,7 @@ def test_each_command_of_the_page_runs(served: Served, receiver: WebhookReceiver
 
     task = served.do("createTask", title="Read the log")["stream"]
     task_version = 1
-    eventually(lambda: "1 dead letters" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
+    eventually(lambda: "1 dead letter" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
     assert "127.0.0.1 answered 400" in run(nerve, named(show)).stdout
     assert webhook in run(nerve, listing).stdout
     assert run(nerve, named(pause)).stdout == f"{webhook} is paused\n"
@@ -129,7 +129,7 @@ def test_each_command_of_the_page_runs(served: Served, receiver: WebhookReceiver
     assert secret != renewed
     assert run(nerve, named(retry)).stdout == f"{task} is delivered again\n"
     eventually(lambda: len(receiver.refused) > 1)
-    eventually(lambda: "1 dead letters" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
+    eventually(lambda: "1 dead letter" in run(nerve, named(show)).stdout, every=LOOK_EVERY)
     receiver.answer = lambda delivery: 200
     run(nerve, named(drop).replace(f"{task} 3", f"{task} {task_version}"))
     eventually(lambda: "0 dead letters" in run(nerve, named(show)).stdout, every=LOOK_EVERY)

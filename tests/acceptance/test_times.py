@@ -119,7 +119,7 @@ def test_record_time_and_event_time_are_filters_of_their_own(
         assert [orjson.loads(line)["subject"] for line in file.read_bytes().splitlines()] == [stream]
         shown = nerve.invoke(CLI, ["events", "replay", option, new_year], catch_exceptions=False).output
         assert stream in shown
-        assert "1 events in 1 commits" in shown
+        assert "1 event in 1 commit" in shown
     refused = nerve.invoke(CLI, ["export", str(file), "--occurred-since", "7"])
     assert "'7' is a position, but this option needs a moment" in str(refused.exception)
 

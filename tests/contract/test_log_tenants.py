@@ -88,7 +88,7 @@ async def test_a_log_with_an_erased_tenant_is_sound_and_earlier_seals_hold(store
     await eraser(store).run("red")
     after = await verify(store, digests={seal.number: seal.digest})
     assert after.defects == []
-    assert f"{BLOCK // 2 + 1} commits were erased with their tenants" in after.report.notes
+    assert f"{BLOCK // 2 + 1} commits erased with their tenants" in after.report.notes
 
 
 async def test_a_change_after_an_erasure_is_found(store: Store) -> None:
@@ -129,6 +129,6 @@ async def test_blocks_are_sealed_after_an_erasure_as_before(store: Store) -> Non
 
 async def test_archived_commits_are_not_erased_and_nothing_else_is(store: Store, tmp_path: Path) -> None:
     await archiver(store, folder(tmp_path)).run(4)
-    with pytest.raises(InvariantViolated, match="commits of 'red' are in the archive"):
+    with pytest.raises(InvariantViolated, match=r"the archive has \d+ commits? of 'red'"):
         await eraser(store).run("red")
     assert await store.database["keys"].count_documents({}) == 2

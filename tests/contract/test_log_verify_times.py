@@ -44,7 +44,7 @@ async def test_clock_differences_in_an_older_log_are_noted_and_no_defect(store):
     await store.database["meta"].update_one({"_id": "ordered_times"}, {"$set": {"after": 5}})
     verification = await verify(store)
     assert verification.places == [(Check.TIMES, "position 4")]
-    assert any("the times of 1 commits" in note for note in verification.report.notes)
+    assert any("the times of 1 commit lie" in note for note in verification.report.notes)
     await append_at(store, 99)
     verification = await verify(store)
     assert verification.places == [(Check.TIMES, "position 4"), (Check.TIMES, "position 6")]

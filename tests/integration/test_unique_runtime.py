@@ -60,5 +60,5 @@ async def test_lost_claims_are_made_again_on_request(settings: Settings, capsys)
         assert not report_claims(await nerve.claim_upkeep.rebuild({"none"}))
         assert report_claims(await nerve.claim_upkeep.rebuild())
     printed = capsys.readouterr()
-    assert "the unique values of 2 streams are claimed; 0 claims were released" in printed.out
+    assert "claimed the unique values of 2 streams; released 0 claims" in printed.out
     assert "another stream has the same name as person-" in printed.err

@@ -120,7 +120,7 @@ def test_a_consumer_that_has_not_begun_is_weak_and_a_deployment_without_workers_
 def test_webhooks_that_are_behind_are_named_alone() -> None:
     near = {"webhook.acme/webhook-1.0": _state(19_990), "view.tasks": _state(0)}
     assert [*consumer_checks.check_deliveries(near, 20_000)] == [
-        ok("deliveries", "1 webhook(s), at most 10 positions behind", webhooks=1, lag=10)
+        ok("deliveries", "1 webhook, at most 10 positions behind", webhooks=1, lag=10)
     ]
     far = ConsumerState("webhook.acme/webhook-2.0", 1, 1, 1, _state(5).generations, ())
     [finding] = consumer_checks.check_deliveries({**near, far.consumer: far}, 20_000)
