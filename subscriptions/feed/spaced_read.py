@@ -48,7 +48,9 @@ class SpacedRead(Generic[T]):
         try:
             group.value.set_result(await self._read())
         except Exception as error:
-            group.value.set_exception(error)
+            # A future whose exception nobody fetches is logged as a fault.
+            if group.waiting:
+                group.value.set_exception(error)
 
 
 class _Group(Generic[T]):

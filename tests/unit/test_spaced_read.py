@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -73,3 +75,24 @@ async def test_an_error_reaches_those_that_wait_and_no_later_task() -> None:
         async with asyncio.timeout(0):
             await spaced.get()
     assert await spaced.get() == 7
+
+
+async def test_an_error_that_nobody_waits_for_any_more_is_no_fault() -> None:
+    begun, goes = asyncio.Event(), asyncio.Event()
+
+    async def read() -> int:
+        begun.set()
+        await goes.wait()
+        raise Unavailable("no server")
+
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+    leaving = asyncio.create_task(SpacedRead(read, INTERVAL).get())
+    await begun.wait()
+    leaving.cancel()
+    goes.set()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+    del leaving
+    gc.collect()
+    assert faults == []
