@@ -21,6 +21,7 @@ from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 from typer.testing import CliRunner
 
+from domain.kernel.names import quantity
 from tests.helpers.command_line import CLI
 from tests.helpers.documentation import README, ROOT, code_blocks, graphql_block
 from tests.helpers.servers import eventually
@@ -153,7 +154,8 @@ def test_the_command_of_the_page_about_imports_is_imported_once(checkout: Checko
     """A second import of the file finds the command stored."""
     for stored in (1, 0):
         output, _ = checkout.nerve("import", "commands.jsonl").communicate(timeout=120)
-        assert f": {stored} commands stored, {1 - stored} already stored by an earlier run" in output.decode()
+        result = f"{quantity(stored, 'command')} stored, {1 - stored} already stored by an earlier run"
+        assert f": {result}" in output.decode()
 
 
 def _run(checkout: Checkout, command: list[str]) -> str:

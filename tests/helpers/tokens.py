@@ -22,8 +22,13 @@ AUDIENCE = "nerve"
 SECRET = "a secret of the tests, long enough for HS512: 0123456789abcdef-0123456789abcdef"
 
 
-MANY_FAILURES = {"failures_per_address": 10_000, "refused_burst": 1_000, "refusals": 10_000}
-"""Rates for tests that send many wrong tokens and documents, all from one address."""
+MANY_FAILURES = {
+    "failures_per_address": 10_000,
+    "refused_burst": 1_000,
+    "refusals": 10_000,
+    "handshakes": 10_000,
+}
+"""Rates for tests that send many wrong tokens and documents, over many sockets, all from one address."""
 
 
 def auth_settings(**changes: Any) -> AuthSettings:
