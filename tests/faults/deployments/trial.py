@@ -20,7 +20,7 @@ from api.devserver.child import ChildProcess
 from api.devserver.embedded import LOOPBACK, free_port
 from tests.faults.deployment import PATIENCE, Deployment
 from tests.faults.deployments.clients import HOT_ROWS, PAUSE, ROWS, Facts, Follower, read, write
-from tests.faults.deployments.versions import BROKEN, CHANGED, FIRST, MODULE, NEW_FIELD, REFUSED, Version
+from tests.faults.deployments.versions import CHANGED, FIRST, MODULE, NEW_FIELD, REFUSED, Version, broken_fold
 
 LOAD = 0.5
 """Seconds of load between two steps."""
@@ -88,15 +88,15 @@ class DeploymentTrial:
             running = await self._start(FIRST)
             self._follower = Follower(self._facts)
             async with self._clients():
-                for _ in range(self._rounds):
-                    running = await self._round(running)
+                for number in range(self._rounds):
+                    running = await self._round(running, number)
                     step()
 
-    async def _round(self, running: Running) -> Running:
+    async def _round(self, running: Running, number: int) -> Running:
         """From the first version to the others, and back to it."""
         await self._settled(FIRST)
         running = await self._replace(running, CHANGED)
-        await self._hold(BROKEN)
+        await self._hold(broken_fold(number))
         commands = ("worker", "serve", "worker")
         await asyncio.gather(*map(self._refuse, REFUSED, commands))
         running = await self._replace_at_once(running, NEW_FIELD)

@@ -142,7 +142,6 @@ def _edited(source: str, edits: Sequence[Edit]) -> str:
 
 FIRST = Version("first")
 CHANGED = Version("changed fold", view=[("bids * 1", "bids * 10")], points=10)
-BROKEN = Version("broken fold", view=[('row["highest"]', 'row["top"]')])
 RENAMED_FIELD = Version(
     "renamed field",
     domain=[
@@ -182,3 +181,8 @@ NEW_FIELD = Version(
     has_hot=True,
 )
 REFUSED = (RENAMED_FIELD, RENAMED_EVENT, REMOVED)
+
+
+def broken_fold(number: int) -> Version:
+    """A fold that fails. Each number has code of its own: known code would wait until no other code runs."""
+    return Version("broken fold", view=[('row["highest"]', f'row["top_{number}"]')])
